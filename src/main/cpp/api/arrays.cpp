@@ -1,0 +1,239 @@
+// C boundary of buffers, contexts, array primitives and dense factorizations: argument checks, no arithmetic.
+#include <cblas.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "core/context.hpp"
+#include "core/system.hpp"
+#include "linalg/arrays.hpp"
+#include "linalg/dense.hpp"
+#include "linalg/random.hpp"
+
+using namespace kpflow;
+
+namespace {
+
+constexpr int32_t kMostThreads = 1024;
+
+void require_context(const kpflow_context* context) { KPFLOW_REQUIRE(context != nullptr, "context: got NULL"); }
+
+// Non-negative sizes; pointers may be NULL only where there is nothing to read or write.
+void require_array(const char* name, const void* array, int64_t count) {
+  KPFLOW_REQUIRE(count >= 0, "%s: expected at least 0 elements, got %lld", name, static_cast<long long>(count));
+  KPFLOW_REQUIRE(array != nullptr || count == 0, "%s: got NULL", name);
+}
+
+// Calls body with a null pointer of the element type, for a switch over dtypes.
+template <class Body>
+void with_dtype(int32_t dtype, Body&& body) {
+  if (dtype == KPFLOW_F32) {
+    body(static_cast<float*>(nullptr));
+  } else if (dtype == KPFLOW_F64) {
+    body(static_cast<double*>(nullptr));
+  } else {
+    fail(KPFLOW_INVALID_ARGUMENT, "dtype: expected 1 (f32) or 2 (f64), got %d", dtype);
+  }
+}
+
+template <class Body>
+int32_t on_context(kpflow_context* context, Body&& body) {
+  return guarded([&] {
+    require_context(context);
+    std::lock_guard<std::recursive_mutex> lock(context->mutex);
+    body();
+  });
+}
+
+// Largest offset that strides reach over a shape; strides must not be negative.
+int64_t reach(int32_t axes, const int64_t* shape, const int64_t* strides) {
+  int64_t last = 0;
+  for (int32_t axis = 0; axis < axes; ++axis) {
+    KPFLOW_REQUIRE(shape[axis] >= 0 && strides[axis] >= 0, "strides: expected sizes and strides of at least 0");
+    if (shape[axis] == 0) return -1;
+    last += checked_product(shape[axis] - 1, strides[axis]);
+  }
+  return last;
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* kpflow_build_info(void) {
+  static const std::string info = [] {
+    std::string text = "kpflow 0.1.0, g++ " __VERSION__ ", ";
+    text += openblas_get_config();
+    text += ", GEMM kernel ";
+    text += openblas_get_corename();
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    text += __builtin_cpu_supports("avx512f") ? ", own kernels AVX-512"
+            : __builtin_cpu_supports("avx2")  ? ", own kernels AVX2"
+                                              : ", own kernels SSE2";
+#endif
+    return text;
+  }();
+  return info.c_str();
+}
+
+int32_t kpflow_context_create(int32_t threads, kpflow_context** out) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    KPFLOW_REQUIRE(threads >= 1 && threads <= kMostThreads, "threads: expected 1 to %d, got %d", kMostThreads, threads);
+    static std::once_flag once;
+    std::call_once(once, [] { openblas_set_num_threads(1); });  // its threads would spin inside ours
+    *out = new kpflow_context(threads);
+  });
+}
+
+void kpflow_context_destroy(kpflow_context* context) { delete context; }
+
+int32_t kpflow_context_threads(const kpflow_context* context) { return context == nullptr ? 0 : context->pool.threads(); }
+
+int32_t kpflow_available_cores(void) { return available_cores(); }
+
+int64_t kpflow_available_memory(void) { return available_memory(); }
+
+void* kpflow_buffer_allocate(int64_t bytes) {
+  if (bytes < 0 || bytes > INT64_MAX - kAlignment) return nullptr;
+  const int64_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  void* buffer = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
+  if (buffer != nullptr) std::memset(buffer, 0, static_cast<size_t>(rounded));
+  return buffer;
+}
+
+void kpflow_buffer_free(void* buffer) { std::free(buffer); }
+
+int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes) {
+  return guarded([&] {
+    require_array("source", source, bytes);
+    require_array("target", target, bytes);
+    std::memmove(target, source, static_cast<size_t>(bytes));
+  });
+}
+
+int32_t kpflow_axpby(kpflow_context* context, int32_t dtype, int64_t count, double alpha, const void* x, double beta,
+                     void* y) {
+  return on_context(context, [&] {
+    require_array("x", x, count);
+    require_array("y", y, count);
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      axpby(context->pool, count, alpha, static_cast<const T*>(x), beta, static_cast<T*>(y));
+    });
+  });
+}
+
+int32_t kpflow_dot(kpflow_context* context, int32_t dtype, int64_t rows, int64_t columns, const void* x, const void* y,
+                   double* out) {
+  return on_context(context, [&] {
+    const int64_t count = checked_product(rows, columns);
+    require_array("x", x, count);
+    require_array("y", y, count);
+    require_array("out", out, rows);
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      dot(context->pool, rows, columns, static_cast<const T*>(x), static_cast<const T*>(y), out);
+    });
+  });
+}
+
+int32_t kpflow_gemm(kpflow_context* context, int32_t dtype, int32_t transpose_a, int32_t transpose_b, int64_t m,
+                    int64_t n, int64_t k, double alpha, const void* a, const void* b, double beta, void* c) {
+  return on_context(context, [&] {
+    require_array("a", a, checked_product(m, k));
+    require_array("b", b, checked_product(k, n));
+    require_array("c", c, checked_product(m, n));
+    KPFLOW_REQUIRE(m <= INT32_MAX && n <= INT32_MAX && k <= INT32_MAX, "gemm: expected sizes below 2^31");
+    if (m == 0 || n == 0) return;
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      parallel_gemm(context->pool, transpose_a != 0, transpose_b != 0, m, n, k, alpha, static_cast<const T*>(a),
+                    static_cast<const T*>(b), beta, static_cast<T*>(c));
+    });
+  });
+}
+
+int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype, const void* x,
+                             int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype, void* y,
+                             int64_t y_count, const int64_t* y_strides) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(axes >= 0 && axes <= KPFLOW_MAX_AXES, "axes: expected 0 to %d, got %d", KPFLOW_MAX_AXES, axes);
+    KPFLOW_REQUIRE(axes == 0 || (shape != nullptr && x_strides != nullptr && y_strides != nullptr), "strides: got NULL");
+    require_array("x", x, x_count);
+    require_array("y", y, y_count);
+    const int64_t x_last = reach(axes, shape, x_strides), y_last = reach(axes, shape, y_strides);
+    KPFLOW_REQUIRE(x_last < x_count && y_last < y_count, "strides: they leave the arrays");
+    with_dtype(x_dtype, [&](auto* x_type) {
+      with_dtype(y_dtype, [&](auto* y_type) {
+        using X = std::remove_pointer_t<decltype(x_type)>;
+        using Y = std::remove_pointer_t<decltype(y_type)>;
+        strided_axpby(axes, shape, alpha, static_cast<const X*>(x), x_strides, beta, static_cast<Y*>(y), y_strides);
+      });
+    });
+  });
+}
+
+int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s, int64_t trials, int64_t steps,
+                               int64_t units, const void* x, int32_t keep, double alpha, double* out,
+                               kpflow_monitor* monitor) {
+  return on_context(context, [&] {
+    KPFLOW_REQUIRE(keep >= 1 && keep <= 7, "keep: expected a mask of 1 to 7, got %d", keep);
+    const int64_t sizes[3] = {trials, steps, units};
+    int64_t d = 1;
+    for (int axis = 0; axis < 3; ++axis) d = checked_product(d, keep >> axis & 1 ? sizes[axis] : 1);
+    KPFLOW_REQUIRE(d <= INT32_MAX, "keep: the kept axes have %lld entries; expected below 2^31", static_cast<long long>(d));
+    require_array("x", x, checked_product(checked_product(s, trials), checked_product(steps, units)));
+    require_array("out", out, checked_product(d, d));
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      accumulate_gram(*context, s, sizes, static_cast<const T*>(x), keep, alpha, out, Progress(monitor));
+    });
+  });
+}
+
+int32_t kpflow_fill_random(kpflow_context* context, int32_t dtype, int32_t distribution, uint64_t seed, int64_t offset,
+                           int64_t count, void* out) {
+  return on_context(context, [&] {
+    KPFLOW_REQUIRE(distribution >= KPFLOW_GAUSSIAN && distribution <= KPFLOW_UNIFORM,
+                   "distribution: expected 0 to 2, got %d", distribution);
+    KPFLOW_REQUIRE(offset >= 0 && count <= INT64_MAX - offset, "offset: expected at least 0, got %lld",
+                   static_cast<long long>(offset));
+    require_array("out", out, count);
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      fill_random(context->pool, distribution, seed, offset, count, static_cast<T*>(out));
+    });
+  });
+}
+
+int32_t kpflow_symmetric_eigen(int64_t n, double* a, double* values, int32_t vectors) {
+  return guarded([&] {
+    require_array("a", a, checked_product(n, n));
+    require_array("values", values, n);
+    symmetric_eigen(n, a, values, vectors != 0);
+  });
+}
+
+int32_t kpflow_svd(int64_t m, int64_t n, double* a, double* values, double* u, double* vt) {
+  return guarded([&] {
+    require_array("a", a, checked_product(m, n));
+    require_array("values", values, m < n ? m : n);
+    KPFLOW_REQUIRE((u == nullptr) == (vt == nullptr), "svd: u and vt come together");
+    svd(m, n, a, values, u, vt);
+  });
+}
+
+int32_t kpflow_orthonormalize(int32_t dtype, int64_t m, int64_t n, void* a) {
+  return guarded([&] {
+    require_array("a", a, checked_product(m, n));
+    with_dtype(dtype, [&](auto* type) {
+      orthonormalize(m, n, static_cast<decltype(type)>(a), static_cast<decltype(type)>(nullptr));
+    });
+  });
+}
+
+}  // extern "C"

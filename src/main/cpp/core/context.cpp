@@ -1,0 +1,94 @@
+#include "core/context.hpp"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace kpflow {
+
+#if defined(__x86_64__)
+FlushDenormals::FlushDenormals() : mode_(_mm_getcsr()) {
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  _mm_setcsr(mode_ | kFlushToZero | kDenormalsAreZero);
+}
+FlushDenormals::~FlushDenormals() { _mm_setcsr(mode_); }
+#else
+FlushDenormals::FlushDenormals() : mode_(0) {}
+FlushDenormals::~FlushDenormals() = default;
+#endif
+
+ThreadPool::ThreadPool(int threads) {
+  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::drain(int worker) {
+  FlushDenormals flush;
+  try {
+    for (int64_t task; (task = next_.fetch_add(1)) < tasks_;) function_(body_, task, worker);
+  } catch (...) {
+    next_.store(tasks_);
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
+void ThreadPool::work(int worker) {
+  uint64_t seen = 0;
+  while (true) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return stop_ || round_ != seen; });
+      if (stop_) return;
+      seen = round_;
+    }
+    drain(worker);
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (--active_ == 0) finished_.notify_one();
+  }
+}
+
+void ThreadPool::run_erased(int64_t tasks, Function function, const void* body) {
+  if (tasks <= 0) return;
+  function_ = function;
+  body_ = body;
+  tasks_ = tasks;
+  next_.store(0);
+  failure_ = nullptr;
+  const bool alone = workers_.empty() || tasks == 1;
+  if (!alone) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    active_ = static_cast<int>(workers_.size());
+    ++round_;
+  }
+  if (!alone) wake_.notify_all();
+  drain(0);
+  if (!alone) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    finished_.wait(lock, [&] { return active_ == 0; });
+  }
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+Progress::Progress(kpflow_monitor* monitor, int64_t total) : monitor_(monitor) {
+  if (monitor_ != nullptr && total > 0) {
+    __atomic_store_n(&monitor_->done, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&monitor_->total, total, __ATOMIC_RELAXED);
+  }
+}
+
+void Progress::advance(int64_t work) const {
+  if (monitor_ == nullptr) return;
+  if (work > 0) __atomic_fetch_add(&monitor_->done, work, __ATOMIC_RELAXED);
+  if (__atomic_load_n(&monitor_->cancel, __ATOMIC_RELAXED) != 0) fail(KPFLOW_CANCELLED, "cancelled by the caller");
+}
+
+}  // namespace kpflow

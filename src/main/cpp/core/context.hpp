@@ -1,0 +1,80 @@
+// A pool of workers that wait passively, each with scratch memory of its own, and the lock that orders calls on a context.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/memory.hpp"
+#include "core/status.hpp"
+
+namespace kpflow {
+
+// Denormal numbers slow a core tenfold where adjoints vanish: flushed to zero while it lives, the caller's mode restored after.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+
+ private:
+  unsigned mode_;
+};
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(task, worker) for every task in 0..tasks-1, the caller being worker 0. Tasks go to workers in any order, so a
+  // result is reproducible when tasks write to different places. The first exception is rethrown here.
+  template <class Body>
+  void run(int64_t tasks, const Body& body) {
+    run_erased(tasks, [](const void* erased, int64_t task, int worker) {
+      (*static_cast<const Body*>(erased))(task, worker);
+    }, &body);
+  }
+
+ private:
+  using Function = void (*)(const void* body, int64_t task, int worker);
+  void run_erased(int64_t tasks, Function function, const void* body);
+  void work(int worker);
+  void drain(int worker);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_, finished_;
+  uint64_t round_ = 0;
+  int active_ = 0;
+  bool stop_ = false;
+  Function function_ = nullptr;
+  const void* body_ = nullptr;
+  int64_t tasks_ = 0;
+  std::atomic<int64_t> next_{0};
+  std::exception_ptr failure_;
+};
+
+// Polls the caller's cancel flag and counts work done.
+class Progress {
+ public:
+  explicit Progress(kpflow_monitor* monitor, int64_t total = 0);
+  // Adds to the work done; throws KPFLOW_CANCELLED once the caller has asked for it.
+  void advance(int64_t work = 0) const;
+
+ private:
+  kpflow_monitor* monitor_;
+};
+
+}  // namespace kpflow
+
+struct kpflow_context {
+  explicit kpflow_context(int threads) : pool(threads), scratch(static_cast<size_t>(threads)) {}
+
+  kpflow::ThreadPool pool;
+  std::recursive_mutex mutex;                  // one call at a time; a callback may call back in
+  std::vector<kpflow::AlignedMemory> scratch;  // one per worker
+};

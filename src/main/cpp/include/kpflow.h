@@ -1,0 +1,242 @@
+/*
+ * kpflow.h: the whole C ABI of the native engine.
+ *
+ * Opaque handles, status codes, plain arrays. No C++ type and no exception crosses this boundary: every function that can
+ * fail returns a status (KPFLOW_OK is 0) and leaves a one-line explanation in kpflow_last_error() of the calling thread.
+ *
+ * Conventions. All arrays are dense, row-major and contiguous, of the dtype named beside them. s is the number of probe
+ * vectors in a block (leading axis), B trials, T steps, H units, n units of the state, g gate blocks, p trainable scalars,
+ * k = B*T. A state is [B, T, n]; row (b, t) of a [k, *] array is b*T + t. Symbols are those of docs/theory.md.
+ */
+#ifndef KPFLOW_H
+#define KPFLOW_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* ------------------------------------------------------------------------------------------------ status and errors */
+
+enum kpflow_status {
+  KPFLOW_OK = 0,
+  KPFLOW_INVALID_ARGUMENT = 1, /* a size, pointer, name or handle is wrong */
+  KPFLOW_OUT_OF_MEMORY = 2,    /* the predicted or requested bytes are not available */
+  KPFLOW_NO_CONVERGENCE = 3,   /* an iteration ended early; what converged is in the outputs */
+  KPFLOW_CANCELLED = 4,        /* kpflow_monitor.cancel was set */
+  KPFLOW_CALLBACK_FAILED = 5,  /* a kpflow_matvec returned non-zero */
+  KPFLOW_NUMERICAL = 6,        /* overflow or a NaN where a number is needed */
+  KPFLOW_INTERNAL = 7          /* a fault of this library */
+};
+
+enum kpflow_dtype { KPFLOW_F32 = 1, KPFLOW_F64 = 2 };
+
+/* Explanation of the last failure on this thread; never NULL, valid until the next call on this thread. */
+const char* kpflow_last_error(void);
+
+/* Version of the library, of its BLAS and of the CPU features the kernels use, as one line; static storage. */
+const char* kpflow_build_info(void);
+
+/* Shared by the caller and a running call: the caller sets cancel to stop it, the call counts its work in done of total. */
+typedef struct kpflow_monitor {
+  int32_t cancel;
+  int32_t reserved;
+  int64_t done;
+  int64_t total;
+} kpflow_monitor;
+
+/* ---------------------------------------------------------------------------------------------------------- context */
+
+/* A pool of worker threads with their scratch memory. Calls on one context run one after another. */
+typedef struct kpflow_context kpflow_context;
+
+int32_t kpflow_context_create(int32_t threads, kpflow_context** out);
+void kpflow_context_destroy(kpflow_context* context);
+int32_t kpflow_context_threads(const kpflow_context* context);
+
+/* The cores that this process may run on (affinity mask and cgroup quota), at least 1. */
+int32_t kpflow_available_cores(void);
+
+/* Bytes that can still be allocated without swapping (MemAvailable, cgroup limit); -1 when the system does not say. */
+int64_t kpflow_available_memory(void);
+
+/* ---------------------------------------------------------------------------------------------------------- buffers */
+
+/* 64-byte aligned, zero-filled memory; NULL when it cannot be had. Freed with kpflow_buffer_free. */
+void* kpflow_buffer_allocate(int64_t bytes);
+void kpflow_buffer_free(void* buffer);
+int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes);
+
+/* ---------------------------------------------------------------------------------------------------- linearizations */
+
+/* A model's forward pass and its linearization along it: an immutable snapshot of weights, trajectory and derivatives. */
+typedef struct kpflow_linearization kpflow_linearization;
+
+/* Weight families of a recurrent layer, in the order of the weight vector theta. */
+enum kpflow_family {
+  KPFLOW_WEIGHT_IH = 0,
+  KPFLOW_WEIGHT_HH = 1,
+  KPFLOW_BIAS_IH = 2,
+  KPFLOW_BIAS_HH = 3,
+  KPFLOW_FAMILIES = 4
+};
+
+/* A recurrent model and what it reads. All arrays have the same dtype and are copied; biases and states may be NULL. */
+typedef struct kpflow_recurrent {
+  const char* cell;        /* a name that kpflow_cell_gates knows, e.g. "gru" */
+  double cell_parameter;   /* the leaky cell's dt; unused by the others */
+  int32_t dtype;           /* kpflow_dtype of every array here, and of the operators */
+  int32_t trainable;       /* bit f set: family f is trainable (and present) */
+  int64_t trials;          /* B */
+  int64_t steps;           /* T */
+  int64_t inputs;          /* n_in */
+  int64_t units;           /* H */
+  const void* weight_ih;   /* [g H, n_in] */
+  const void* weight_hh;   /* [g H, H] */
+  const void* bias_ih;     /* [g H] or NULL (zero) */
+  const void* bias_hh;     /* [g H] or NULL (zero) */
+  const void* input;       /* x, [B, T, n_in] */
+  const void* initial;     /* h_0, [B, n] or NULL (zero) */
+  const void* trajectory;  /* [B, T, n] or NULL: linearize along this state instead of the model's own */
+} kpflow_recurrent;
+
+/* Gate blocks g and state components m (n = m H) of a cell; KPFLOW_INVALID_ARGUMENT for a name that is not known. */
+int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components);
+
+/* Bytes that kpflow_recurrent_linearize will allocate for this model, arrays not needed; -1 for an invalid description. */
+int64_t kpflow_recurrent_bytes(const kpflow_recurrent* model);
+
+/* Runs the forward pass and stores the linearization. Fails with KPFLOW_NUMERICAL where the state is not finite. */
+int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurrent* model, kpflow_monitor* monitor,
+                                   kpflow_linearization** out);
+void kpflow_linearization_destroy(kpflow_linearization* linearization);
+
+/* Sizes: out[0..5] = B, T, n, p, g H, number of families (4). */
+int32_t kpflow_linearization_sizes(const kpflow_linearization* linearization, int64_t* out);
+
+/* The state h [B, T, n]. */
+int32_t kpflow_linearization_state(const kpflow_linearization* linearization, void* out);
+
+/* Sites V_f of a family, [k, m_f] (a bias has m_f = 1 and V_f = 1). */
+int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, int32_t family, void* out);
+
+/* Step Jacobians d h[b,t] / d h[b,t-1] for all trials and steps first..first+count-1, out [B, count, n, n]. */
+int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* linearization, int64_t first, int64_t count,
+                                            void* out);
+
+/* Finite-time Lyapunov exponents per step, out [B, n] (f64): mean of ln|R_ii| of Q_t R_t = J_t Q_{t-1}, in QR order.
+ * smallest receives the smallest |R_ii| met: where it is 0 an exponent is -infinity. */
+int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, double* out, double* smallest,
+                                      kpflow_monitor* monitor);
+
+enum kpflow_operator {
+  KPFLOW_P = 0,              /* [B,T,n] -> [B,T,n]   P = (I - D_h f)^{-1} */
+  KPFLOW_P_INVERSE = 1,      /* [B,T,n] -> [B,T,n]   I - D_h f */
+  KPFLOW_D_THETA = 2,        /* [p]     -> [B,T,n]   D_theta f at fixed state */
+  KPFLOW_J = 3,              /* [p]     -> [B,T,n]   P D_theta f */
+  KPFLOW_K = 4,              /* [B,T,n] -> [B,T,n]   D_theta f (D_theta f)*, self-adjoint */
+  KPFLOW_NTK = 5,            /* [B,T,n] -> [B,T,n]   P K P*, self-adjoint */
+  KPFLOW_D_GATES = 6,        /* [k,n_f] -> [B,T,n]   D_Q f of one family's pre-activations */
+  KPFLOW_CORE = 7,           /* [k,n_f] -> [B,T,n]   P_core,f = P D_Q f */
+  KPFLOW_TRIAL_JACOBIAN = 8, /* [B,p]   -> [B,T,n]   J with weights of its own for every trial */
+  KPFLOW_OPERATORS = 9
+};
+
+/*
+ * out = A in (adjoint = 0) or A* in (adjoint = 1) for a block of s vectors. family is read by D_GATES and CORE only.
+ * in and out must not overlap. Every element of out is written. No memory is allocated once a block of this s has been
+ * through the operator. The result does not depend on the number of threads.
+ */
+int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
+                                   int64_t s, const void* in, void* out, kpflow_monitor* monitor);
+
+/* ---------------------------------------------------------------------------------------------------- eigenproblems */
+
+/* y = A x for one vector of the operator's dtype; non-zero stops the caller with KPFLOW_CALLBACK_FAILED. */
+typedef int32_t (*kpflow_matvec)(void* user, const void* x, void* y);
+
+enum kpflow_which { KPFLOW_LM = 0, KPFLOW_LA = 1, KPFLOW_SA = 2, KPFLOW_BE = 3 };
+
+typedef struct kpflow_eigsh_options {
+  int64_t modes;          /* k, 1 <= k < n */
+  int64_t basis;          /* ncv, k < ncv <= n */
+  int64_t max_iterations; /* restarts */
+  double tolerance;       /* relative, 0 for machine precision */
+  int32_t which;          /* kpflow_which */
+  int32_t has_start;      /* start holds the first vector */
+} kpflow_eigsh_options;
+
+typedef struct kpflow_eigsh_info {
+  int64_t converged;
+  int64_t matvecs;
+  int64_t iterations;
+} kpflow_eigsh_info;
+
+/*
+ * Implicitly restarted Lanczos (ARPACK) for a self-adjoint operator on R^n. The operator is a linearization's (op, family;
+ * matvec NULL) or a callback. start [n] is overwritten. values [k] f64 in descending algebraic order, vectors [k, n] of
+ * the dtype, residuals [k] f64 = ||A v - lambda v||. Only the first info->converged entries hold when the status is
+ * KPFLOW_NO_CONVERGENCE. One call at a time in the process (ARPACK keeps static state); a nested call is refused.
+ */
+int32_t kpflow_eigsh(kpflow_context* context, int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op,
+                     kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options, void* start, double* values,
+                     void* vectors, double* residuals, kpflow_eigsh_info* info, kpflow_monitor* monitor);
+
+/* Eigenvalues (ascending) of a symmetric f64 matrix a [n,n]; with vectors != 0, a is overwritten by row eigenvectors. */
+int32_t kpflow_symmetric_eigen(int64_t n, double* a, double* values, int32_t vectors);
+
+/* Singular values (descending) of a [m,n] f64, overwritten; u [m,r] and vt [r,n], r = min(m,n), or both NULL. */
+int32_t kpflow_svd(int64_t m, int64_t n, double* a, double* values, double* u, double* vt);
+
+/* Orthonormal basis of the rows of a [m,n], m <= n, in place (Householder). */
+int32_t kpflow_orthonormalize(int32_t dtype, int64_t m, int64_t n, void* a);
+
+/* --------------------------------------------------------------------------------------------------- array primitives */
+
+/* y = alpha x + beta y over count elements; beta = 0 does not read y. */
+int32_t kpflow_axpby(kpflow_context* context, int32_t dtype, int64_t count, double alpha, const void* x, double beta,
+                     void* y);
+
+/* out[r] = <x_r, y_r> for each of rows rows of columns elements, accumulated in f64 in a fixed order. */
+int32_t kpflow_dot(kpflow_context* context, int32_t dtype, int64_t rows, int64_t columns, const void* x, const void* y,
+                   double* out);
+
+/* C = alpha op(A) op(B) + beta C, row-major: op(A) [m,k], op(B) [k,n], C [m,n]. */
+int32_t kpflow_gemm(kpflow_context* context, int32_t dtype, int32_t transpose_a, int32_t transpose_b, int64_t m,
+                    int64_t n, int64_t k, double alpha, const void* a, const void* b, double beta, void* c);
+
+/*
+ * For every index of an array of the given shape (up to KPFLOW_MAX_AXES axes, strides in elements; a zero stride repeats):
+ * y[index . y_strides] = alpha x[index . x_strides] + beta y[index . y_strides], in row-major order of index.
+ * x_dtype and y_dtype may differ. The caller guarantees that both stay inside x_count and y_count elements; it is checked.
+ */
+#define KPFLOW_MAX_AXES 8
+int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype, const void* x,
+                             int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype, void* y,
+                             int64_t y_count, const int64_t* y_strides);
+
+/*
+ * out += alpha sum over samples and traced axes of x x^T: x [s, B, T, n]; bit 0, 1, 2 of keep marks B, T, n as kept (at
+ * least one). out [d, d] f64, d the product of the kept sizes, row-major over the kept axes in order.
+ */
+int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s, int64_t trials, int64_t steps,
+                               int64_t units, const void* x, int32_t keep, double alpha, double* out,
+                               kpflow_monitor* monitor);
+
+/* Distributions of kpflow_fill_random. */
+enum kpflow_distribution { KPFLOW_GAUSSIAN = 0, KPFLOW_RADEMACHER = 1, KPFLOW_UNIFORM = 2 };
+
+/*
+ * Element i of out is a function of (seed, offset + i) alone: Philox4x32-10 counters. Gaussian by Box-Muller in f64,
+ * rounded to the dtype; uniform on (0, 1).
+ */
+int32_t kpflow_fill_random(kpflow_context* context, int32_t dtype, int32_t distribution, uint64_t seed, int64_t offset,
+                           int64_t count, void* out);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,204 @@
+#include "linalg/arrays.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/simd.hpp"
+#include "linalg/blas.hpp"
+
+namespace kpflow {
+
+namespace {
+
+constexpr int64_t kChunk = 1 << 15;  // elements of one task; fixed, so that sums do not depend on the thread count
+
+int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+template <class T>
+KPFLOW_INLINE void axpby_body(int64_t count, T alpha, const T* x, T beta, T* y) {
+  if (beta == T(0)) {
+    for (int64_t i = 0; i < count; ++i) y[i] = alpha * x[i];
+  } else {
+    for (int64_t i = 0; i < count; ++i) y[i] = alpha * x[i] + beta * y[i];
+  }
+}
+KPFLOW_CLONES void axpby_chunk(int64_t count, float alpha, const float* x, float beta, float* y) {
+  axpby_body(count, alpha, x, beta, y);
+}
+KPFLOW_CLONES void axpby_chunk(int64_t count, double alpha, const double* x, double beta, double* y) {
+  axpby_body(count, alpha, x, beta, y);
+}
+
+// Eight partial sums in f64, combined in a fixed order.
+template <class T>
+KPFLOW_INLINE double dot_body(int64_t count, const T* x, const T* y) {
+  double lanes[8] = {};
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (int lane = 0; lane < 8; ++lane) lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(y[i + lane]);
+  }
+  for (; i < count; ++i) lanes[0] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+KPFLOW_CLONES double dot_chunk(int64_t count, const float* x, const float* y) { return dot_body(count, x, y); }
+KPFLOW_CLONES double dot_chunk(int64_t count, const double* x, const double* y) { return dot_body(count, x, y); }
+
+}  // namespace
+
+template <class T>
+void axpby(ThreadPool& pool, int64_t count, double alpha, const T* x, double beta, T* y) {
+  pool.run(pieces(count, kChunk), [&](int64_t task, int) {
+    const int64_t first = task * kChunk;
+    axpby_chunk(std::min(kChunk, count - first), static_cast<T>(alpha), x + first, static_cast<T>(beta), y + first);
+  });
+}
+
+template <class T>
+void dot(ThreadPool& pool, int64_t rows, int64_t columns, const T* x, const T* y, double* out) {
+  const int64_t chunks = std::max<int64_t>(pieces(columns, kChunk), 1);
+  Array<double> partial(rows * chunks);
+  pool.run(rows * chunks, [&](int64_t task, int) {
+    const int64_t first = task % chunks * kChunk, at = task / chunks * columns + first;
+    partial[task] = dot_chunk(std::min(kChunk, columns - first), x + at, y + at);
+  });
+  for (int64_t row = 0; row < rows; ++row) {
+    double sum = 0;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[row * chunks + chunk];
+    out[row] = sum;
+  }
+}
+
+template <class T>
+void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const T* a,
+                   const T* b, double beta, T* c) {
+  // The longer side of C is cut into panels of fixed size, each one BLAS call.
+  constexpr int64_t kPanel = 256;
+  const int64_t lda = ta ? m : k, ldb = tb ? k : n;
+  const bool by_rows = m >= n;
+  pool.run(pieces(by_rows ? m : n, kPanel), [&](int64_t task, int) {
+    const int64_t first = task * kPanel, length = std::min(kPanel, (by_rows ? m : n) - first);
+    if (by_rows) {
+      gemm(ta, tb, length, n, k, static_cast<T>(alpha), a + (ta ? first : first * lda), lda, b, ldb,
+           static_cast<T>(beta), c + first * n, n);
+    } else {
+      gemm(ta, tb, m, length, k, static_cast<T>(alpha), a, lda, b + (tb ? first * ldb : first), ldb,
+           static_cast<T>(beta), c + first, n);
+    }
+  });
+}
+
+template <class X, class Y>
+void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta, Y* y,
+                   const int64_t* y_strides) {
+  int64_t index[KPFLOW_MAX_AXES] = {};
+  for (int axis = 0; axis < axes; ++axis) {
+    if (shape[axis] == 0) return;
+  }
+  const int64_t inner = axes > 0 ? shape[axes - 1] : 1;
+  const int64_t dx = axes > 0 ? x_strides[axes - 1] : 0, dy = axes > 0 ? y_strides[axes - 1] : 0;
+  while (true) {
+    for (int64_t i = 0; i < inner; ++i) {
+      const double value = alpha * static_cast<double>(x[i * dx]);
+      y[i * dy] = static_cast<Y>(beta == 0 ? value : value + beta * static_cast<double>(y[i * dy]));
+    }
+    int axis = axes - 2;
+    for (; axis >= 0; --axis) {
+      x += x_strides[axis];
+      y += y_strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      x -= shape[axis] * x_strides[axis];
+      y -= shape[axis] * y_strides[axis];
+      index[axis] = 0;
+    }
+    if (axis < 0) return;
+  }
+}
+
+namespace {
+
+// Column c of the [kept, traced] view of one sample, as the strides of the kept and the traced axes.
+struct KeptView {
+  int64_t kept = 1, traced = 1;
+  int64_t kept_sizes[3], kept_strides[3], traced_sizes[3], traced_strides[3];
+  int kept_axes = 0, traced_axes = 0;
+
+  KeptView(const int64_t (&sizes)[3], int32_t keep) {
+    const int64_t strides[3] = {sizes[1] * sizes[2], sizes[2], 1};
+    for (int axis = 0; axis < 3; ++axis) {
+      if (keep >> axis & 1) {
+        kept *= sizes[axis];
+        kept_sizes[kept_axes] = sizes[axis];
+        kept_strides[kept_axes++] = strides[axis];
+      } else {
+        traced *= sizes[axis];
+        traced_sizes[traced_axes] = sizes[axis];
+        traced_strides[traced_axes++] = strides[axis];
+      }
+    }
+  }
+
+  static int64_t offset(int64_t flat, int axes, const int64_t* sizes, const int64_t* strides) {
+    int64_t at = 0;
+    for (int axis = axes - 1; axis >= 0; --axis) {
+      at += flat % sizes[axis] * strides[axis];
+      flat /= sizes[axis];
+    }
+    return at;
+  }
+};
+
+}  // namespace
+
+template <class T>
+void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[3], const T* x, int32_t keep,
+                     double alpha, double* out, const Progress& progress) {
+  const KeptView view(sizes, keep);
+  const int64_t d = view.kept, columns = s * view.traced, sample = d * view.traced;
+  if (d == 0 || columns == 0) return;
+  // Columns are gathered in f64 into a strip [columns, d]; the lower triangle of out is updated by panels of rows.
+  constexpr int64_t kPanel = 192;
+  const int64_t strip = std::min<int64_t>(columns, std::max<int64_t>(64, (int64_t(1) << 22) / d));
+  Array<double> gathered(strip * d);
+  Array<int64_t> kept_offsets(d);
+  for (int64_t i = 0; i < d; ++i) {
+    kept_offsets[i] = KeptView::offset(i, view.kept_axes, view.kept_sizes, view.kept_strides);
+  }
+  for (int64_t first = 0; first < columns; first += strip) {
+    const int64_t width = std::min(strip, columns - first);
+    constexpr int64_t kGather = 16;
+    context.pool.run(pieces(width, kGather), [&](int64_t task, int) {
+      for (int64_t c = task * kGather; c < std::min(width, (task + 1) * kGather); ++c) {
+        const int64_t column = first + c;
+        const T* source = x + column / view.traced * sample +
+                          KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
+        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = static_cast<double>(source[kept_offsets[i]]);
+      }
+    });
+    context.pool.run(pieces(d, kPanel), [&](int64_t task, int) {
+      progress.advance();
+      const int64_t row = task * kPanel, rows = std::min(kPanel, d - row);
+      gemm(true, false, rows, row + rows, width, alpha, gathered.data() + row, d, gathered.data(), d, 1.0, out + row * d,
+           d);
+    });
+  }
+  for (int64_t i = 0; i < d; ++i) {
+    for (int64_t j = 0; j < i; ++j) out[j * d + i] = out[i * d + j];
+  }
+}
+
+#define KPFLOW_ARRAYS(T)                                                                                               \
+  template void axpby<T>(ThreadPool&, int64_t, double, const T*, double, T*);                                          \
+  template void dot<T>(ThreadPool&, int64_t, int64_t, const T*, const T*, double*);                                    \
+  template void parallel_gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, double, const T*, const T*, double, \
+                                 T*);                                                                                  \
+  template void accumulate_gram<T>(kpflow_context&, int64_t, const int64_t (&)[3], const T*, int32_t, double, double*, \
+                                   const Progress&);                                                                   \
+  template void strided_axpby<T, float>(int, const int64_t*, double, const T*, const int64_t*, double, float*,         \
+                                        const int64_t*);                                                               \
+  template void strided_axpby<T, double>(int, const int64_t*, double, const T*, const int64_t*, double, double*,       \
+                                         const int64_t*);
+KPFLOW_ARRAYS(float)
+KPFLOW_ARRAYS(double)
+#undef KPFLOW_ARRAYS
+
+}  // namespace kpflow

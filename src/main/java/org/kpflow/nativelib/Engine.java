@@ -1,0 +1,273 @@
+package org.kpflow.nativelib;
+
+import java.util.function.IntSupplier;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.kpflow.base.CancelledException;
+import org.kpflow.base.DType;
+import org.kpflow.base.MemoryException;
+import org.kpflow.base.NativeException;
+import org.kpflow.base.NumericalException;
+
+/**
+ * The array functions of kpflow.h with Java's types: memory is kept alive for the time of a call, and a status that is not OK becomes
+ * an exception. Sizes are checked here against the memory given, so that no argument can make native code leave it.
+ */
+public final class Engine {
+  static {
+    // JavaCPP would stop allocating at about -Xmx; our memory is counted and bounded by NativeMemory instead.
+    System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+    System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+  }
+
+  private Engine() {}
+
+  /** One line: version, compiler, BLAS and its kernel, CPU features in use. */
+  public static String buildInfo() {
+    return Kpflow.kpflow_build_info().getString();
+  }
+
+  /** Cores that this process may use. */
+  public static int availableCores() {
+    return Kpflow.kpflow_available_cores();
+  }
+
+  /** Bytes that can still be allocated, -1 if the system does not say. */
+  public static long availableMemory() {
+    return Kpflow.kpflow_available_memory();
+  }
+
+  /** Copies bytes between two spans of the same length. */
+  public static void copy(NativeMemory source, NativeMemory target) {
+    require(source.bytes() == target.bytes(), "copy: spans of different lengths");
+    call(() -> Kpflow.kpflow_buffer_copy(source.pointer(), target.pointer(), source.bytes()), source, target);
+  }
+
+  /** y = alpha x + beta y over count elements. */
+  public static void axpby(
+      ContextHandle context, DType dtype, long count, double alpha, NativeMemory x, double beta, NativeMemory y) {
+    holds(x, dtype, count);
+    holds(y, dtype, count);
+    context.call(
+        c -> Kpflow.kpflow_axpby(c, dtype.nativeCode(), count, alpha, x.pointer(), beta, y.pointer()), x, y);
+  }
+
+  /** The inner products of corresponding rows, accumulated in f64. */
+  public static double[] dot(
+      ContextHandle context, DType dtype, long rows, long columns, NativeMemory x, NativeMemory y) {
+    holds(x, dtype, Math.multiplyExact(rows, columns));
+    holds(y, dtype, Math.multiplyExact(rows, columns));
+    double[] result = new double[Math.toIntExact(rows)];
+    try (DoublePointer out = new DoublePointer(Math.max(rows, 1))) {
+      context.call(
+          c -> Kpflow.kpflow_dot(c, dtype.nativeCode(), rows, columns, x.pointer(), y.pointer(), out), x, y);
+      out.get(result);
+    }
+    return result;
+  }
+
+  /** C = alpha op(A) op(B) + beta C, row-major; op(A) is [m, k], op(B) is [k, n]. */
+  public static void gemm(
+      ContextHandle context,
+      DType dtype,
+      boolean transposeA,
+      boolean transposeB,
+      long m,
+      long n,
+      long k,
+      double alpha,
+      NativeMemory a,
+      NativeMemory b,
+      double beta,
+      NativeMemory c) {
+    holds(a, dtype, Math.multiplyExact(m, k));
+    holds(b, dtype, Math.multiplyExact(k, n));
+    holds(c, dtype, Math.multiplyExact(m, n));
+    context.call(
+        handle ->
+            Kpflow.kpflow_gemm(
+                handle,
+                dtype.nativeCode(),
+                transposeA ? 1 : 0,
+                transposeB ? 1 : 0,
+                m,
+                n,
+                k,
+                alpha,
+                a.pointer(),
+                b.pointer(),
+                beta,
+                c.pointer()),
+        a,
+        b,
+        c);
+  }
+
+  /** y[i . yStrides] = alpha x[i . xStrides] + beta y[i . yStrides] for every index i of the shape, in row-major order. */
+  public static void stridedAxpby(
+      long[] shape,
+      double alpha,
+      DType xType,
+      NativeMemory x,
+      long[] xStrides,
+      double beta,
+      DType yType,
+      NativeMemory y,
+      long[] yStrides) {
+    require(shape.length == xStrides.length && shape.length == yStrides.length, "strides: one per axis expected");
+    try (LongPointer sizes = new LongPointer(padded(shape));
+        LongPointer xs = new LongPointer(padded(xStrides));
+        LongPointer ys = new LongPointer(padded(yStrides))) {
+      call(
+          () ->
+              Kpflow.kpflow_strided_axpby(
+                  shape.length,
+                  sizes,
+                  alpha,
+                  xType.nativeCode(),
+                  x.pointer(),
+                  x.bytes() / xType.bytes(),
+                  xs,
+                  beta,
+                  yType.nativeCode(),
+                  y.pointer(),
+                  y.bytes() / yType.bytes(),
+                  ys),
+          x,
+          y);
+    }
+  }
+
+  /**
+   * out += alpha times the sum over samples and traced axes of x xᵀ; x [s, B, T, n], bit 0, 1, 2 of keep marks B, T, n as kept, out
+   * [d, d] in f64.
+   */
+  public static void accumulateGram(
+      ContextHandle context,
+      DType dtype,
+      long s,
+      long trials,
+      long steps,
+      long units,
+      NativeMemory x,
+      int keep,
+      double alpha,
+      NativeMemory out) {
+    holds(x, dtype, Math.multiplyExact(Math.multiplyExact(s, trials), Math.multiplyExact(steps, units)));
+    long d = ((keep & 1) != 0 ? trials : 1) * ((keep & 2) != 0 ? steps : 1) * ((keep & 4) != 0 ? units : 1);
+    holds(out, DType.F64, Math.multiplyExact(d, d));
+    context.monitored(
+        (c, monitor) ->
+            Kpflow.kpflow_accumulate_gram(
+                c, dtype.nativeCode(), s, trials, steps, units, x.pointer(), keep, alpha, doubles(out), monitor),
+        x,
+        out);
+  }
+
+  /** Element i of out depends on (seed, offset + i) alone. Distribution codes are those of kpflow.h. */
+  public static void fillRandom(
+      ContextHandle context, DType dtype, int distribution, long seed, long offset, long count, NativeMemory out) {
+    holds(out, dtype, count);
+    context.call(
+        c -> Kpflow.kpflow_fill_random(c, dtype.nativeCode(), distribution, seed, offset, count, out.pointer()), out);
+  }
+
+  /** Eigenvalues, ascending, of the symmetric matrix a [n, n] (f64), which is overwritten, with its row eigenvectors if wanted. */
+  public static double[] symmetricEigen(long n, NativeMemory a, boolean vectors) {
+    holds(a, DType.F64, Math.multiplyExact(n, n));
+    double[] values = new double[Math.toIntExact(n)];
+    try (DoublePointer out = new DoublePointer(Math.max(n, 1))) {
+      call(() -> Kpflow.kpflow_symmetric_eigen(n, doubles(a), out, vectors ? 1 : 0), a);
+      out.get(values);
+    }
+    return values;
+  }
+
+  /** Singular values, descending, of a [m, n] (f64, overwritten); u [m, r] and vt [r, n] with r = min(m, n), or both null. */
+  public static double[] svd(long m, long n, NativeMemory a, NativeMemory u, NativeMemory vt) {
+    long rank = Math.min(m, n);
+    holds(a, DType.F64, Math.multiplyExact(m, n));
+    require((u == null) == (vt == null), "svd: u and vt come together");
+    double[] values = new double[Math.toIntExact(rank)];
+    try (DoublePointer out = new DoublePointer(Math.max(rank, 1))) {
+      if (u == null) {
+        call(() -> Kpflow.kpflow_svd(m, n, doubles(a), out, null, null), a);
+      } else {
+        holds(u, DType.F64, Math.multiplyExact(m, rank));
+        holds(vt, DType.F64, Math.multiplyExact(rank, n));
+        call(() -> Kpflow.kpflow_svd(m, n, doubles(a), out, doubles(u), doubles(vt)), a, u, vt);
+      }
+      out.get(values);
+    }
+    return values;
+  }
+
+  /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
+  public static void orthonormalize(DType dtype, long m, long n, NativeMemory a) {
+    holds(a, dtype, Math.multiplyExact(m, n));
+    call(() -> Kpflow.kpflow_orthonormalize(dtype.nativeCode(), m, n, a.pointer()), a);
+  }
+
+  static DoublePointer doubles(NativeMemory memory) {
+    return new DoublePointer(memory.pointer());
+  }
+
+  static void holds(NativeMemory memory, DType dtype, long count) {
+    require(
+        count >= 0 && memory.bytes() / dtype.bytes() >= count,
+        "array: " + memory.bytes() + " bytes do not hold " + count + " elements of " + dtype);
+  }
+
+  static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+
+  /** Runs a call with its memory kept alive and turns its status into an exception. */
+  static void call(IntSupplier body, NativeMemory... used) {
+    int acquired = 0;
+    try {
+      for (NativeMemory memory : used) {
+        memory.acquire();
+        acquired++;
+      }
+      check(body.getAsInt());
+    } finally {
+      for (int i = 0; i < acquired; i++) {
+        used[i].release();
+      }
+    }
+  }
+
+  /** The one place where a native status becomes an exception. */
+  static void check(int status) {
+    if (status == Kpflow.KPFLOW_OK) {
+      return;
+    }
+    BytePointer text = Kpflow.kpflow_last_error();
+    String message = text == null ? "no explanation" : text.getString();
+    if (status == Kpflow.KPFLOW_INVALID_ARGUMENT) {
+      throw new IllegalArgumentException(message);
+    } else if (status == Kpflow.KPFLOW_OUT_OF_MEMORY) {
+      throw new MemoryException(message);
+    } else if (status == Kpflow.KPFLOW_CANCELLED) {
+      throw new CancelledException(message);
+    } else if (status == Kpflow.KPFLOW_NUMERICAL || status == Kpflow.KPFLOW_NO_CONVERGENCE) {
+      throw new NumericalException(message);
+    }
+    throw new NativeException("native status " + status + ": " + message);
+  }
+
+  /** JavaCPP refuses empty arrays; an operation over no axes handles one element. */
+  private static long[] padded(long[] values) {
+    return values.length == 0 ? new long[1] : values;
+  }
+
+  /** The address of optional memory. */
+  static Pointer pointerOrNull(NativeMemory memory) {
+    return memory == null ? null : memory.pointer();
+  }
+}

@@ -1,0 +1,248 @@
+package org.kpflow.nativelib;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.IntPointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.PointerPointer;
+import org.kpflow.base.DType;
+
+/** A native linearization: forward pass, snapshot of the weights, derivatives along the trajectory. */
+public final class LinearizationHandle implements AutoCloseable {
+  private final ContextHandle context;
+  private final DType dtype;
+  private final Life life;
+  private final long[] sizes;
+
+  /** What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null when absent. */
+  public record Recurrent(
+      String cell,
+      double cellParameter,
+      DType dtype,
+      int trainable,
+      long trials,
+      long steps,
+      long inputs,
+      long units,
+      NativeMemory weightIh,
+      NativeMemory weightHh,
+      NativeMemory biasIh,
+      NativeMemory biasHh,
+      NativeMemory input,
+      NativeMemory initial,
+      NativeMemory trajectory) {
+
+    private NativeMemory[] used() {
+      List<NativeMemory> used = new ArrayList<>(List.of(weightIh, weightHh, input));
+      for (NativeMemory optional : new NativeMemory[] {biasIh, biasHh, initial, trajectory}) {
+        if (optional != null) {
+          used.add(optional);
+        }
+      }
+      return used.toArray(NativeMemory[]::new);
+    }
+
+    private void checkSizes(int gates, int components) {
+      long rows = Math.multiplyExact(gates, units);
+      long state = Math.multiplyExact(components, units);
+      Engine.holds(weightIh, dtype, Math.multiplyExact(rows, inputs));
+      Engine.holds(weightHh, dtype, Math.multiplyExact(rows, units));
+      Engine.holds(input, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), inputs));
+      if (biasIh != null) {
+        Engine.holds(biasIh, dtype, rows);
+      }
+      if (biasHh != null) {
+        Engine.holds(biasHh, dtype, rows);
+      }
+      if (initial != null) {
+        Engine.holds(initial, dtype, Math.multiplyExact(trials, state));
+      }
+      if (trajectory != null) {
+        Engine.holds(trajectory, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), state));
+      }
+    }
+  }
+
+  private LinearizationHandle(ContextHandle context, DType dtype, NativeLinearization linearization) {
+    this.context = context;
+    this.dtype = dtype;
+    this.life = new Life(linearization);
+    life.guard(this);
+    this.sizes = new long[6];
+    try (LongPointer out = new LongPointer(6)) {
+      Engine.check(Kpflow.kpflow_linearization_sizes(linearization, out));
+      out.get(sizes);
+    }
+  }
+
+  /** Gate blocks and state components per unit of a cell: {g, m}. */
+  public static int[] cellShape(String cell) {
+    int[] shape = new int[2];
+    try (BytePointer name = new BytePointer(cell);
+        IntPointer gates = new IntPointer(1);
+        IntPointer components = new IntPointer(1)) {
+      Engine.check(Kpflow.kpflow_cell_shape(name, gates, components));
+      shape[0] = gates.get();
+      shape[1] = components.get();
+    }
+    return shape;
+  }
+
+  /** Runs the forward pass of a recurrent model and linearizes along it. */
+  public static LinearizationHandle recurrent(ContextHandle context, Recurrent model) {
+    int[] shape = cellShape(model.cell());
+    model.checkSizes(shape[0], shape[1]);
+    try (kpflow_recurrent description = new kpflow_recurrent();
+        BytePointer cell = new BytePointer(model.cell());
+        PointerPointer<NativeLinearization> out = new PointerPointer<>(1)) {
+      context.monitored(
+          (c, monitor) -> {
+            description
+                .cell(cell)
+                .cell_parameter(model.cellParameter())
+                .dtype(model.dtype().nativeCode())
+                .trainable(model.trainable())
+                .trials(model.trials())
+                .steps(model.steps())
+                .inputs(model.inputs())
+                .units(model.units())
+                .weight_ih(model.weightIh().pointer())
+                .weight_hh(model.weightHh().pointer())
+                .bias_ih(Engine.pointerOrNull(model.biasIh()))
+                .bias_hh(Engine.pointerOrNull(model.biasHh()))
+                .input(model.input().pointer())
+                .initial(Engine.pointerOrNull(model.initial()))
+                .trajectory(Engine.pointerOrNull(model.trajectory()));
+            return Kpflow.kpflow_recurrent_linearize(c, description, monitor, out);
+          },
+          model.used());
+      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
+    }
+  }
+
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** B. */
+  public long trials() {
+    return sizes[0];
+  }
+
+  /** T. */
+  public long steps() {
+    return sizes[1];
+  }
+
+  /** n, the units of the state. */
+  public long units() {
+    return sizes[2];
+  }
+
+  /** p, the trainable scalars. */
+  public long parameters() {
+    return sizes[3];
+  }
+
+  /** g H, the pre-activations of one family per trial and step. */
+  public long gateUnits() {
+    return sizes[4];
+  }
+
+  /** Copies the state h into out [B, T, n]. */
+  public void state(NativeMemory out) {
+    Engine.holds(out, dtype, sizes[0] * sizes[1] * sizes[2]);
+    use(() -> Kpflow.kpflow_linearization_state(life.linearization, out.pointer()), out);
+  }
+
+  /** Copies the sites of a family into out [k, m_f]. */
+  public void sites(int family, long columns, NativeMemory out) {
+    Engine.holds(out, dtype, Math.multiplyExact(sizes[0] * sizes[1], columns));
+    use(() -> Kpflow.kpflow_linearization_sites(life.linearization, family, out.pointer()), out);
+  }
+
+  /** Step Jacobians of steps first to first + count - 1 into out [B, count, n, n]. */
+  public void stepJacobians(long first, long count, NativeMemory out) {
+    Engine.holds(out, dtype, Math.multiplyExact(Math.multiplyExact(sizes[0], count), sizes[2] * sizes[2]));
+    use(() -> Kpflow.kpflow_linearization_step_jacobians(life.linearization, first, count, out.pointer()), out);
+  }
+
+  /** Finite-time Lyapunov exponents [B, n], row-major, followed by the smallest |R_ii| met. */
+  public double[] lyapunov() {
+    int count = Math.toIntExact(sizes[0] * sizes[2]);
+    double[] result = new double[count + 1];
+    try (DoublePointer out = new DoublePointer(count + 1L)) {
+      monitored(
+          monitor ->
+              Kpflow.kpflow_linearization_lyapunov(
+                  life.linearization, out, new DoublePointer(out.getPointer(count)), monitor));
+      out.get(result);
+    }
+    return result;
+  }
+
+  /** out = A in or A* in for a block of s vectors; the codes are those of enum kpflow_operator. */
+  public void apply(
+      int operator, int family, boolean adjoint, long s, long inCount, NativeMemory in, long outCount, NativeMemory out) {
+    Engine.holds(in, dtype, Math.multiplyExact(s, inCount));
+    Engine.holds(out, dtype, Math.multiplyExact(s, outCount));
+    monitored(
+        monitor ->
+            Kpflow.kpflow_linearization_apply(
+                life.linearization, operator, family, adjoint ? 1 : 0, s, in.pointer(), out.pointer(), monitor),
+        in,
+        out);
+  }
+
+  @Override
+  public void close() {
+    life.close();
+  }
+
+  void acquire() {
+    life.acquire();
+  }
+
+  void release() {
+    life.release();
+  }
+
+  /** The native object; valid between {@link #acquire} and {@link #release}. */
+  NativeLinearization pointer() {
+    return life.linearization;
+  }
+
+  private void use(java.util.function.IntSupplier body, NativeMemory... used) {
+    life.acquire();
+    try {
+      Engine.call(body, used);
+    } finally {
+      life.release();
+    }
+  }
+
+  private void monitored(java.util.function.ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
+    life.acquire();
+    try {
+      context.monitored((c, monitor) -> body.applyAsInt(monitor), used);
+    } finally {
+      life.release();
+    }
+  }
+
+  private static final class Life extends Lifetime {
+    private final NativeLinearization linearization;
+
+    Life(NativeLinearization linearization) {
+      super("linearization");
+      this.linearization = linearization;
+    }
+
+    @Override
+    void free() {
+      Kpflow.kpflow_linearization_destroy(linearization);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package org.kpflow.tensor;
+
+import org.kpflow.base.Checks;
+import org.kpflow.base.Shape;
+import org.kpflow.nativelib.Engine;
+
+/** Arithmetic on whole tensors, by native kernels. Shapes and types must agree; results do not depend on the thread count. */
+public final class TensorMath {
+  private TensorMath() {}
+
+  /** y = alpha x + beta y; with beta 0, y is not read. */
+  public static void axpby(ExecutionContext context, double alpha, Tensor x, double beta, Tensor y) {
+    Checks.shape("y", x.shape(), y.shape());
+    Checks.dtype("y", x.dtype(), y.dtype());
+    Engine.axpby(context.handle(), x.dtype(), x.count(), alpha, x.memory(), beta, y.memory());
+  }
+
+  /** Inner product over all elements, accumulated in f64. */
+  public static double dot(ExecutionContext context, Tensor x, Tensor y) {
+    Checks.shape("y", x.shape(), y.shape());
+    Checks.dtype("y", x.dtype(), y.dtype());
+    return Engine.dot(context.handle(), x.dtype(), 1, x.count(), x.memory(), y.memory())[0];
+  }
+
+  /** Inner products of corresponding entries of the leading axis: [s]. */
+  public static double[] dots(ExecutionContext context, Tensor x, Tensor y) {
+    Checks.shape("y", x.shape(), y.shape());
+    Checks.dtype("y", x.dtype(), y.dtype());
+    long rows = x.shape().size(0);
+    return Engine.dot(context.handle(), x.dtype(), rows, x.shape().tail().count(), x.memory(), y.memory());
+  }
+
+  /** Euclidean norm of all elements. */
+  public static double norm(ExecutionContext context, Tensor x) {
+    return Math.sqrt(dot(context, x, x));
+  }
+
+  /** C = alpha op(A) op(B) + beta C for matrices; op transposes where asked. */
+  public static void gemm(
+      ExecutionContext context,
+      boolean transposeA,
+      boolean transposeB,
+      double alpha,
+      Tensor a,
+      Tensor b,
+      double beta,
+      Tensor c) {
+    for (Tensor matrix : new Tensor[] {a, b, c}) {
+      Checks.that(matrix.shape().rank() == 2, "gemm: expected matrices, got shape %s", matrix.shape());
+      Checks.dtype("gemm", a.dtype(), matrix.dtype());
+    }
+    long m = a.shape().size(transposeA ? 1 : 0);
+    long k = a.shape().size(transposeA ? 0 : 1);
+    long n = b.shape().size(transposeB ? 0 : 1);
+    Checks.that(b.shape().size(transposeB ? 1 : 0) == k, "gemm: inner sizes of %s and %s differ", a.shape(), b.shape());
+    Checks.shape("c", Shape.of(m, n), c.shape());
+    Engine.gemm(
+        context.handle(), a.dtype(), transposeA, transposeB, m, n, k, alpha, a.memory(), b.memory(), beta, c.memory());
+  }
+
+  /** y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats or accumulates. */
+  public static void strided(
+      long[] sizes, double alpha, Tensor x, long[] xStrides, double beta, Tensor y, long[] yStrides) {
+    Engine.stridedAxpby(sizes, alpha, x.dtype(), x.memory(), xStrides, beta, y.dtype(), y.memory(), yStrides);
+  }
+}

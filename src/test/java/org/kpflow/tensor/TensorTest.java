@@ -1,0 +1,61 @@
+package org.kpflow.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+
+class TensorTest {
+  @Test
+  void valuesComeBackAsTheyWentIn() {
+    double[] values = {1, -2.5, 3, 1e-300, 5, 6};
+    try (Tensor tensor = Tensor.of(Shape.of(2, 3), values);
+        Tensor narrow = tensor.to(DType.F32)) {
+      assertArrayEquals(values, tensor.toDoubles());
+      assertEquals(-2.5, tensor.get(0, 1));
+      assertArrayEquals(new double[] {1e-300, 5, 6}, tensor.slice(1).toDoubles());
+      assertEquals(0.0, narrow.get(1, 0));
+      assertEquals(5f, narrow.toFloats()[4]);
+    }
+  }
+
+  @Test
+  void usingAClosedTensorIsAnExceptionAndNotACrash() {
+    Tensor tensor = Tensor.zeros(DType.F64, 4);
+    Tensor view = tensor.slice(1, 2);
+    tensor.close();
+    tensor.close();
+    assertTrue(view.isClosed());
+    assertTrue(assertThrows(IllegalStateException.class, view::toDoubles).getMessage().contains("closed"));
+    assertThrows(IllegalStateException.class, () -> tensor.set(1, 0));
+  }
+
+  @Test
+  void closingGivesTheMemoryBack() {
+    long before = Tensor.liveCount();
+    try (Tensor tensor = Tensor.zeros(DType.F32, 1000)) {
+      assertEquals(before + 1, Tensor.liveCount());
+      assertEquals(1000, tensor.count());
+    }
+    assertEquals(before, Tensor.liveCount());
+  }
+
+  @Test
+  void wrongSizesNameWhatCameAndWhatWasExpected() {
+    String negative = assertThrows(IllegalArgumentException.class, () -> Shape.of(2, -1)).getMessage();
+    assertTrue(negative.contains("[2, -1]") && negative.contains("negative"), negative);
+    String huge = assertThrows(IllegalArgumentException.class, () -> Shape.of(1L << 40, 1L << 40)).getMessage();
+    assertTrue(huge.contains("overflows"), huge);
+    try (Tensor tensor = Tensor.zeros(DType.F64, 2, 2)) {
+      assertThrows(IllegalArgumentException.class, () -> tensor.get(2, 0));
+      assertThrows(IllegalArgumentException.class, () -> tensor.get(0));
+      assertThrows(IllegalArgumentException.class, () -> tensor.slice(1, 2));
+      assertThrows(IllegalArgumentException.class, () -> tensor.reshape(Shape.of(3)));
+      assertThrows(IllegalArgumentException.class, () -> tensor.copyFrom(1.0, 2.0));
+    }
+  }
+}
