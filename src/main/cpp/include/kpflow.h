@@ -180,9 +180,9 @@ typedef struct kpflow_eigsh_info {
  * the dtype, residuals [k] f64 = ||A v - lambda v||. Only the first info->converged entries hold when the status is
  * KPFLOW_NO_CONVERGENCE. One call at a time in the process (ARPACK keeps static state); a nested call is refused.
  */
-int32_t kpflow_eigsh(kpflow_context* context, int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op,
-                     kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options, void* start, double* values,
-                     void* vectors, double* residuals, kpflow_eigsh_info* info, kpflow_monitor* monitor);
+int32_t kpflow_eigsh(int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op, kpflow_matvec matvec,
+                     void* user, const kpflow_eigsh_options* options, void* start, double* values, void* vectors,
+                     double* residuals, kpflow_eigsh_info* info, kpflow_monitor* monitor);
 
 /* Eigenvalues (ascending) of a symmetric f64 matrix a [n,n]; with vectors != 0, a is overwritten by row eigenvectors. */
 int32_t kpflow_symmetric_eigen(int64_t n, double* a, double* values, int32_t vectors);

@@ -1,0 +1,125 @@
+// C boundary of linearizations: argument checks, no arithmetic.
+#include <mutex>
+
+#include "cell/cell.hpp"
+#include "core/linearization.hpp"
+#include "recurrent/operators.hpp"
+
+using namespace kpflow;
+
+namespace {
+
+void require(const kpflow_linearization* linearization) {
+  KPFLOW_REQUIRE(linearization != nullptr, "linearization: got NULL");
+}
+
+template <class Body>
+int32_t on_linearization(kpflow_linearization* linearization, Body&& body) {
+  return guarded([&] {
+    require(linearization);
+    std::lock_guard<std::recursive_mutex> lock(linearization->context.mutex);
+    body();
+  });
+}
+
+void require_family(const kpflow_linearization& linearization, int32_t family) {
+  KPFLOW_REQUIRE(family >= 0 && family < KPFLOW_FAMILIES && linearization.site_units(family) > 0,
+                 "family: expected one that this model has (0 to %d), got %d", KPFLOW_FAMILIES - 1, family);
+}
+
+bool is_self_adjoint(int32_t op) { return op == KPFLOW_K || op == KPFLOW_NTK; }
+
+}  // namespace
+
+extern "C" {
+
+int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(gates != nullptr && components != nullptr, "out: got NULL");
+    const CellShape& shape = find_cell(cell).shape;
+    *gates = shape.gates;
+    *components = shape.components;
+  });
+}
+
+int64_t kpflow_recurrent_bytes(const kpflow_recurrent* model) {
+  int64_t bytes = -1;
+  guarded([&] {
+    KPFLOW_REQUIRE(model != nullptr, "model: got NULL");
+    bytes = recurrent_bytes(*model);
+  });
+  return bytes;
+}
+
+int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurrent* model, kpflow_monitor* monitor,
+                                   kpflow_linearization** out) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
+    std::lock_guard<std::recursive_mutex> lock(context->mutex);
+    *out = linearize_recurrent(*context, *model, Progress(monitor)).release();
+  });
+}
+
+void kpflow_linearization_destroy(kpflow_linearization* linearization) { delete linearization; }
+
+int32_t kpflow_linearization_sizes(const kpflow_linearization* linearization, int64_t* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    const int64_t sizes[6] = {linearization->trials(),     linearization->steps(),      linearization->units(),
+                              linearization->parameters(), linearization->gate_units(), KPFLOW_FAMILIES};
+    for (int i = 0; i < 6; ++i) out[i] = sizes[i];
+  });
+}
+
+int32_t kpflow_linearization_state(const kpflow_linearization* linearization, void* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    linearization->state(out);
+  });
+}
+
+int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, int32_t family, void* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    require_family(*linearization, family);
+    linearization->sites(family, out);
+  });
+}
+
+int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* linearization, int64_t first, int64_t count,
+                                            void* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    KPFLOW_REQUIRE(first >= 0 && count >= 0 && first <= linearization->steps() - count,
+                   "steps: expected a part of 0 to %lld, got %lld from %lld",
+                   static_cast<long long>(linearization->steps() - 1), static_cast<long long>(count),
+                   static_cast<long long>(first));
+    linearization->step_jacobians(first, count, out);
+  });
+}
+
+int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, double* out, double* smallest,
+                                      kpflow_monitor* monitor) {
+  return on_linearization(linearization, [&] {
+    KPFLOW_REQUIRE(out != nullptr && smallest != nullptr, "out: got NULL");
+    linearization->lyapunov(out, smallest, Progress(monitor));
+  });
+}
+
+int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
+                                   int64_t s, const void* in, void* out, kpflow_monitor* monitor) {
+  return on_linearization(linearization, [&] {
+    KPFLOW_REQUIRE(op >= 0 && op < KPFLOW_OPERATORS, "operator: expected 0 to %d, got %d", KPFLOW_OPERATORS - 1, op);
+    KPFLOW_REQUIRE(s >= 0, "s: expected at least 0, got %lld", static_cast<long long>(s));
+    if (op == KPFLOW_CORE || op == KPFLOW_D_GATES) require_family(*linearization, family);
+    if (s == 0) return;
+    KPFLOW_REQUIRE(in != nullptr && out != nullptr && in != out, "in and out: expected two different arrays");
+    linearization->apply(op, family, adjoint != 0 && !is_self_adjoint(op), s, in, out, Progress(monitor));
+  });
+}
+
+}  // extern "C"

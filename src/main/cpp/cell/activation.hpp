@@ -1,0 +1,47 @@
+// Pointwise functions of the cells and their derivatives.
+#pragma once
+
+#include <cmath>
+
+namespace kpflow {
+
+template <class T>
+T sigmoid(T z) {
+  return T(1) / (T(1) + std::exp(-z));
+}
+
+// Activations: value and derivative at z, given the value y = f(z).
+struct Tanh {
+  template <class T>
+  static T value(T z) {
+    return std::tanh(z);
+  }
+  template <class T>
+  static T slope(T, T y) {
+    return T(1) - y * y;
+  }
+};
+
+struct Relu {  // relu'(0) = 0
+  template <class T>
+  static T value(T z) {
+    return z > T(0) ? z : T(0);
+  }
+  template <class T>
+  static T slope(T z, T) {
+    return z > T(0) ? T(1) : T(0);
+  }
+};
+
+struct Linear {
+  template <class T>
+  static T value(T z) {
+    return z;
+  }
+  template <class T>
+  static T slope(T, T) {
+    return T(1);
+  }
+};
+
+}  // namespace kpflow

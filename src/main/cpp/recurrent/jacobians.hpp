@@ -1,0 +1,18 @@
+// Dense step Jacobians J_t = d h_t / d h_{t-1} and what is read off their products.
+#pragma once
+
+#include <cstdint>
+
+#include "recurrent/snapshot.hpp"
+
+namespace kpflow {
+
+// J [n, n] of trial b, step t: J[c H + i, d H + l] = D[c][d]_i (i = l) + sum_j A_j[c]_i W_j[i, l] S[d]_l.
+template <class T, class Out>
+void step_jacobian(const Snapshot<T>& net, int64_t b, int64_t t, Out* out);
+
+// Finite-time exponents [B, n]: Q_t R_t = J_t Q_{t-1} from Q = I; the mean over t of ln|R_ii|. J_t is with respect to h_0 at t = 0.
+template <class T>
+void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, double* smallest, const Progress& progress);
+
+}  // namespace kpflow

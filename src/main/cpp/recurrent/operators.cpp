@@ -1,0 +1,198 @@
+#include "recurrent/operators.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/status.hpp"
+#include "core/system.hpp"
+#include "recurrent/jacobians.hpp"
+#include "recurrent/parameters.hpp"
+#include "recurrent/propagate.hpp"
+
+namespace kpflow {
+
+namespace {
+
+template <class T>
+constexpr int32_t dtype_of() {
+  return sizeof(T) == 4 ? KPFLOW_F32 : KPFLOW_F64;
+}
+
+// The one place where gradients of several processes, each owning a shard of the trials, would be summed. One process owns all.
+template <class T>
+void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
+
+template <class T>
+class RecurrentLinearization final : public kpflow_linearization {
+ public:
+  RecurrentLinearization(kpflow_context& owner, const Cell& cell, const kpflow_recurrent& model, const Progress& progress)
+      : kpflow_linearization(owner), net_(cell, model) {
+    run_forward(net_, owner, model, progress);
+  }
+
+  int32_t dtype() const override { return dtype_of<T>(); }
+  int64_t trials() const override { return net_.trials; }
+  int64_t steps() const override { return net_.steps; }
+  int64_t units() const override { return net_.shape.state(); }
+  int64_t parameters() const override { return net_.parameters; }
+  int64_t gate_units() const override { return net_.shape.gates(); }
+  int64_t site_units(int32_t family) const override { return net_.site_units(family); }
+
+  void state(void* out) const override { std::copy_n(net_.state.data(), net_.state.size(), static_cast<T*>(out)); }
+
+  void sites(int32_t family, void* out) const override {
+    T* target = static_cast<T*>(out);
+    if (family == KPFLOW_WEIGHT_IH) {
+      std::copy_n(net_.input.data(), net_.input.size(), target);
+    } else if (family == KPFLOW_WEIGHT_HH) {
+      std::copy_n(net_.site.data(), net_.site.size(), target);
+    } else {
+      std::fill_n(target, net_.rows(), T(1));
+    }
+  }
+
+  void step_jacobians(int64_t first, int64_t count, void* out) const override {
+    const int64_t n = net_.shape.state();
+    for (int64_t b = 0; b < net_.trials; ++b) {
+      for (int64_t t = 0; t < count; ++t) {
+        step_jacobian(net_, b, first + t, static_cast<T*>(out) + (b * count + t) * n * n);
+      }
+    }
+  }
+
+  void lyapunov(double* out, double* smallest, const Progress& progress) override {
+    kpflow::lyapunov(net_, context, out, smallest, progress);
+  }
+
+  void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
+             const Progress& progress) override {
+    const T* source = static_cast<const T*>(in);
+    T* target = static_cast<T*>(out);
+    const Side side = family == KPFLOW_WEIGHT_HH || family == KPFLOW_BIAS_HH ? Side::kHidden : Side::kInput;
+    switch (op) {
+      case KPFLOW_P: return sweep(adjoint, false, s, source, target, progress);
+      case KPFLOW_P_INVERSE: return sweep(adjoint, true, s, source, target, progress);
+      case KPFLOW_D_THETA:
+        return adjoint ? pull(Weights::kShared, s, source, target, progress)
+                       : push(Weights::kShared, s, source, target, progress);
+      case KPFLOW_J: return jacobian(Weights::kShared, adjoint, s, source, target, progress);
+      case KPFLOW_TRIAL_JACOBIAN: return jacobian(Weights::kPerTrial, adjoint, s, source, target, progress);
+      case KPFLOW_K: return parameter_operator(s, source, target, progress);
+      case KPFLOW_NTK: return tangent_kernel(s, source, target, progress);
+      case KPFLOW_D_GATES:
+        return adjoint ? gates_pull(net_, context, side, s, source, target)
+                       : gates_push(net_, context, side, s, source, target);
+      case KPFLOW_CORE: return core(side, adjoint, s, source, target, progress);
+      default: fail(KPFLOW_INVALID_ARGUMENT, "operator: expected 0 to %d, got %d", KPFLOW_OPERATORS - 1, op);
+    }
+  }
+
+ private:
+  void sweep(bool adjoint, bool inverse, int64_t s, const T* in, T* out, const Progress& progress) {
+    if (adjoint) {
+      propagate_adjoint(net_, context, inverse, s, in, out, progress);
+    } else {
+      propagate(net_, context, inverse, s, in, out, progress);
+    }
+  }
+
+  void push(Weights weights, int64_t s, const T* theta, T* out, const Progress& progress) {
+    site_push(net_, context, weights, s, theta, out, progress);
+  }
+
+  void pull(Weights weights, int64_t s, const T* a, T* theta, const Progress& progress) {
+    site_pull(net_, context, weights, s, a, theta, progress);
+    if (weights == Weights::kShared) reduce_over_trials(theta, s * net_.parameters);
+  }
+
+  // J = P D_theta f; J* = (D_theta f)* P*.
+  void jacobian(Weights weights, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
+    if (adjoint) {
+      T* a = reserve(states_, s * state_count());
+      sweep(true, false, s, in, a, progress);
+      pull(weights, s, a, out, progress);
+    } else {
+      push(weights, s, in, out, progress);
+      sweep(false, false, s, out, out, progress);
+    }
+  }
+
+  // K = D_theta f (D_theta f)*.
+  void parameter_operator(int64_t s, const T* in, T* out, const Progress& progress) {
+    T* theta = reserve(weights_, s * net_.parameters);
+    pull(Weights::kShared, s, in, theta, progress);
+    push(Weights::kShared, s, theta, out, progress);
+  }
+
+  // NTK = P K P*; out holds the adjoint until the push overwrites it.
+  void tangent_kernel(int64_t s, const T* in, T* out, const Progress& progress) {
+    sweep(true, false, s, in, out, progress);
+    T* theta = reserve(weights_, s * net_.parameters);
+    pull(Weights::kShared, s, out, theta, progress);
+    push(Weights::kShared, s, theta, out, progress);
+    sweep(false, false, s, out, out, progress);
+  }
+
+  // P_core = P D_Q f of the families on one side.
+  void core(Side side, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
+    if (adjoint) {
+      T* a = reserve(states_, s * state_count());
+      sweep(true, false, s, in, a, progress);
+      gates_pull(net_, context, side, s, a, out);
+    } else {
+      gates_push(net_, context, side, s, in, out);
+      sweep(false, false, s, out, out, progress);
+    }
+  }
+
+  int64_t state_count() const { return net_.rows() * net_.shape.state(); }
+
+  T* reserve(Array<T>& workspace, int64_t count) {
+    if (count > workspace.size()) {
+      require_memory(count * static_cast<int64_t>(sizeof(T)), "this block of probes", "use a smaller block");
+      workspace.resize(count);
+    }
+    return workspace.data();
+  }
+
+  Snapshot<T> net_;
+  Array<T> weights_, states_;  // scratch between the halves of an operator; they only grow
+};
+
+void check(const kpflow_recurrent& model, const Cell& cell) {
+  const auto positive = [](const char* name, int64_t value) {
+    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
+                   static_cast<long long>(value));
+  };
+  positive("trials", model.trials);
+  positive("steps", model.steps);
+  positive("inputs", model.inputs);
+  positive("units", model.units);
+  positive("gate units", checked_product(cell.shape.gates, model.units));
+  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
+                 model.dtype);
+  KPFLOW_REQUIRE(model.trainable >= 0 && model.trainable < 1 << KPFLOW_FAMILIES, "trainable: expected a mask of 0 to %d",
+                 (1 << KPFLOW_FAMILIES) - 1);
+  KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_IH & 1) || model.bias_ih != nullptr, "bias_ih: trainable but absent");
+  KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_HH & 1) || model.bias_hh != nullptr, "bias_hh: trainable but absent");
+}
+
+}  // namespace
+
+int64_t recurrent_bytes(const kpflow_recurrent& model) {
+  const Cell& cell = find_cell(model.cell);
+  check(model, cell);
+  return model.dtype == KPFLOW_F32 ? Snapshot<float>::bytes(cell, model) : Snapshot<double>::bytes(cell, model);
+}
+
+std::unique_ptr<kpflow_linearization> linearize_recurrent(kpflow_context& context, const kpflow_recurrent& model,
+                                                          const Progress& progress) {
+  require_memory(recurrent_bytes(model), "this linearization", "use fewer trials or steps, or f32");
+  KPFLOW_REQUIRE(model.weight_ih != nullptr && model.weight_hh != nullptr, "weights: got NULL");
+  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
+  const Cell& cell = find_cell(model.cell);
+  if (model.dtype == KPFLOW_F32) return std::make_unique<RecurrentLinearization<float>>(context, cell, model, progress);
+  return std::make_unique<RecurrentLinearization<double>>(context, cell, model, progress);
+}
+
+}  // namespace kpflow

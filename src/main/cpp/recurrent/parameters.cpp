@@ -1,0 +1,146 @@
+#include "recurrent/parameters.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "linalg/blas.hpp"
+
+namespace kpflow {
+
+namespace {
+
+constexpr int64_t kChunk = 256;  // rows (b, t) whose gate values are formed at once
+
+int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+template <class T>
+T* scratch(kpflow_context& context, int worker, int64_t elements) {
+  return static_cast<T*>(
+      context.scratch[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
+}
+
+// The two families of a side: how its weights and biases look to the kernels.
+template <class T>
+struct SideView {
+  SideView(const Snapshot<T>& net, Side which)
+      : side(which),
+        columns(which == Side::kHidden ? net.shape.units : net.inputs),
+        sites(which == Side::kHidden ? net.site.data() : net.input.data()),
+        weight(net.offset[which == Side::kHidden ? KPFLOW_WEIGHT_HH : KPFLOW_WEIGHT_IH]),
+        bias(net.offset[which == Side::kHidden ? KPFLOW_BIAS_HH : KPFLOW_BIAS_IH]) {}
+  bool trains() const { return weight >= 0 || bias >= 0; }
+
+  Side side;
+  int64_t columns;  // m_f of the weight family
+  const T* sites;   // [k, columns]
+  int64_t weight;   // offsets in theta, -1 where frozen
+  int64_t bias;
+};
+
+}  // namespace
+
+template <class T>
+void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* theta, T* out,
+               const Progress& progress) {
+  const RowShape& shape = net.shape;
+  const int64_t n = shape.state(), gates = shape.gates(), k = net.rows();
+  const SideView<T> sides[2] = {SideView<T>(net, Side::kHidden), SideView<T>(net, Side::kInput)};
+  const int64_t group = weights == Weights::kShared ? k : net.steps;  // rows that share a theta
+  const int64_t chunks = pieces(group, kChunk), groups = s * k / group;
+  context.pool.run(groups * chunks, [&](int64_t task, int worker) {
+    progress.advance();
+    const int64_t first = task % chunks * kChunk, count = std::min(kChunk, group - first);
+    const int64_t at = task / chunks * group + first;  // row in [s, k]
+    const T* weight = theta + task / chunks * net.parameters;
+    T* y = scratch<T>(context, worker, count * gates);
+    bool written = false;
+    for (const SideView<T>& side : sides) {
+      if (!side.trains()) continue;
+      if (side.weight >= 0) {
+        gemm(false, true, count, gates, side.columns, T(1), side.sites + at % k * side.columns, side.columns,
+             weight + side.weight, side.columns, T(0), y, gates);
+      } else {
+        std::memset(y, 0, static_cast<size_t>(count * gates) * sizeof(T));
+      }
+      for (int64_t r = 0; r < count; ++r) {
+        if (side.bias >= 0) {
+          for (int64_t i = 0; i < gates; ++i) y[r * gates + i] += weight[side.bias + i];
+        }
+        push_row(shape, net.record((at + r) % k), side.side, y + r * gates, written, out + (at + r) * n);
+      }
+      written = true;
+    }
+    if (!written) std::memset(out + at * n, 0, static_cast<size_t>(count * n) * sizeof(T));
+  });
+}
+
+template <class T>
+void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* a, T* theta,
+               const Progress& progress) {
+  const RowShape& shape = net.shape;
+  const int64_t units = shape.units, n = shape.state(), k = net.rows();
+  const SideView<T> sides[2] = {SideView<T>(net, Side::kHidden), SideView<T>(net, Side::kInput)};
+  const int64_t group = weights == Weights::kShared ? k : net.steps;
+  const int64_t groups = s * k / group;
+  // A task sums one gate's rows of G over the whole group, in order. Few probes: gates are split for more tasks.
+  const int64_t split = groups * shape.cell.gates >= 16 ? 1 : std::min<int64_t>(4, std::max<int64_t>(1, units / 32));
+  const int64_t length = pieces(units, split);
+  context.pool.run(groups * shape.cell.gates * split, [&](int64_t task, int worker) {
+    progress.advance();
+    const int64_t which = task / (shape.cell.gates * split);
+    const int gate = static_cast<int>(task / split % shape.cell.gates);
+    const int64_t unit = task % split * length, block = std::min(length, units - unit);
+    if (block <= 0) return;
+    const int64_t row = gate * units + unit;  // first row of G
+    T* gradient = theta + which * net.parameters;
+    T* y = scratch<T>(context, worker, kChunk * block);
+    for (const SideView<T>& side : sides) {
+      if (!side.trains()) continue;
+      T* bias = side.bias >= 0 ? gradient + side.bias + row : nullptr;
+      if (bias != nullptr) std::memset(bias, 0, static_cast<size_t>(block) * sizeof(T));
+      for (int64_t first = 0; first < group; first += kChunk) {
+        const int64_t count = std::min(kChunk, group - first), at = which * group + first;
+        for (int64_t r = 0; r < count; ++r) {
+          pull_row(shape, net.record((at + r) % k), side.side, gate, 1, unit, block, a + (at + r) * n, y + r * block);
+          for (int64_t i = 0; bias != nullptr && i < block; ++i) bias[i] += y[r * block + i];
+        }
+        if (side.weight >= 0) {
+          gemm(true, false, block, side.columns, count, T(1), y, block, side.sites + at % k * side.columns, side.columns,
+               first == 0 ? T(0) : T(1), gradient + side.weight + row * side.columns, side.columns);
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+void gates_push(const Snapshot<T>& net, kpflow_context& context, Side side, int64_t s, const T* y, T* out) {
+  const int64_t n = net.shape.state(), gates = net.shape.gates(), k = net.rows();
+  context.pool.run(pieces(s * k, kChunk), [&](int64_t task, int) {
+    for (int64_t row = task * kChunk; row < std::min(s * k, (task + 1) * kChunk); ++row) {
+      push_row(net.shape, net.record(row % k), side, y + row * gates, false, out + row * n);
+    }
+  });
+}
+
+template <class T>
+void gates_pull(const Snapshot<T>& net, kpflow_context& context, Side side, int64_t s, const T* a, T* y) {
+  const int64_t n = net.shape.state(), gates = net.shape.gates(), k = net.rows();
+  context.pool.run(pieces(s * k, kChunk), [&](int64_t task, int) {
+    for (int64_t row = task * kChunk; row < std::min(s * k, (task + 1) * kChunk); ++row) {
+      pull_row(net.shape, net.record(row % k), side, 0, net.shape.cell.gates, 0, net.shape.units, a + row * n,
+               y + row * gates);
+    }
+  });
+}
+
+#define KPFLOW_PARAMETERS(T)                                                                                          \
+  template void site_push<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&);   \
+  template void site_pull<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&);   \
+  template void gates_push<T>(const Snapshot<T>&, kpflow_context&, Side, int64_t, const T*, T*);                      \
+  template void gates_pull<T>(const Snapshot<T>&, kpflow_context&, Side, int64_t, const T*, T*);
+KPFLOW_PARAMETERS(float)
+KPFLOW_PARAMETERS(double)
+#undef KPFLOW_PARAMETERS
+
+}  // namespace kpflow

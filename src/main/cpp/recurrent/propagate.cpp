@@ -1,0 +1,102 @@
+#include "recurrent/propagate.hpp"
+
+#include <algorithm>
+
+#include "linalg/blas.hpp"
+
+namespace kpflow {
+
+namespace {
+
+// The s*B rows of a block are cut into panels; a worker takes one through the whole time loop, so that no step waits for
+// another worker. The cut depends on the number of rows alone, which keeps results independent of the thread count.
+struct Panels {
+  explicit Panels(int64_t all_rows) : rows(all_rows) {
+    constexpr int64_t kMost = 80, kLeast = 8, kParts = 4;
+    size = std::min(kMost, std::max(kLeast, (rows + kParts - 1) / kParts));
+    count = (rows + size - 1) / size;
+    size = (rows + count - 1) / std::max<int64_t>(count, 1);
+  }
+  int64_t rows, size, count;
+};
+
+template <class T>
+T* panel_scratch(kpflow_context& context, int worker, int64_t elements) {
+  return static_cast<T*>(
+      context.scratch[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
+}
+
+}  // namespace
+
+template <class T>
+void propagate(const Snapshot<T>& net, kpflow_context& context, bool inverse, int64_t s, const T* in, T* out,
+               const Progress& progress) {
+  const RowShape& shape = net.shape;
+  const int64_t units = shape.units, n = shape.state(), gates = shape.gates(), steps = net.steps, trials = net.trials;
+  const Panels panels(s * trials);
+  const T sign = inverse ? T(-1) : T(1);
+  const T* from = inverse ? in : out;  // whose previous step feeds the terms
+  context.pool.run(panels.count, [&](int64_t task, int worker) {
+    const int64_t first = task * panels.size, count = std::min(panels.size, panels.rows - first);
+    T* x = panel_scratch<T>(context, worker, count * (units + gates));
+    T* y = x + count * units;
+    for (int64_t r = first; r < first + count; ++r) {
+      if (in != out) std::copy_n(in + r * steps * n, n, out + r * steps * n);
+    }
+    for (int64_t t = 1; t < steps; ++t) {
+      progress.advance(count);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t at = (first + r) * steps + t;
+        site_row(shape, net.record(net.row((first + r) % trials, t)), from + (at - 1) * n, x + r * units);
+      }
+      gemm(false, true, count, gates, units, T(1), x, units, net.weight_hh.data(), units, T(0), y, gates);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t at = (first + r) * steps + t;
+        step_row(shape, net.record(net.row((first + r) % trials, t)), sign, in + at * n, from + (at - 1) * n,
+                 y + r * gates, out + at * n);
+      }
+    }
+  });
+}
+
+template <class T>
+void propagate_adjoint(const Snapshot<T>& net, kpflow_context& context, bool inverse, int64_t s, const T* in, T* out,
+                       const Progress& progress) {
+  const RowShape& shape = net.shape;
+  const int64_t units = shape.units, n = shape.state(), gates = shape.gates(), steps = net.steps, trials = net.trials;
+  const Panels panels(s * trials);
+  const T sign = inverse ? T(-1) : T(1);
+  const T* from = inverse ? in : out;
+  context.pool.run(panels.count, [&](int64_t task, int worker) {
+    const int64_t first = task * panels.size, count = std::min(panels.size, panels.rows - first);
+    T* x = panel_scratch<T>(context, worker, count * (units + gates));
+    T* y = x + count * units;
+    for (int64_t r = first; r < first + count; ++r) {
+      const int64_t last = ((r + 1) * steps - 1) * n;
+      if (in != out) std::copy_n(in + last, n, out + last);
+    }
+    for (int64_t t = steps - 2; t >= 0; --t) {
+      progress.advance(count);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t at = (first + r) * steps + t;
+        pull_row(shape, net.record(net.row((first + r) % trials, t + 1)), Side::kHidden, 0, shape.cell.gates, 0, units,
+                 from + (at + 1) * n, y + r * gates);
+      }
+      gemm(false, false, count, units, gates, T(1), y, gates, net.weight_hh.data(), units, T(0), x, units);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t at = (first + r) * steps + t;
+        adjoint_row(shape, net.record(net.row((first + r) % trials, t + 1)), sign, in + at * n, from + (at + 1) * n,
+                    x + r * units, out + at * n);
+      }
+    }
+  });
+}
+
+#define KPFLOW_PROPAGATE(T)                                                                                       \
+  template void propagate<T>(const Snapshot<T>&, kpflow_context&, bool, int64_t, const T*, T*, const Progress&); \
+  template void propagate_adjoint<T>(const Snapshot<T>&, kpflow_context&, bool, int64_t, const T*, T*, const Progress&);
+KPFLOW_PROPAGATE(float)
+KPFLOW_PROPAGATE(double)
+#undef KPFLOW_PROPAGATE
+
+}  // namespace kpflow

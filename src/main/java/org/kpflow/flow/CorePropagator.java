@@ -1,0 +1,30 @@
+package org.kpflow.flow;
+
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.linearize.LinearizedMap;
+
+/** P_core,i = P D_Q f of one weight family, [k, n_i] to [B, T, n]: from a perturbation of its pre-activations to the state. */
+public final class CorePropagator extends LinearizationOperator {
+  private final String family;
+
+  /**
+   * The propagator of a family, frozen or not.
+   *
+   * @throws IllegalArgumentException for a family the model does not have
+   */
+  public CorePropagator(Linearization linearization, String family) {
+    super(
+        linearization,
+        LinearizedMap.CORE_PROPAGATOR,
+        linearization.family(family),
+        Shape.of(linearization.rows(), linearization.family(family).outputs()).named("k", "n_i"),
+        false);
+    this.family = family;
+  }
+
+  @Override
+  public String toString() {
+    return "P_core[" + family + "]";
+  }
+}

@@ -1,0 +1,247 @@
+package org.kpflow.linearize;
+
+import java.util.List;
+import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.model.Model;
+import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.nativelib.LinearizationHandle;
+import org.kpflow.nativelib.NativeMemory;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+/**
+ * A model's forward pass on given inputs and its derivatives along it. It is a snapshot: weights, inputs and trajectory are copied, so
+ * nothing computed from it changes when they do. Symbols: B trials, T steps, n units of the state, k = B T, p trainable scalars.
+ */
+public final class Linearization implements AutoCloseable {
+  private final ExecutionContext context;
+  private final LinearizationHandle handle;
+  private final List<WeightFamily> families;
+  private final String description;
+
+  private Linearization(ExecutionContext context, LinearizationHandle handle, RecurrentModel model) {
+    this.context = context;
+    this.handle = handle;
+    this.families = model.families();
+    this.description = model.toString();
+  }
+
+  /** Linearizes along the model's own trajectory from a zero initial state; see {@link #of(ExecutionContext, Model, Tensor, Tensor)}. */
+  public static Linearization of(Model model, Tensor inputs) {
+    return of(ExecutionContext.shared(), model, inputs, null);
+  }
+
+  /**
+   * Runs the model and linearizes along its trajectory.
+   *
+   * @param inputs x [B, T, n_in], of any type
+   * @param initialState h_0 [B, n], or null for zero
+   * @throws IllegalArgumentException for inputs of the wrong shape
+   * @throws org.kpflow.base.NumericalException if the state overflows
+   * @throws org.kpflow.base.MemoryException if the predicted memory is not available
+   */
+  public static Linearization of(ExecutionContext context, Model model, Tensor inputs, Tensor initialState) {
+    return along(context, model, inputs, initialState, null);
+  }
+
+  /** The same along a given trajectory [B, T, n] in place of the model's own; null runs the model. */
+  public static Linearization along(
+      ExecutionContext context, Model model, Tensor inputs, Tensor initialState, Tensor trajectory) {
+    Checks.notNull(context, "context");
+    Checks.notNull(inputs, "inputs");
+    Checks.that(
+        Checks.notNull(model, "model") instanceof RecurrentModel, "model: expected a recurrent model, got %s", model);
+    RecurrentModel recurrent = (RecurrentModel) model;
+    Checks.that(inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
+    long trials = inputs.shape().size(0);
+    long steps = inputs.shape().size(1);
+    Checks.that(trials >= 1 && steps >= 1, "inputs: expected at least one trial and one step, got %s", inputs.shape());
+    Checks.shape("inputs", Shape.of(trials, steps, model.inputs()).named("B", "T", "n_in"), inputs.shape());
+    if (initialState != null) {
+      Checks.shape("initialState", Shape.of(trials, model.stateUnits()).named("B", "n"), initialState.shape());
+    }
+    if (trajectory != null) {
+      Checks.shape("trajectory", Shape.state(trials, steps, model.stateUnits()), trajectory.shape());
+    }
+    DType dtype = model.dtype();
+    try (Tensor x = inputs.to(dtype);
+        Tensor initial = initialState == null ? null : initialState.to(dtype);
+        Tensor given = trajectory == null ? null : trajectory.to(dtype)) {
+      int trainable = 0;
+      for (WeightFamily family : model.families()) {
+        trainable |= family.trainable() ? 1 << family.index() : 0;
+      }
+      LinearizationHandle.Recurrent description =
+          new LinearizationHandle.Recurrent(
+              recurrent.cell(),
+              recurrent.cellParameter(),
+              dtype,
+              trainable,
+              trials,
+              steps,
+              model.inputs(),
+              recurrent.units(),
+              memory(recurrent, "weight_ih_l0"),
+              memory(recurrent, "weight_hh_l0"),
+              memory(recurrent, "bias_ih_l0"),
+              memory(recurrent, "bias_hh_l0"),
+              x.memory(),
+              initial == null ? null : initial.memory(),
+              given == null ? null : given.memory());
+      return new Linearization(context, LinearizationHandle.recurrent(context.handle(), description), recurrent);
+    }
+  }
+
+  private static NativeMemory memory(RecurrentModel model, String name) {
+    boolean has = model.families().stream().anyMatch(family -> family.name().equals(name));
+    return has ? model.weight(name).memory() : null;
+  }
+
+  public ExecutionContext context() {
+    return context;
+  }
+
+  public DType dtype() {
+    return handle.dtype();
+  }
+
+  /** B. */
+  public long trials() {
+    return handle.trials();
+  }
+
+  /** T. */
+  public long steps() {
+    return handle.steps();
+  }
+
+  /** n. */
+  public long units() {
+    return handle.units();
+  }
+
+  /** k = B T. */
+  public long rows() {
+    return trials() * steps();
+  }
+
+  /** p. */
+  public long parameterCount() {
+    return handle.parameters();
+  }
+
+  /** [B, T, n]. */
+  public Shape stateShape() {
+    return Shape.state(trials(), steps(), units());
+  }
+
+  /** All families of the model, in the order of theta. */
+  public List<WeightFamily> families() {
+    return families;
+  }
+
+  /** The families that are part of theta, in its order. */
+  public List<WeightFamily> trainableFamilies() {
+    return families.stream().filter(WeightFamily::trainable).toList();
+  }
+
+  /**
+   * The family of a name.
+   *
+   * @throws IllegalArgumentException naming the families there are
+   */
+  public WeightFamily family(String name) {
+    for (WeightFamily family : families) {
+      if (family.name().equals(name)) {
+        return family;
+      }
+    }
+    Checks.that(false, "family: expected one of %s, got '%s'", families.stream().map(WeightFamily::name).toList(), name);
+    return null;
+  }
+
+  /** The state h [B, T, n], as a new tensor. */
+  public Tensor state() {
+    Tensor out = Tensor.zeros(dtype(), stateShape());
+    return filled(out, () -> handle.state(out.memory()));
+  }
+
+  /** The sites V_i [k, m_i] of a family, as a new tensor. */
+  public Tensor sites(String familyName) {
+    WeightFamily family = family(familyName);
+    Tensor out = Tensor.zeros(dtype(), rows(), family.sites());
+    return filled(out, () -> handle.sites(family.index(), family.sites(), out.memory()));
+  }
+
+  /** Step Jacobians ∂h_t/∂h_{t-1} of {@code count} steps from {@code first} on, [B, count, n, n]; step 0 with respect to h_0. */
+  public Tensor stepJacobians(long first, long count) {
+    Checks.that(
+        first >= 0 && count >= 0 && first <= steps() - count,
+        "steps: expected a part of %d steps, got %d from %d",
+        steps(),
+        count,
+        first);
+    Tensor out = Tensor.zeros(dtype(), trials(), count, units(), units());
+    return filled(out, () -> handle.stepJacobians(first, count, out.memory()));
+  }
+
+  /**
+   * Finite-time Lyapunov exponents per step.
+   *
+   * @param exponents [B, n], in the order of the QR diagonal
+   * @param smallestDiagonal the smallest |R_ii| met; an exponent is -infinity where it is 0
+   */
+  public record Lyapunov(double[][] exponents, double smallestDiagonal) {}
+
+  /** Exponents by QR of the step Jacobians: Q starts as I, J_t Q = Q' R, mean over t of ln|R_ii|. */
+  public Lyapunov lyapunov() {
+    double[] flat = handle.lyapunov();
+    int n = (int) units();
+    double[][] exponents = new double[(int) trials()][];
+    for (int b = 0; b < exponents.length; b++) {
+      exponents[b] = java.util.Arrays.copyOfRange(flat, b * n, (b + 1) * n);
+    }
+    return new Lyapunov(exponents, flat[flat.length - 1]);
+  }
+
+  /** out = A in or A* in on a block, by one native call; shapes are the caller's to check. Family is read by the gate maps only. */
+  public void apply(LinearizedMap map, WeightFamily family, boolean adjoint, Tensor in, Tensor out) {
+    handle.apply(
+        map.ordinal(),
+        family == null ? 0 : family.index(),
+        adjoint,
+        in.shape().size(0),
+        in.shape().tail().count(),
+        in.memory(),
+        out.shape().tail().count(),
+        out.memory());
+  }
+
+  /** The native object, for code that works on it without a crossing per product. */
+  public LinearizationHandle handle() {
+    return handle;
+  }
+
+  @Override
+  public void close() {
+    handle.close();
+  }
+
+  private static Tensor filled(Tensor out, Runnable body) {
+    try {
+      body.run();
+      return out;
+    } catch (RuntimeException failure) {
+      out.close();
+      throw failure;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return description + ", state " + stateShape();
+  }
+}

@@ -1,0 +1,151 @@
+package org.kpflow.nativelib;
+
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.Pointer;
+import org.kpflow.base.DType;
+
+/** The binding of kpflow_eigsh: ARPACK's loop in native code, products by a native operator or by an up-call to Java. */
+public final class Arpack {
+  /** Ends of the spectrum, in the order of enum kpflow_which. */
+  public static final int LM = 0;
+
+  public static final int LA = 1;
+  public static final int SA = 2;
+  public static final int BE = 3;
+
+  private static final ThreadLocal<UpCallState> RUNNING = new ThreadLocal<>();
+  private static final UpCall UP_CALL = new UpCall();
+
+  private Arpack() {}
+
+  /** y = A x for one vector. */
+  public interface Product {
+    void apply(NativeMemory x, NativeMemory y);
+  }
+
+  /** What is asked: modes below the size, basis above modes, tolerance 0 for machine precision. */
+  public record Request(
+      DType dtype, long size, long modes, long basis, long maxIterations, double tolerance, int which) {}
+
+  /** What came out: the first {@code converged} entries hold. Matvecs include one per mode for the residuals. */
+  public record Outcome(double[] values, double[] residuals, long converged, long matvecs, long iterations) {}
+
+  /**
+   * Extreme eigenpairs; {@code vectors} [modes, size] receives the vectors, {@code start} [size] is overwritten. Either
+   * {@code operator} or {@code product} is given. Fewer converged than asked is not an exception here.
+   */
+  public static Outcome eigsh(
+      Request request, NativeOperator operator, Product product, NativeMemory start, NativeMemory vectors) {
+    Engine.holds(start, request.dtype(), request.size());
+    Engine.holds(vectors, request.dtype(), Math.multiplyExact(request.modes(), request.size()));
+    Engine.require(request.modes() >= 1 && request.modes() <= Integer.MAX_VALUE, "modes: expected at least 1");
+    if (operator != null) {
+      return solve(request, operator, start, vectors);
+    }
+    long bytes = request.size() * request.dtype().bytes();
+    UpCallState outer = RUNNING.get();
+    try (NativeMemory x = NativeMemory.allocate(bytes);
+        NativeMemory y = NativeMemory.allocate(bytes)) {
+      UpCallState state = new UpCallState(product, x, y);
+      RUNNING.set(state);
+      try {
+        return solve(request, null, start, vectors);
+      } catch (org.kpflow.base.NativeException failed) {
+        if (state.failure != null) {
+          throw state.failure;
+        }
+        throw failed;
+      }
+    } finally {
+      RUNNING.set(outer);
+    }
+  }
+
+  private static Outcome solve(Request request, NativeOperator operator, NativeMemory start, NativeMemory vectors) {
+    int modes = (int) request.modes();
+    Monitor monitor = Monitor.current();
+    kpflow_monitor shared = monitor.enter();
+    LinearizationHandle handle = operator == null ? null : operator.handle();
+    if (handle != null) {
+      handle.acquire();
+    }
+    try (kpflow_eigsh_options options = new kpflow_eigsh_options();
+        kpflow_eigsh_info info = new kpflow_eigsh_info();
+        DoublePointer values = new DoublePointer(modes);
+        DoublePointer residuals = new DoublePointer(modes)) {
+      options
+          .modes(modes)
+          .basis(request.basis())
+          .max_iterations(request.maxIterations())
+          .tolerance(request.tolerance())
+          .which(request.which())
+          .has_start(1);
+      Engine.call(
+          () -> {
+            int status =
+                Kpflow.kpflow_eigsh(
+                    request.dtype().nativeCode(),
+                    request.size(),
+                    handle == null ? null : handle.pointer(),
+                    operator == null ? 0 : operator.operatorCode(),
+                    operator == null ? UP_CALL : null,
+                    null,
+                    options,
+                    start.pointer(),
+                    values,
+                    vectors.pointer(),
+                    residuals,
+                    info,
+                    shared);
+            return status == Kpflow.KPFLOW_NO_CONVERGENCE ? Kpflow.KPFLOW_OK : status;
+          },
+          start,
+          vectors);
+      int converged = (int) info.converged();
+      double[] found = new double[converged];
+      double[] norms = new double[converged];
+      values.get(found);
+      residuals.get(norms);
+      return new Outcome(found, norms, converged, info.matvecs(), info.iterations());
+    } finally {
+      if (handle != null) {
+        handle.release();
+      }
+      monitor.leave();
+    }
+  }
+
+  /** The product of the running call with its staging vectors, and the exception that ended it. */
+  private static final class UpCallState {
+    private final Product product;
+    private final NativeMemory x;
+    private final NativeMemory y;
+    private RuntimeException failure;
+
+    UpCallState(Product product, NativeMemory x, NativeMemory y) {
+      this.product = product;
+      this.x = x;
+      this.y = y;
+    }
+
+    int run(Pointer in, Pointer out) {
+      try {
+        Kpflow.kpflow_buffer_copy(in, x.pointer(), x.bytes());
+        product.apply(x, y);
+        return Kpflow.kpflow_buffer_copy(y.pointer(), out, y.bytes());
+      } catch (RuntimeException thrown) {
+        failure = thrown; // rethrown once the native loop has unwound
+        return 1;
+      }
+    }
+  }
+
+  /** One native function pointer for the process: the thread that calls eigsh is the one that is called back. */
+  private static final class UpCall extends kpflow_matvec {
+    @Override
+    public int call(Pointer user, Pointer x, Pointer y) {
+      UpCallState state = RUNNING.get();
+      return state == null ? 1 : state.run(x, y);
+    }
+  }
+}
