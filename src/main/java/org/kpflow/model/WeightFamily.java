@@ -7,9 +7,10 @@ package org.kpflow.model;
  * @param index position in the engine's order (kpflow.h, enum kpflow_family)
  * @param outputs n_i, the pre-activations it feeds
  * @param sites m_i, the columns of its site matrix V_i
+ * @param group families of one group feed the same pre-activations, so they share D_Q f and P_core
  * @param trainable whether it is part of theta
  */
-public record WeightFamily(String name, int index, long outputs, long sites, boolean trainable) {
+public record WeightFamily(String name, int index, long outputs, long sites, String group, boolean trainable) {
   /** Trainable or not, the number of its scalars. */
   public long size() {
     return outputs * sites;

@@ -58,6 +58,15 @@ public final class TensorMath {
         context.handle(), a.dtype(), transposeA, transposeB, m, n, k, alpha, a.memory(), b.memory(), beta, c.memory());
   }
 
+  /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
+  public static void orthonormalizeRows(Tensor a) {
+    Checks.that(
+        a.shape().rank() == 2 && a.shape().size(0) <= a.shape().size(1),
+        "rows: expected a matrix with at most as many rows as columns, got shape %s",
+        a.shape());
+    Engine.orthonormalize(a.dtype(), a.shape().size(0), a.shape().size(1), a.memory());
+  }
+
   /** y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats or accumulates. */
   public static void strided(
       long[] sizes, double alpha, Tensor x, long[] xStrides, double beta, Tensor y, long[] yStrides) {

@@ -16,6 +16,7 @@ import org.bytedeco.javacpp.tools.InfoMapper;
         @Platform(
             value = "linux-x86_64",
             include = "kpflow.h",
+            library = "jnikpflow",
             link = "kpflow",
             preload = {"quadmath@.0", "gfortran@.5", "openblas@.0", "arpack@.2"},
             preloadresource = {"/org/bytedeco/openblas/", "/org/bytedeco/arpackng/"}),

@@ -1,0 +1,149 @@
+package org.kpflow.cases;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.io.Finite;
+import org.kpflow.io.Npy;
+import org.kpflow.model.Activation;
+import org.kpflow.model.Gru;
+import org.kpflow.model.LeakyRnn;
+import org.kpflow.model.Lstm;
+import org.kpflow.model.ModelOptions;
+import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.Rnn;
+import org.kpflow.tensor.Tensor;
+
+/** A directory with a {@code case.json} and one {@code .npy} file per array: a model, its inputs and vectors to apply operators to. */
+public final class CaseDirectory {
+  private final Path path;
+  private final JsonNode description;
+
+  /**
+   * Reads the description of a case.
+   *
+   * @throws InputException if the directory has no readable case.json
+   */
+  public CaseDirectory(Path path) {
+    this.path = path;
+    Path file = path.resolve("case.json");
+    if (!Files.isRegularFile(file)) {
+      throw new InputException(path + ": expected a directory with a case.json");
+    }
+    try {
+      this.description = new ObjectMapper().readTree(file.toFile());
+    } catch (JacksonException broken) {
+      throw new InputException(file + ": not valid JSON, " + broken.getOriginalMessage(), broken);
+    } catch (IOException failure) {
+      throw new InputException(file + ": cannot be read, " + failure.getMessage(), failure);
+    }
+    if (description == null || !description.path("model").isTextual()) {
+      throw new InputException(file + ": expected an object with the key \"model\"");
+    }
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  /** What case.json says. */
+  public JsonNode description() {
+    return description;
+  }
+
+  public String name() {
+    return description.path("name").asText(path.getFileName().toString());
+  }
+
+  /** Names of the arrays that the case lists, given and wanted alike. */
+  public Set<String> arrays() {
+    Set<String> names = new LinkedHashSet<>();
+    description.path("arrays").fieldNames().forEachRemaining(names::add);
+    return names;
+  }
+
+  /** Whether the directory holds an array. */
+  public boolean has(String array) {
+    return Files.isRegularFile(path.resolve(array + ".npy"));
+  }
+
+  /**
+   * Reads an array.
+   *
+   * @throws InputException if it is missing, broken or not finite
+   */
+  public Tensor read(String array, DType dtype) {
+    Path file = path.resolve(array + ".npy");
+    Tensor tensor = Npy.read(file, dtype);
+    try {
+      Finite.require(file.toString(), tensor);
+      return tensor;
+    } catch (InputException failure) {
+      tensor.close();
+      throw failure;
+    }
+  }
+
+  /** The model with the case's weights. */
+  public RecurrentModel model(DType dtype) {
+    JsonNode flags = description.path("flags");
+    Set<String> frozen = new LinkedHashSet<>();
+    flags.path("frozen").forEach(node -> frozen.add(node.asText()));
+    Map<String, Tensor> weights = new LinkedHashMap<>();
+    try {
+      for (String name : RecurrentModel.NAMES) {
+        if (has(name)) {
+          weights.put(name, read(name, dtype));
+        }
+      }
+      ModelOptions options = new ModelOptions(dtype, frozen, "");
+      String kind = description.path("model").asText();
+      return switch (kind) {
+        case "rnn" -> new Rnn(weights, activation(flags), options);
+        case "leaky_rnn" -> new LeakyRnn(weights, activation(flags), flags.path("dt").asDouble(1), options);
+        case "gru" -> new Gru(weights, options);
+        case "lstm" -> new Lstm(weights, options);
+        default ->
+            throw new InputException(
+                path.resolve("case.json") + ": expected model rnn, leaky_rnn, gru or lstm, got '" + kind + "'");
+      };
+    } finally {
+      weights.values().forEach(Tensor::close);
+    }
+  }
+
+  /** The initial state [B, n], or null if the case has none. */
+  public Tensor initialState(DType dtype) {
+    if (!has("h0")) {
+      return null;
+    }
+    if (!has("c0")) {
+      return read("h0", dtype);
+    }
+    try (Tensor h = read("h0", dtype);
+        Tensor c = read("c0", dtype)) {
+      long trials = h.shape().size(0);
+      long units = h.shape().size(1);
+      Tensor both = Tensor.zeros(dtype, trials, 2 * units);
+      for (long b = 0; b < trials; b++) {
+        Tensor row = both.slice(b);
+        row.slice(0, units).copyFrom(h.slice(b));
+        row.slice(units, units).copyFrom(c.slice(b));
+      }
+      return both;
+    }
+  }
+
+  private static Activation activation(JsonNode flags) {
+    return Activation.of(flags.path("phi").asText("tanh"));
+  }
+}

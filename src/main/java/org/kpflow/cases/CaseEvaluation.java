@@ -1,0 +1,256 @@
+package org.kpflow.cases;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.flow.CorePropagator;
+import org.kpflow.flow.KroneckerCore;
+import org.kpflow.flow.LocalParameterJacobian;
+import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.flow.ParameterJacobian;
+import org.kpflow.flow.ParameterOperator;
+import org.kpflow.flow.PropagationOperator;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Readout;
+import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.spectral.DenseEigen;
+import org.kpflow.spectral.ReducedViews;
+import org.kpflow.spectral.View;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * Computes the arrays of a case from its inputs alone: weights, x, h0, c0, probes, W_out and targets, and err where no read-out gives it.
+ * Every array is made on demand, once, and freed with this object. Formulas are those of the case format (docs/cases.md).
+ */
+public final class CaseEvaluation implements AutoCloseable {
+  private final CaseDirectory directory;
+  private final DType dtype;
+  private final RecurrentModel model;
+  private final Linearization linearization;
+  private final Map<String, Tensor> made = new LinkedHashMap<>();
+  private final Map<String, ReducedViews> views = new LinkedHashMap<>();
+  private double loss = Double.NaN;
+
+  /** Reads the case and linearizes its model in the given type. */
+  public CaseEvaluation(CaseDirectory directory, DType dtype, ExecutionContext context) {
+    this.directory = directory;
+    this.dtype = dtype;
+    this.model = directory.model(dtype);
+    try (Tensor x = directory.read("x", dtype);
+        Tensor initial = directory.initialState(dtype)) {
+      this.linearization = Linearization.of(context, model, x, initial);
+    } catch (RuntimeException failure) {
+      model.close();
+      throw failure;
+    }
+  }
+
+  public Linearization linearization() {
+    return linearization;
+  }
+
+  public CaseDirectory directory() {
+    return directory;
+  }
+
+  /** Whether {@link #array} makes an array of this name for this case. */
+  public boolean makes(String name) {
+    return producer(name) != null;
+  }
+
+  /** An array of the case by name; it is freed with this object. */
+  public Tensor array(String name) {
+    Tensor known = made.get(name);
+    if (known == null) {
+      Supplier<Tensor> producer = producer(name);
+      if (producer == null) {
+        throw new IllegalArgumentException("array: this case does not define '" + name + "'");
+      }
+      known = producer.get();
+      made.put(name, known);
+    }
+    return known;
+  }
+
+  /** The same in f64; freed with this object. */
+  public Tensor wide(String name) {
+    Tensor tensor = array(name);
+    if (tensor.dtype() == DType.F64) {
+      return tensor;
+    }
+    return made.computeIfAbsent(name + " in f64", key -> tensor.to(DType.F64));
+  }
+
+  /** Mean squared error of the read-out; NaN without one. */
+  public double loss() {
+    if (directory.has("W_out")) {
+      array("err");
+    }
+    return loss;
+  }
+
+  /** The partial traces of K, NTK or PPt; freed with this object. */
+  public ReducedViews views(String operator) {
+    return views.computeIfAbsent(
+        operator,
+        key -> {
+          java.util.List<View> all = java.util.List.of(View.values());
+          return switch (key) {
+            case "ntk" -> ReducedViews.ofOperator(new NeuralTangentKernel(linearization), all, done -> {});
+            case "K" -> ReducedViews.ofOperator(new ParameterOperator(linearization), all, done -> {});
+            default -> ReducedViews.ofTrialwiseFactor(new PropagationOperator(linearization), all, done -> {});
+          };
+        });
+  }
+
+  private Supplier<Tensor> producer(String name) {
+    if (name.startsWith("V_")) {
+      return () -> linearization.sites(name.substring(2));
+    }
+    if (name.startsWith("Pcore_probe_")) {
+      return () -> corePropagator(name.substring("Pcore_probe_".length()));
+    }
+    if (name.startsWith("core_adj_")) {
+      String family = name.substring("core_adj_".length());
+      return () -> new CorePropagator(linearization, family).rmatvec(array("err"));
+    }
+    int split = name.lastIndexOf('_');
+    if (split > 0 && name.matches("(ntk|K|PPt)_(temp|space|batch|time|bh|th)")) {
+      View view = View.of(name.substring(split + 1));
+      return () -> views(name.substring(0, split)).matrix(view).copy();
+    }
+    if (name.matches("(ntk|ntk_temp|ntk_space|core_gram|K|K_temp|K_space)_eig")) {
+      return () -> eigenvalues(wide(name.substring(0, name.length() - "_eig".length())));
+    }
+    return switch (name) {
+      case "h" -> linearization::state;
+      case "P_probe" -> () -> onProbes(new PropagationOperator(linearization), "probe");
+      case "Pt_probe" -> () -> onProbes(new PropagationOperator(linearization).adjoint(), "probe");
+      case "K_probe" -> () -> onProbes(new ParameterOperator(linearization), "probe");
+      case "NTK_probe" -> () -> onProbes(new NeuralTangentKernel(linearization), "probe");
+      case "Jt_probe" -> () -> onProbes(new ParameterJacobian(linearization).adjoint(), "probe");
+      case "Dt_probe" -> () -> onProbes(new LocalParameterJacobian(linearization).adjoint(), "probe");
+      case "J_theta_probe" -> () -> onProbes(new ParameterJacobian(linearization), "theta_probe");
+      case "Dtheta_probe" -> () -> onProbes(new LocalParameterJacobian(linearization), "theta_probe");
+      case "ntk" -> () -> new NeuralTangentKernel(linearization).toDense();
+      case "K" -> () -> new ParameterOperator(linearization).toDense();
+      case "P" -> () -> new PropagationOperator(linearization).toDense();
+      case "J_theta" -> () -> new ParameterJacobian(linearization).toDense();
+      case "D_theta" -> () -> new LocalParameterJacobian(linearization).toDense();
+      case "J_step" -> () -> linearization.stepJacobians(0, linearization.steps());
+      case "phi" -> this::transitions;
+      case "core_gram" -> () -> KroneckerCore.gram(linearization);
+      case "P_sv" -> () -> vector(DenseEigen.singularValues(wide("P")));
+      case "lyap" -> this::lyapunov;
+      case "err" -> this::error;
+      case "adj" -> () -> new PropagationOperator(linearization).rmatvec(array("err"));
+      case "dtheta" -> () -> negated(new ParameterJacobian(linearization).rmatvec(array("err")));
+      case "dh" -> () -> negated(new NeuralTangentKernel(linearization).matvec(array("err")));
+      default -> null;
+    };
+  }
+
+  private Tensor onProbes(LinearOperator operator, String probes) {
+    try (Tensor block = directory.read(probes, dtype)) {
+      return operator.matmat(block);
+    }
+  }
+
+  private Tensor corePropagator(String family) {
+    try (Tensor probe = directory.read("core_probe_" + family, dtype)) {
+      return new CorePropagator(linearization, family).matvec(probe);
+    }
+  }
+
+  /** err = dL/dh: of the read-out's mean squared error where the case has one, else as given. */
+  private Tensor error() {
+    if (!directory.has("W_out") || !directory.has("targets")) {
+      return directory.read("err", dtype);
+    }
+    try (Tensor weight = directory.read("W_out", dtype);
+        Tensor targets = directory.read("targets", dtype);
+        Readout readout = new Readout(linearization.context(), weight, null, dtype)) {
+      Readout.Loss result = readout.meanSquaredError(array("h"), targets);
+      loss = result.value();
+      return result.error();
+    }
+  }
+
+  private Tensor negated(Tensor tensor) {
+    try (tensor) {
+      Tensor result = Tensor.zeros(tensor.dtype(), tensor.shape());
+      TensorMath.axpby(linearization.context(), -1, tensor, 0, result);
+      return result;
+    }
+  }
+
+  /** Φ(t, s) for the listed pairs, [pair, B, n, n]: column j is P of unit j perturbed at step s, read at step t. */
+  private Tensor transitions() {
+    var pairs = directory.description().path("phi_pairs");
+    long n = linearization.units();
+    long trials = linearization.trials();
+    long steps = linearization.steps();
+    Tensor phi = Tensor.zeros(dtype, pairs.size(), trials, n, n);
+    try (Tensor units = Tensor.zeros(dtype, linearization.stateShape().block(n))) {
+      for (int pair = 0; pair < pairs.size(); pair++) {
+        long t = pairs.get(pair).get(0).asLong();
+        long s = pairs.get(pair).get(1).asLong();
+        setUnits(units, s, 1);
+        try (Tensor responses = new PropagationOperator(linearization).matmat(units)) {
+          Tensor flat = responses.reshape(Shape.of(responses.count()));
+          TensorMath.strided( // [j, b, t, i] -> [b, i, j]
+              new long[] {trials, n, n},
+              1,
+              flat.slice(t * n, flat.count() - t * n),
+              new long[] {steps * n, 1, trials * steps * n},
+              0,
+              phi.slice(pair),
+              new long[] {n * n, n, 1});
+        }
+        setUnits(units, s, 0);
+      }
+    }
+    return phi;
+  }
+
+  private void setUnits(Tensor units, long step, double value) {
+    for (long j = 0; j < linearization.units(); j++) {
+      for (long b = 0; b < linearization.trials(); b++) {
+        units.set(value, j, b, step, j);
+      }
+    }
+  }
+
+  private Tensor lyapunov() {
+    double[][] exponents = linearization.lyapunov().exponents();
+    double[] flat = java.util.Arrays.stream(exponents).flatMapToDouble(java.util.Arrays::stream).toArray();
+    return Tensor.of(Shape.of(linearization.trials(), linearization.units()), flat);
+  }
+
+  private static Tensor eigenvalues(Tensor matrix) {
+    return vector(DenseEigen.values(matrix));
+  }
+
+  private static Tensor vector(double[] values) {
+    return Tensor.of(Shape.of(values.length), values);
+  }
+
+  /** The trainable families of the case's model. */
+  public java.util.List<WeightFamily> families() {
+    return linearization.trainableFamilies();
+  }
+
+  @Override
+  public void close() {
+    made.values().forEach(Tensor::close);
+    views.values().forEach(ReducedViews::close);
+    linearization.close();
+    model.close();
+  }
+}

@@ -1,0 +1,67 @@
+package org.kpflow.flow;
+
+import java.util.List;
+import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.operator.MatrixOperator;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * The Kronecker core of the NTK (docs/theory.md, section 3). Exact, for every model: NTK = Σ_i P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*,
+ * a sum over weight families. The merged V Vᵀ ⊗ I_n on the state is the proxy whose alignment with the NTK is reported.
+ */
+public final class KroneckerCore {
+  private KroneckerCore() {}
+
+  /** G = Σ V_i V_iᵀ over the trainable families, [k, k] in f64, as a new tensor. */
+  public static Tensor gram(Linearization linearization) {
+    return gram(linearization, linearization.trainableFamilies());
+  }
+
+  /** Σ V_i V_iᵀ over the given families, [k, k] in f64, as a new tensor. */
+  public static Tensor gram(Linearization linearization, List<WeightFamily> families) {
+    long rows = linearization.rows();
+    Tensor gram = Tensor.zeros(DType.F64, rows, rows);
+    try {
+      for (WeightFamily family : families) {
+        try (Tensor sites = linearization.sites(family.name());
+            Tensor wide = sites.to(DType.F64)) {
+          TensorMath.gemm(linearization.context(), false, true, 1, wide, wide, 1, gram);
+        }
+      }
+      return gram;
+    } catch (RuntimeException failure) {
+      gram.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * The proxy G ⊗ I_n on [B, T, n] for a Gram matrix of the sites, [k, k] of the linearization's type. The operator reads the tensor,
+   * which has to stay open.
+   */
+  public static LinearOperator proxy(Linearization linearization, Tensor gram) {
+    Shape temporal = Shape.of(linearization.trials(), linearization.steps());
+    Checks.shape("gram", Shape.of(linearization.rows(), linearization.rows()), gram.shape());
+    Tensor matrix = gram.reshape(temporal.concat(temporal));
+    return MatrixOperator.symmetric(linearization.context(), temporal, matrix)
+        .tensorProductLike(new NeuralTangentKernel(linearization));
+  }
+
+  /**
+   * The exact core form of one family's part of the NTK, P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*. The operator reads the Gram matrix V_i
+   * V_iᵀ [k, k] of the linearization's type, which has to stay open.
+   */
+  public static LinearOperator familyKernel(Linearization linearization, String family, Tensor gram) {
+    CorePropagator propagator = new CorePropagator(linearization, family);
+    LinearOperator core =
+        MatrixOperator.symmetric(linearization.context(), Shape.of(linearization.rows()), gram)
+            .tensorProductLike(propagator.adjoint().compose(propagator));
+    return propagator.compose(core).compose(propagator.adjoint());
+  }
+}

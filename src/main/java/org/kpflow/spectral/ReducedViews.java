@@ -1,0 +1,260 @@
+package org.kpflow.spectral;
+
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
+import org.kpflow.base.MemoryException;
+import org.kpflow.base.Shape;
+import org.kpflow.nativelib.Engine;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * Partial traces of a self-adjoint operator on [B, T, n] as dense f64 matrices, exact to rounding. Several views come out of one sweep.
+ * Closing frees them. Sampled views, for operators too large for a sweep, are in {@link SampledViews}.
+ */
+public final class ReducedViews implements AutoCloseable {
+  private final Map<View, Tensor> matrices;
+  private final long products;
+
+  private ReducedViews(Map<View, Tensor> matrices, long products) {
+    this.matrices = matrices;
+    this.products = products;
+  }
+
+  /** The matrix of a view, [d, d] in f64; it is freed with this object. */
+  public Tensor matrix(View view) {
+    Tensor matrix = matrices.get(view);
+    Checks.that(matrix != null, "view: expected one of %s, got %s", matrices.keySet(), view);
+    return matrix;
+  }
+
+  /** Vectors that went through an operator. */
+  public long products() {
+    return products;
+  }
+
+  @Override
+  public void close() {
+    matrices.values().forEach(Tensor::close);
+  }
+
+  /**
+   * The views of any operator from its products with all B T n basis vectors of the state.
+   *
+   * @param progress told the number of vectors done, after each block
+   */
+  public static ReducedViews ofOperator(LinearOperator operator, Collection<View> views, LongConsumer progress) {
+    Shape state = stateShape(operator.domain());
+    Checks.shape("operator " + operator + ": range", operator.domain(), operator.range());
+    Map<View, Tensor> matrices = allocate(state, views);
+    long size = state.count();
+    long block = blockSize(size, 2 * size * operator.dtype().bytes());
+    try (Tensor in = Tensor.zeros(operator.dtype(), state.block(block));
+        Tensor out = Tensor.zeros(operator.dtype(), state.block(block))) {
+      for (long first = 0; first < size; first += block) {
+        long s = Math.min(block, size - first);
+        setUnit(in, first, s, 1);
+        operator.matmat(in.slice(0, s), out.slice(0, s));
+        setUnit(in, first, s, 0);
+        for (long column = 0; column < s; column++) {
+          Tensor product = out.slice(column);
+          long flat = first + column;
+          matrices.forEach((view, matrix) -> addColumn(view, state, flat, product, matrix));
+        }
+        progress.accept(first + s);
+      }
+      return new ReducedViews(matrices, size);
+    } catch (RuntimeException failure) {
+      matrices.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  /** The columns x_c of a factor F, A = F F* = Σ x_c x_c^T. */
+  public interface Columns {
+    /** An operator with the context, type and range [B, T, n] of the columns. */
+    LinearOperator owner();
+
+    long count();
+
+    /** Writes columns first to first + s - 1 into out [s, B, T, n]. */
+    void fill(long first, Tensor out);
+  }
+
+  /**
+   * The views of A = Σ x_c x_c^T from all its columns.
+   *
+   * @param progress told the number of columns done, after each block
+   */
+  public static ReducedViews ofColumns(Columns columns, Collection<View> views, LongConsumer progress) {
+    LinearOperator owner = columns.owner();
+    Shape state = stateShape(owner.range());
+    Map<View, Tensor> matrices = allocate(state, views);
+    long block = blockSize(columns.count(), 5 * state.count() * owner.dtype().bytes());
+    try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
+      for (long first = 0; first < columns.count(); first += block) {
+        Tensor products = out.slice(0, Math.min(block, columns.count() - first));
+        columns.fill(first, products);
+        matrices.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
+        progress.accept(first + products.shape().size(0));
+      }
+      return new ReducedViews(matrices, columns.count());
+    } catch (RuntimeException failure) {
+      matrices.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  /**
+   * The views of A = F F* for an F on [B, T, n] that does not mix trials, such as P: a basis vector is set in all trials at once, so B
+   * times fewer products are needed.
+   */
+  public static ReducedViews ofTrialwiseFactor(LinearOperator factor, Collection<View> views, LongConsumer progress) {
+    Shape state = stateShape(factor.range());
+    Checks.shape("factor " + factor + ": domain", state, factor.domain());
+    Map<View, Tensor> matrices = allocate(state, views);
+    long trials = state.size(0);
+    long columns = state.size(1) * state.size(2);
+    Shape single = Shape.state(1, state.size(1), state.size(2));
+    long block = blockSize(columns, 3 * state.count() * factor.dtype().bytes());
+    try (Tensor in = Tensor.zeros(factor.dtype(), state.block(block));
+        Tensor out = Tensor.zeros(factor.dtype(), state.block(block));
+        Tensor trial = Tensor.zeros(factor.dtype(), single.block(block))) {
+      for (long first = 0; first < columns; first += block) {
+        long s = Math.min(block, columns - first);
+        setInAllTrials(in, columns, first, s, 1);
+        factor.matmat(in.slice(0, s), out.slice(0, s));
+        setInAllTrials(in, columns, first, s, 0);
+        for (long b = 0; b < trials; b++) {
+          long[] sizes = {s, columns};
+          long[] from = {trials * columns, 1};
+          TensorMath.strided(
+              sizes, 1, out.reshape(Shape.of(block * trials, columns)).slice(b, block * trials - b), from, 0, trial,
+              new long[] {columns, 1});
+          long index = b;
+          matrices.forEach((view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
+        }
+        progress.accept(first + s);
+      }
+      return new ReducedViews(matrices, columns);
+    } catch (RuntimeException failure) {
+      matrices.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */
+  static void accumulate(LinearOperator factor, View view, Shape state, Tensor products, double weight, Tensor matrix) {
+    Engine.accumulateGram(
+        factor.context().handle(),
+        factor.dtype(),
+        products.shape().size(0),
+        state.size(0),
+        state.size(1),
+        state.size(2),
+        products.memory(),
+        view.keep(),
+        weight / view.traced(state),
+        matrix.memory());
+  }
+
+  /** Zero matrices for the views, or a refusal with the numbers. */
+  static Map<View, Tensor> allocate(Shape state, Collection<View> views) {
+    Map<View, Tensor> matrices = new EnumMap<>(View.class);
+    try {
+      for (View view : views) {
+        long size = view.size(state);
+        long available = Engine.availableMemory();
+        if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {
+          throw new MemoryException(
+              "view " + view + " of " + state + " is " + size + " x " + size + " (" + (size * size >> 27)
+                  + " GiB); leave it out, use fewer trials or steps, or keep it matrix-free with partialAverage");
+        }
+        matrices.put(view, Tensor.zeros(DType.F64, size, size));
+      }
+      return matrices;
+    } catch (RuntimeException failure) {
+      matrices.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  static Shape stateShape(Shape shape) {
+    Checks.that(shape.rank() == 3, "operator: expected a state of shape [B, T, n], got %s", shape);
+    return shape;
+  }
+
+  /** Vectors per block: at most 256 MiB of scratch, at least one. */
+  private static long blockSize(long most, long bytesPerVector) {
+    return Math.max(1, Math.min(Math.min(most, 256), (256L << 20) / Math.max(1, bytesPerVector)));
+  }
+
+  private static void setUnit(Tensor block, long first, long s, double value) {
+    Tensor flat = block.reshape(Shape.of(block.count()));
+    long vector = block.shape().tail().count();
+    for (long i = 0; i < s; i++) {
+      flat.set(value, i * vector + first + i);
+    }
+  }
+
+  private static void setInAllTrials(Tensor block, long columns, long first, long s, double value) {
+    Tensor flat = block.reshape(Shape.of(block.count()));
+    long trials = block.shape().size(1);
+    for (long i = 0; i < s; i++) {
+      for (long b = 0; b < trials; b++) {
+        flat.set(value, (i * trials + b) * columns + first + i);
+      }
+    }
+  }
+
+  /** Adds what the column A e_(b,t,u) contributes to row (kept part of (b,t,u)) of a view, A being self-adjoint. */
+  private static void addColumn(View view, Shape state, long flat, Tensor column, Tensor matrix) {
+    long[] strides = state.strides();
+    long row = 0;
+    long offset = 0;
+    long[] sizes = new long[3];
+    long[] from = new long[3];
+    long[] to = new long[3];
+    long kept = 1;
+    for (int axis = 2; axis >= 0; axis--) {
+      long index = flat / strides[axis] % state.size(axis);
+      if ((view.keep() >> axis & 1) != 0) {
+        row += index * kept;
+        sizes[axis] = state.size(axis);
+        from[axis] = strides[axis];
+        to[axis] = kept;
+        kept *= state.size(axis);
+      } else {
+        offset += index * strides[axis];
+        sizes[axis] = 1;
+      }
+    }
+    Tensor source = column.reshape(Shape.of(column.count()));
+    TensorMath.strided(
+        sizes, 1.0 / view.traced(state), source.slice(offset, source.count() - offset), from, 1, matrix.slice(row), to);
+  }
+
+  /** Adds trial b's products [s, 1, T, n] to the part of a view that belongs to that trial. */
+  private static void addTrial(LinearOperator factor, View view, Shape state, long b, Tensor products, Tensor matrix) {
+    Shape single = Shape.state(1, state.size(1), state.size(2));
+    double weight = (double) view.traced(single) / view.traced(state);
+    if ((view.keep() & 1) == 0) {
+      accumulate(factor, view, single, products, weight, matrix);
+      return;
+    }
+    long size = view.size(single);
+    try (Tensor part = Tensor.zeros(DType.F64, size, size)) {
+      accumulate(factor, view, single, products, weight, part);
+      long d = matrix.shape().size(0);
+      Tensor flat = matrix.reshape(Shape.of(d * d));
+      long corner = b * size * (d + 1);
+      TensorMath.strided(
+          new long[] {size, size}, 1, part, new long[] {size, 1}, 1, flat.slice(corner, d * d - corner), new long[] {d, 1});
+    }
+  }
+}

@@ -1,0 +1,284 @@
+package org.kpflow.spectral;
+
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.function.IntToDoubleFunction;
+import java.util.function.LongConsumer;
+import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
+import org.kpflow.base.Estimate;
+import org.kpflow.base.Shape;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.RngState;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * Partial traces of A = F F* from samples x = F g, g ~ N(0, I), whose covariance is A: every view is the mean of the samples' own views,
+ * all from the same m products with F. The views are unbiased; what is read off a noisy matrix is not, so norms and ranks come from
+ * pairs of different groups of samples, whose noise is independent. Errors are jackknife errors over the groups.
+ */
+public final class SampledViews implements AutoCloseable {
+  /** Groups of samples at most; the jackknife has one degree of freedom less. */
+  public static final int MOST_GROUPS = 16;
+
+  private static final int LEAST_GROUPS = 4;
+  private static final long GROUP_BYTES = 1L << 30;
+
+  private final LinearOperator factor;
+  private final Shape state;
+  private final int groups;
+  private final int perGroup;
+  private final Map<View, Tensor[]> sums = new EnumMap<>(View.class); // per group: Σ of the samples' views
+  private final Map<View, Tensor> totals = new EnumMap<>(View.class);
+  private final double[] energies; // per group: Σ ||F* x||²
+  private long products;
+
+  private SampledViews(LinearOperator factor, Collection<View> views, int samples) {
+    this.factor = factor;
+    this.state = ReducedViews.stateShape(factor.range());
+    long bytes = 8;
+    for (View view : views) {
+      bytes += view.size(state) * view.size(state) * Double.BYTES;
+    }
+    int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
+    this.groups = Math.min(fitting, samples);
+    this.perGroup = (samples + groups - 1) / groups;
+    this.energies = new double[groups];
+  }
+
+  /**
+   * Samples the views.
+   *
+   * @param factor F with A = F F*, any domain to [B, T, n]; J for the NTK, P for P P*
+   * @param samples at least {@value #LEAST_GROUPS}; rounded up to a multiple of the number of groups
+   * @param progress told the number of samples done, after each group
+   */
+  public static SampledViews of(
+      LinearOperator factor, Collection<View> views, int samples, RngState rng, LongConsumer progress) {
+    Checks.that(samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
+    SampledViews result = new SampledViews(factor, views, samples);
+    try {
+      result.totals.putAll(ReducedViews.allocate(result.state, views));
+      for (View view : views) {
+        result.sums.put(view, new Tensor[result.groups]);
+      }
+      result.run(rng, progress);
+      return result;
+    } catch (RuntimeException failure) {
+      result.close();
+      throw failure;
+    }
+  }
+
+  private void run(RngState rng, LongConsumer progress) {
+    long vector = factor.domain().count() + state.count();
+    int block = (int) Math.max(1, Math.min(perGroup, (512L << 20) / Math.max(1, vector * factor.dtype().bytes())));
+    RngState next = rng;
+    try (Tensor draws = Tensor.zeros(factor.dtype(), factor.domain().block(block));
+        Tensor samples = Tensor.zeros(factor.dtype(), state.block(block))) {
+      for (int group = 0; group < groups; group++) {
+        Map<View, Tensor> sum = ReducedViews.allocate(state, sums.keySet());
+        for (View view : sum.keySet()) {
+          sums.get(view)[group] = sum.get(view);
+        }
+        for (int first = 0; first < perGroup; first += block) {
+          int s = Math.min(block, perGroup - first);
+          Tensor g = draws.slice(0, s);
+          Tensor x = samples.slice(0, s);
+          next = next.fill(factor.context(), RngState.Distribution.GAUSSIAN, g);
+          factor.matmat(g, x);
+          sum.forEach((view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
+          factor.rmatmat(x, g);
+          energies[group] += TensorMath.dot(factor.context(), g, g);
+        }
+        double weight = 1.0 / ((double) groups * perGroup);
+        sum.forEach((view, matrix) -> TensorMath.axpby(factor.context(), weight, matrix, 1, totals.get(view)));
+        products += perGroup;
+        progress.accept(products);
+      }
+    }
+  }
+
+  /** Samples taken. */
+  public long samples() {
+    return products;
+  }
+
+  /** The mean of the samples' views, [d, d] in f64: unbiased for the view of A. It is freed with this object. */
+  public Tensor matrix(View view) {
+    Tensor matrix = totals.get(view);
+    Checks.that(matrix != null, "view: expected one of %s, got %s", totals.keySet(), view);
+    return matrix;
+  }
+
+  /** Trace of the view. */
+  public Estimate trace(View view) {
+    double[] traces = groupMeans(view, this::trace);
+    return jackknife(leftOut -> mean(traces, leftOut));
+  }
+
+  /** Squared Frobenius norm of the view, unbiased: from pairs of different groups. */
+  public Estimate squaredNorm(View view) {
+    Pairs pairs = new Pairs(view);
+    return jackknife(pairs::squaredNorm);
+  }
+
+  /** Participation ratio (tr A)² / ||A||_F² of the view, both from pairs of different groups. */
+  public Estimate participationRatio(View view) {
+    Pairs pairs = new Pairs(view);
+    double[] traces = groupMeans(view, this::trace);
+    return jackknife(leftOut -> pairProduct(traces, leftOut) / pairs.squaredNorm(leftOut));
+  }
+
+  /** Standard error of the matrix relative to its norm: sqrt(E||Â - A||_F²) / ||A||_F. */
+  public double relativeError(View view) {
+    Pairs pairs = new Pairs(view);
+    double spread = 0;
+    for (double own : pairs.own) {
+      spread += own;
+    }
+    double variance = (spread - groups * pairs.total) / (groups * (groups - 1.0));
+    return Math.sqrt(Math.max(variance, 0) / Math.max(pairs.squaredNorm(-1), Double.MIN_NORMAL));
+  }
+
+  /** Inner product <A_view, other>_F with a fixed matrix [d, d] in f64. */
+  public Estimate inner(View view, Tensor other) {
+    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
+    return jackknife(leftOut -> mean(means, leftOut));
+  }
+
+  /** Squared Frobenius norm of A itself: E||F* x||² = tr (F F*)². */
+  public Estimate operatorSquaredNorm() {
+    return jackknife(leftOut -> mean(energies, leftOut) / perGroup);
+  }
+
+  /**
+   * Cosine of A with G ⊗ I over the axes that a view traces: N <A_view, G> / (||A||_F ||G||_F sqrt(N)), N the traced size. With the
+   * temporal view, G [k, k] and N = n this is cos(A, G ⊗ I_n).
+   */
+  public Estimate cosineWithLifted(View view, Tensor other) {
+    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
+    double scale = Math.sqrt(view.traced(state)) / TensorMath.norm(factor.context(), other);
+    return jackknife(leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / perGroup));
+  }
+
+  /** Cosine of the view itself with a matrix [d, d]. */
+  public Estimate cosine(View view, Tensor other) {
+    Pairs pairs = new Pairs(view);
+    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
+    double norm = TensorMath.norm(factor.context(), other);
+    return jackknife(leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
+  }
+
+  /** The mean over every second group, from group {@code parity} (0 or 1) on: two independent estimates of the view. */
+  public Tensor half(View view, int parity) {
+    Checks.range("parity", parity, 0, 1);
+    Tensor result = Tensor.zeros(DType.F64, matrix(view).shape());
+    int used = (groups - parity + 1) / 2;
+    for (int group = parity; group < groups; group += 2) {
+      TensorMath.axpby(factor.context(), 1.0 / (used * (double) perGroup), sums.get(view)[group], 1, result);
+    }
+    return result;
+  }
+
+  private double trace(Tensor matrix) {
+    long d = matrix.shape().size(0);
+    try (Tensor sum = Tensor.zeros(DType.F64, 1)) {
+      TensorMath.strided(new long[] {d}, 1, matrix, new long[] {d + 1}, 1, sum, new long[] {0});
+      return sum.get(0);
+    }
+  }
+
+  private double[] groupMeans(View view, java.util.function.ToDoubleFunction<Tensor> linear) {
+    matrix(view);
+    double[] means = new double[groups];
+    for (int group = 0; group < groups; group++) {
+      means[group] = linear.applyAsDouble(sums.get(view)[group]) / perGroup;
+    }
+    return means;
+  }
+
+  private double mean(double[] values, int leftOut) {
+    double sum = 0;
+    for (int group = 0; group < groups; group++) {
+      sum += group == leftOut ? 0 : values[group];
+    }
+    return sum / (leftOut < 0 ? groups : groups - 1);
+  }
+
+  /** Mean of v_g v_h over pairs of different groups. */
+  private double pairProduct(double[] values, int leftOut) {
+    double sum = 0;
+    double squares = 0;
+    int count = leftOut < 0 ? groups : groups - 1;
+    for (int group = 0; group < groups; group++) {
+      if (group != leftOut) {
+        sum += values[group];
+        squares += values[group] * values[group];
+      }
+    }
+    return (sum * sum - squares) / (count * (count - 1.0));
+  }
+
+  /** The value from all groups, with the jackknife error of leaving out one group at a time (index -1: none). */
+  private Estimate jackknife(IntToDoubleFunction statistic) {
+    double[] values = new double[groups];
+    double mean = 0;
+    for (int group = 0; group < groups; group++) {
+      values[group] = statistic.applyAsDouble(group);
+      mean += values[group] / groups;
+    }
+    double squares = 0;
+    for (double value : values) {
+      squares += (value - mean) * (value - mean);
+    }
+    return new Estimate(statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), products);
+  }
+
+  /** Inner products of the group means M_g of a view: ||M_g||², <M_g, M> and ||M||², M the mean of them all. */
+  private final class Pairs {
+    private final double[] own = new double[groups];
+    private final double[] withMean = new double[groups];
+    private final double total;
+
+    Pairs(View view) {
+      Tensor mean = matrix(view);
+      for (int group = 0; group < groups; group++) {
+        Tensor sum = sums.get(view)[group];
+        own[group] = TensorMath.dot(factor.context(), sum, sum) / ((double) perGroup * perGroup);
+        withMean[group] = TensorMath.dot(factor.context(), sum, mean) / perGroup;
+      }
+      total = TensorMath.dot(factor.context(), mean, mean);
+    }
+
+    /** Mean of <M_g, M_h> over pairs of different groups, without group leftOut. */
+    double squaredNorm(int leftOut) {
+      double all = (double) groups * groups * total;
+      double diagonal = 0;
+      for (double square : own) {
+        diagonal += square;
+      }
+      int count = groups;
+      if (leftOut >= 0) {
+        all += own[leftOut] - 2 * groups * withMean[leftOut];
+        diagonal -= own[leftOut];
+        count--;
+      }
+      return (all - diagonal) / (count * (count - 1.0));
+    }
+  }
+
+  @Override
+  public void close() {
+    totals.values().forEach(Tensor::close);
+    for (Tensor[] views : sums.values()) {
+      for (Tensor sum : views) {
+        if (sum != null) {
+          sum.close();
+        }
+      }
+    }
+  }
+}
