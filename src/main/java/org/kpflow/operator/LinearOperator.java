@@ -11,6 +11,10 @@ import org.kpflow.tensor.Tensor;
  * A linear map A between spaces of real arrays, known by its products alone. The public products check shape, type and closed state and
  * then call {@link #apply} or {@link #applyAdjoint}, which need not check again. Blocks carry s vectors on a leading axis: [s, domain]
  * to [s, range]. An operator is immutable and may be used by several threads; it owns no memory that needs closing.
+ *
+ * <p>The algebra ({@link #compose}, {@link #plus}, {@link #partialTrace}, …) builds new operators that stay matrix-free: nothing is
+ * computed until they are applied, and what they need in between is allocated and freed within one application. A mismatch of shapes,
+ * types or devices is an IllegalArgumentException that names both sides. {@link #toString()} is the formula.
  */
 public abstract class LinearOperator {
   private final ExecutionContext context;
@@ -123,6 +127,224 @@ public abstract class LinearOperator {
     if (s > 0) {
       applyAdjoint(y, out);
     }
+  }
+
+  /** A*, from range to domain; A itself where it is self-adjoint, and the original where A is an adjoint. */
+  public LinearOperator adjoint() {
+    return selfAdjoint ? this : new AdjointOperator(this);
+  }
+
+  /** A ∘ B: B is applied first. Symmetric products such as P ∘ K ∘ P* with a self-adjoint K are known to be self-adjoint. */
+  public final LinearOperator compose(LinearOperator other) {
+    sameKind("compose", other);
+    Checks.that(
+        domain.equals(other.range), "compose: domain %s of %s and range %s of %s differ", domain, this, other.range, other);
+    return new ComposedOperator(this, other);
+  }
+
+  /** A + B. */
+  public final LinearOperator plus(LinearOperator other) {
+    sameSpaces("plus", other);
+    return new SumOperator(this, 1, other);
+  }
+
+  /** A - B. */
+  public final LinearOperator minus(LinearOperator other) {
+    sameSpaces("minus", other);
+    return new SumOperator(this, -1, other);
+  }
+
+  /**
+   * alpha A.
+   *
+   * @throws IllegalArgumentException if alpha is infinite or not a number
+   */
+  public final LinearOperator scale(double alpha) {
+    Checks.that(Double.isFinite(alpha), "scale: expected a finite factor, got %s", alpha);
+    return new ScaledOperator(alpha, this);
+  }
+
+  /** A* A on the domain: self-adjoint and positive semidefinite. */
+  public final LinearOperator gram() {
+    return new GramOperator(this);
+  }
+
+  /** A A* on the range: self-adjoint and positive semidefinite. */
+  public final LinearOperator outerGram() {
+    return new GramOperator(adjoint());
+  }
+
+  /**
+   * (A + A*) / 2; A itself where it is self-adjoint.
+   *
+   * @throws IllegalArgumentException if domain and range differ
+   */
+  public final LinearOperator symmetricPart() {
+    requireSquare("symmetricPart");
+    return selfAdjoint ? this : new SymmetricPartOperator(this);
+  }
+
+  /** A ⊗ B from [A.domain, B.domain] to [A.range, B.range]: (A ⊗ B)(x ⊗ y) = A x ⊗ B y, and A's axes come first. */
+  public final LinearOperator tensorProduct(LinearOperator other) {
+    sameKind("tensorProduct", other);
+    return new TensorProductOperator(this, other);
+  }
+
+  /** {@link #tensorProductLike(LinearOperator, AxisSide)} on the leading axes: G on [B, T] becomes G ⊗ I on the target's [B, T, n]. */
+  public final LinearOperator tensorProductLike(LinearOperator target) {
+    return tensorProductLike(target, AxisSide.LEADING);
+  }
+
+  /**
+   * A on some axes of the target's spaces, the identity on the others: A ⊗ I for {@link AxisSide#LEADING}, I ⊗ A for
+   * {@link AxisSide#TRAILING}. A's shape is that of these axes; an A with a single axis [k] may also stand for several axes with the
+   * product k, and the other way round.
+   *
+   * @throws IllegalArgumentException if A's shapes do not match axes of the target on that side, or the remaining axes of the
+   *     target's domain and range differ
+   */
+  public final LinearOperator tensorProductLike(LinearOperator target, AxisSide side) {
+    sameKind("tensorProductLike", target);
+    return TensorProductOperator.lift(this, target, Checks.notNull(side, "side"));
+  }
+
+  /**
+   * The same map between other shapes with the same numbers of elements, row-major. Self-adjoint if A is and the new shapes agree.
+   *
+   * @throws IllegalArgumentException if a number of elements differs
+   */
+  public final LinearOperator reshape(Shape newDomain, Shape newRange) {
+    return ReshapedOperator.of(this, Checks.notNull(newDomain, "domain"), Checks.notNull(newRange, "range"));
+  }
+
+  /** {@link #reshape} to the domain and range of another operator. */
+  public final LinearOperator like(LinearOperator other) {
+    Checks.notNull(other, "other");
+    return reshape(other.domain, other.range);
+  }
+
+  /**
+   * The partial trace over some axes of a square operator: (tr A)[i, j] = Σ_u A[(i,u), (j,u)] with u over the traced axes and i, j over
+   * the kept ones, which keep their order. Matrix-free: one application costs as many applications of A as the traced axes have
+   * elements, sent through A in blocks. Tracing all axes gives the trace as an operator on shape []; tracing none gives A.
+   *
+   * @throws IllegalArgumentException if domain and range differ, or an axis is negative, too large or given twice
+   */
+  public final LinearOperator partialTrace(int... axes) {
+    AxisSplit split = split("partialTrace", axes);
+    return axes.length == 0 ? this : new PartialTraceOperator(this, split, false);
+  }
+
+  /**
+   * {@link #partialTrace} divided by the number of elements of the traced axes. On [B, T, n], {@code partialAverage(2)} is the temporal
+   * view tr_n(A)/n and {@code partialAverage(0, 1)} the spatial view tr_k(A)/k with k = B T.
+   *
+   * @throws IllegalArgumentException as {@link #partialTrace}
+   */
+  public final LinearOperator partialAverage(int... axes) {
+    AxisSplit split = split("partialAverage", axes);
+    return axes.length == 0 ? this : new PartialTraceOperator(this, split, true);
+  }
+
+  /**
+   * The average of all blocks over some axes: (1/N) Σ_{u,v} A[(i,u), (j,v)], N the number of elements of these axes. The input is
+   * repeated along the axes, the output averaged over them. This is <em>not</em> a partial trace, which has the blocks u = v alone; it
+   * is what the {@code partial_avg} of the Python package kpflow computes, and costs one application of A.
+   *
+   * @throws IllegalArgumentException as {@link #partialTrace}
+   */
+  public final LinearOperator coherentAverage(int... axes) {
+    AxisSplit split = split("coherentAverage", axes);
+    return axes.length == 0 ? this : new CoherentAverageOperator(this, split);
+  }
+
+  /**
+   * The matrix of A as a new tensor [range.count, domain.count], by domain.count applications in blocks.
+   *
+   * @throws org.kpflow.base.MemoryException if it does not fit into memory, with the numbers
+   */
+  public final Tensor toDense() {
+    return BasisSweep.toDense(this);
+  }
+
+  /**
+   * ||A - B||_F / max(||A||_F, ||B||_F), 0 where both are zero; exact up to rounding, by domain.count applications of each. It is at
+   * most 2, and not a number where an operator gives one.
+   */
+  public final double compare(LinearOperator other) {
+    sameSpaces("compare", other);
+    return BasisSweep.compare(this, other);
+  }
+
+  /** ||A||_F, exact up to rounding, by domain.count applications. */
+  public final double frobeniusNorm() {
+    return BasisSweep.frobeniusNorm(this);
+  }
+
+  /** The class's name; operators with a symbol or a formula give that. */
+  @Override
+  public String toString() {
+    String name = getClass().getSimpleName();
+    return name.isEmpty() ? "A" : name;
+  }
+
+  /** Whether the formula of {@link #toString()} needs parentheses inside a larger one. */
+  boolean isCompound() {
+    return false;
+  }
+
+  /** The formula as a part of a larger one. */
+  final String factor() {
+    return isCompound() ? "(" + this + ")" : toString();
+  }
+
+  /** Shape of what A, or A* if {@code adjoint}, takes. */
+  final Shape source(boolean adjoint) {
+    return adjoint ? range : domain;
+  }
+
+  /** Shape of what A, or A* if {@code adjoint}, gives. */
+  final Shape target(boolean adjoint) {
+    return adjoint ? domain : range;
+  }
+
+  /** {@link #apply}, or {@link #applyAdjoint} if {@code adjoint}. */
+  final void apply(boolean adjoint, Tensor in, Tensor out) {
+    if (adjoint) {
+      applyAdjoint(in, out);
+    } else {
+      apply(in, out);
+    }
+  }
+
+  private AxisSplit split(String operation, int... axes) {
+    requireSquare(operation);
+    return new AxisSplit(operation, domain, axes);
+  }
+
+  private void requireSquare(String operation) {
+    Checks.that(
+        domain.equals(range), "%s: expected an operator with one shape, got domain %s and range %s", operation, domain, range);
+  }
+
+  private void sameKind(String operation, LinearOperator other) {
+    Checks.notNull(other, operation + ": the other operator");
+    Checks.that(dtype == other.dtype, "%s: dtype %s of %s and dtype %s of %s differ", operation, dtype, this, other.dtype, other);
+    Checks.device(operation, device(), other.device());
+  }
+
+  private void sameSpaces(String operation, LinearOperator other) {
+    sameKind(operation, other);
+    Checks.that(
+        domain.equals(other.domain) && range.equals(other.range),
+        "%s: %s maps %s to %s, but %s maps %s to %s",
+        operation,
+        this,
+        domain,
+        range,
+        other,
+        other.domain,
+        other.range);
   }
 
   private Tensor fresh(Shape shape, java.util.function.Consumer<Tensor> body) {

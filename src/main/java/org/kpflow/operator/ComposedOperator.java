@@ -1,0 +1,77 @@
+package org.kpflow.operator;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.kpflow.tensor.Tensor;
+
+/** A_1 ∘ … ∘ A_m; the last factor is applied first. Nested products are flattened, so that two scratch blocks do for any m. */
+final class ComposedOperator extends DerivedOperator {
+  private final List<LinearOperator> factors;
+
+  ComposedOperator(LinearOperator left, LinearOperator right) {
+    this(Stream.concat(factorsOf(left), factorsOf(right)).toList(), left, right);
+  }
+
+  private ComposedOperator(List<LinearOperator> factors, LinearOperator left, LinearOperator right) {
+    super(left.context(), right.domain(), left.range(), left.dtype(), isSymmetricProduct(factors));
+    this.factors = factors;
+  }
+
+  private static Stream<LinearOperator> factorsOf(LinearOperator operator) {
+    return operator instanceof ComposedOperator product ? product.factors.stream() : Stream.of(operator);
+  }
+
+  /** Whether reading the product backwards gives its adjoint: A* ∘ A, P ∘ K ∘ P*, …. */
+  private static boolean isSymmetricProduct(List<LinearOperator> factors) {
+    for (int first = 0, last = factors.size() - 1; first <= last; first++, last--) {
+      if (!areAdjoint(factors.get(first), factors.get(last))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean areAdjoint(LinearOperator a, LinearOperator b) {
+    return (a == b && a.isSelfAdjoint())
+        || (a instanceof AdjointOperator adjoint && adjoint.original() == b)
+        || (b instanceof AdjointOperator other && other.original() == a);
+  }
+
+  @Override
+  void product(boolean adjoint, Tensor in, Tensor out) {
+    long s = in.shape().size(0);
+    int last = factors.size() - 1;
+    long[] room = new long[2];
+    for (int step = 0; step < last; step++) {
+      room[step % 2] = Math.max(room[step % 2], s * at(step, adjoint).target(adjoint).count());
+    }
+    try (Tensor even = Tensor.zeros(dtype(), room[0]);
+        Tensor odd = Tensor.zeros(dtype(), room[1])) {
+      Tensor current = in;
+      for (int step = 0; step < last; step++) {
+        LinearOperator factor = at(step, adjoint);
+        Tensor scratch = step % 2 == 0 ? even : odd;
+        Tensor next = scratch.slice(0, s * factor.target(adjoint).count()).reshape(factor.target(adjoint).block(s));
+        factor.apply(adjoint, current, next);
+        current = next;
+      }
+      at(last, adjoint).apply(adjoint, current, out);
+    }
+  }
+
+  /** The factor that is applied in a step. */
+  private LinearOperator at(int step, boolean adjoint) {
+    return factors.get(adjoint ? step : factors.size() - 1 - step);
+  }
+
+  @Override
+  boolean isCompound() {
+    return true;
+  }
+
+  @Override
+  public String toString() {
+    return factors.stream().map(LinearOperator::factor).collect(Collectors.joining(" ∘ "));
+  }
+}
