@@ -6,6 +6,10 @@ import org.bytedeco.javacpp.PointerPointer;
 
 /** A native context: worker threads and their scratch memory. */
 public final class ContextHandle implements AutoCloseable {
+  static {
+    Engine.load();
+  }
+
   private final Life life;
 
   /**

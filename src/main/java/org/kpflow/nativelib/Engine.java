@@ -3,6 +3,7 @@ package org.kpflow.nativelib;
 import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.kpflow.base.CancelledException;
@@ -20,9 +21,13 @@ public final class Engine {
     // JavaCPP would stop allocating at about -Xmx; our memory is counted and bounded by NativeMemory instead.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+    Loader.load(Kpflow.class);
   }
 
   private Engine() {}
+
+  /** Loads the native library. Whatever makes a pointer before it calls Engine needs this first: JavaCPP reads its limits once. */
+  static void load() {}
 
   /** One line: version, compiler, BLAS and its kernel, CPU features in use. */
   public static String buildInfo() {

@@ -13,6 +13,7 @@ public final class Monitor {
   private static final ThreadLocal<Monitor> CURRENT = ThreadLocal.withInitial(Monitor::new);
 
   static {
+    Engine.load();
     Thread watcher = new Thread(Monitor::watch, "kpflow-interrupt-watch");
     watcher.setDaemon(true);
     watcher.start();

@@ -377,6 +377,6 @@ public abstract class LinearOperator {
 
   private static void distinct(Tensor in, Tensor out) {
     Checks.that(
-        !in.memory().overlaps(out.memory()), "out: shares memory with the input; expected a tensor of its own");
+        !in.overlaps(out), "out: shares memory with the input; expected a tensor of its own");
   }
 }

@@ -97,6 +97,11 @@ public final class Tensor implements AutoCloseable {
     return memory;
   }
 
+  /** Whether the two tensors have memory in common. */
+  public boolean overlaps(Tensor other) {
+    return memory.overlaps(other.memory);
+  }
+
   /** The same elements under another shape, as a view. */
   public Tensor reshape(Shape other) {
     Checks.notNull(other, "shape");
