@@ -1,0 +1,76 @@
+package org.kpflow.report;
+
+import java.util.List;
+import org.kpflow.base.Checks;
+
+/**
+ * The figures of a report. Every method accepts what a degenerate operator gives (zero spectra, one mode, one step,
+ * NaN) and draws what can be drawn. Nothing is painted before {@link Picture#png} or {@link Picture#svg}.
+ */
+public final class Plots {
+  private Plots() {}
+
+  /**
+   * How many modes carry how much of each operator: cumulative shares over 0, 1, 2, … modes with a line at 95 %. The
+   * x axis ends where the slowest curve of low rank has 99.9 %, at 20 to 100 modes.
+   *
+   * @param curves cumulative shares, 0 to 1 (see {@link Curve#cumulative}); standard errors become a shaded band
+   * @throws IllegalArgumentException if there is no curve
+   */
+  public static Picture cumulativeVariance(List<Curve> curves) {
+    checkNotEmpty(curves, "curves");
+    return CumulativeFigure.picture(curves);
+  }
+
+  /**
+   * The leading temporal modes, at most six, one chart each. More than 100 trials are thinned out, and the title says
+   * so.
+   *
+   * @param modes the leading mode first
+   * @param phases parts of a trial in the order of time; may be empty
+   * @throws IllegalArgumentException if there is no mode
+   */
+  public static Picture temporalModes(List<TemporalMode> modes, List<Phase> phases) {
+    checkNotEmpty(modes, "modes");
+    Checks.notNull(phases, "phases");
+    return TemporalFigure.picture(modes, phases);
+  }
+
+  /**
+   * Eigenvalues over the mode index, logarithmic. Eigenvalues that are negative or below rounding are left out.
+   *
+   * @param curves the eigenvalues of each operator, the largest first; standard errors become bars
+   * @param relative whether each curve is divided by its largest value
+   * @throws IllegalArgumentException if there is no curve
+   */
+  public static Picture eigenvalueSpectra(List<Curve> curves, boolean relative) {
+    checkNotEmpty(curves, "curves");
+    String title = relative ? "Eigenvalues relative to the largest" : "Eigenvalues";
+    return SpectrumFigure.picture(title, List.of(new SpectrumPanel(title, curves)), relative);
+  }
+
+  /**
+   * The spectra of several reduced views, one chart each with a common y axis of eigenvalues relative to the largest.
+   *
+   * @throws IllegalArgumentException if there is no panel
+   */
+  public static Picture viewSpectra(List<SpectrumPanel> views) {
+    checkNotEmpty(views, "views");
+    return SpectrumFigure.picture("Spectra of the reduced views", views, true);
+  }
+
+  /**
+   * The Rayleigh quotients ⟨u, A u⟩ / (‖A‖ ‖u‖²) of the target's modes u as columns with their values.
+   *
+   * @param models one curve per model, one value per target mode
+   * @throws IllegalArgumentException if there is no model
+   */
+  public static Picture targetAlignment(List<Curve> models) {
+    checkNotEmpty(models, "models");
+    return TargetFigure.picture(models);
+  }
+
+  private static void checkNotEmpty(List<?> items, String name) {
+    Checks.that(items != null && !items.isEmpty(), "%s: expected at least one", name);
+  }
+}
