@@ -1,4 +1,6 @@
 // C boundary of buffers, contexts, array primitives and dense factorizations: argument checks, no arithmetic.
+#include "linalg/arrays.hpp"
+
 #include <cblas.h>
 
 #include <cstdlib>
@@ -8,7 +10,6 @@
 
 #include "core/context.hpp"
 #include "core/system.hpp"
-#include "linalg/arrays.hpp"
 #include "linalg/dense.hpp"
 #include "linalg/random.hpp"
 
@@ -91,7 +92,9 @@ int32_t kpflow_context_create(int32_t threads, kpflow_context** out) {
 
 void kpflow_context_destroy(kpflow_context* context) { delete context; }
 
-int32_t kpflow_context_threads(const kpflow_context* context) { return context == nullptr ? 0 : context->pool.threads(); }
+int32_t kpflow_context_threads(const kpflow_context* context) {
+  return context == nullptr ? 0 : context->pool.threads();
+}
 
 int32_t kpflow_available_cores(void) { return available_cores(); }
 
@@ -162,7 +165,8 @@ int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, i
                              int64_t y_count, const int64_t* y_strides) {
   return guarded([&] {
     KPFLOW_REQUIRE(axes >= 0 && axes <= KPFLOW_MAX_AXES, "axes: expected 0 to %d, got %d", KPFLOW_MAX_AXES, axes);
-    KPFLOW_REQUIRE(axes == 0 || (shape != nullptr && x_strides != nullptr && y_strides != nullptr), "strides: got NULL");
+    KPFLOW_REQUIRE(axes == 0 || (shape != nullptr && x_strides != nullptr && y_strides != nullptr),
+                   "strides: got NULL");
     require_array("x", x, x_count);
     require_array("y", y, y_count);
     const int64_t x_last = reach(axes, shape, x_strides), y_last = reach(axes, shape, y_strides);
@@ -185,7 +189,8 @@ int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s
     const int64_t sizes[3] = {trials, steps, units};
     int64_t d = 1;
     for (int axis = 0; axis < 3; ++axis) d = checked_product(d, keep >> axis & 1 ? sizes[axis] : 1);
-    KPFLOW_REQUIRE(d <= INT32_MAX, "keep: the kept axes have %lld entries; expected below 2^31", static_cast<long long>(d));
+    KPFLOW_REQUIRE(d <= INT32_MAX, "keep: the kept axes have %lld entries; expected below 2^31",
+                   static_cast<long long>(d));
     require_array("x", x, checked_product(checked_product(s, trials), checked_product(steps, units)));
     require_array("out", out, checked_product(d, d));
     with_dtype(dtype, [&](auto* type) {

@@ -1,8 +1,9 @@
 // C boundary of linearizations: argument checks, no arithmetic.
+#include "core/linearization.hpp"
+
 #include <mutex>
 
 #include "cell/cell.hpp"
-#include "core/linearization.hpp"
 #include "recurrent/operators.hpp"
 
 using namespace kpflow;

@@ -34,9 +34,9 @@ class ThreadPool {
   // result is reproducible when tasks write to different places. The first exception is rethrown here.
   template <class Body>
   void run(int64_t tasks, const Body& body) {
-    run_erased(tasks, [](const void* erased, int64_t task, int worker) {
-      (*static_cast<const Body*>(erased))(task, worker);
-    }, &body);
+    run_erased(
+        tasks, [](const void* erased, int64_t task, int worker) { (*static_cast<const Body*>(erased))(task, worker); },
+        &body);
   }
 
  private:

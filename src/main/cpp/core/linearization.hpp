@@ -14,9 +14,9 @@ struct kpflow_linearization {
   virtual int32_t dtype() const = 0;
   virtual int64_t trials() const = 0;
   virtual int64_t steps() const = 0;
-  virtual int64_t units() const = 0;       // n
-  virtual int64_t parameters() const = 0;  // p
-  virtual int64_t gate_units() const = 0;  // n_f of every family
+  virtual int64_t units() const = 0;                     // n
+  virtual int64_t parameters() const = 0;                // p
+  virtual int64_t gate_units() const = 0;                // n_f of every family
   virtual int64_t site_units(int32_t family) const = 0;  // m_f, 0 for a family that does not exist
   virtual void state(void* out) const = 0;
   virtual void sites(int32_t family, void* out) const = 0;

@@ -26,8 +26,8 @@ class Error : public std::exception {
 [[noreturn]] void fail(int32_t status, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 // Throws KPFLOW_INVALID_ARGUMENT unless the condition holds.
-#define KPFLOW_REQUIRE(condition, ...)                                     \
-  do {                                                                     \
+#define KPFLOW_REQUIRE(condition, ...)                                      \
+  do {                                                                      \
     if (!(condition)) ::kpflow::fail(KPFLOW_INVALID_ARGUMENT, __VA_ARGS__); \
   } while (false)
 

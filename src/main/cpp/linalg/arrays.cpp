@@ -35,7 +35,8 @@ KPFLOW_INLINE double dot_body(int64_t count, const T* x, const T* y) {
   double lanes[8] = {};
   int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(y[i + lane]);
+    for (int lane = 0; lane < 8; ++lane)
+      lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(y[i + lane]);
   }
   for (; i < count; ++i) lanes[0] += static_cast<double>(x[i]) * static_cast<double>(y[i]);
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
@@ -88,8 +89,8 @@ void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int
 }
 
 template <class X, class Y>
-void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta, Y* y,
-                   const int64_t* y_strides) {
+void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta,
+                   Y* y, const int64_t* y_strides) {
   int64_t index[KPFLOW_MAX_AXES] = {};
   for (int axis = 0; axis < axes; ++axis) {
     if (shape[axis] == 0) return;
@@ -169,16 +170,17 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
     context.pool.run(pieces(width, kGather), [&](int64_t task, int) {
       for (int64_t c = task * kGather; c < std::min(width, (task + 1) * kGather); ++c) {
         const int64_t column = first + c;
-        const T* source = x + column / view.traced * sample +
-                          KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
+        const T* source =
+            x + column / view.traced * sample +
+            KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
         for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = static_cast<double>(source[kept_offsets[i]]);
       }
     });
     context.pool.run(pieces(d, kPanel), [&](int64_t task, int) {
       progress.advance();
       const int64_t row = task * kPanel, rows = std::min(kPanel, d - row);
-      gemm(true, false, rows, row + rows, width, alpha, gathered.data() + row, d, gathered.data(), d, 1.0, out + row * d,
-           d);
+      gemm(true, false, rows, row + rows, width, alpha, gathered.data() + row, d, gathered.data(), d, 1.0,
+           out + row * d, d);
     });
   }
   for (int64_t i = 0; i < d; ++i) {
@@ -186,16 +188,16 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
   }
 }
 
-#define KPFLOW_ARRAYS(T)                                                                                               \
-  template void axpby<T>(ThreadPool&, int64_t, double, const T*, double, T*);                                          \
-  template void dot<T>(ThreadPool&, int64_t, int64_t, const T*, const T*, double*);                                    \
-  template void parallel_gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, double, const T*, const T*, double, \
-                                 T*);                                                                                  \
-  template void accumulate_gram<T>(kpflow_context&, int64_t, const int64_t (&)[3], const T*, int32_t, double, double*, \
-                                   const Progress&);                                                                   \
-  template void strided_axpby<T, float>(int, const int64_t*, double, const T*, const int64_t*, double, float*,         \
-                                        const int64_t*);                                                               \
-  template void strided_axpby<T, double>(int, const int64_t*, double, const T*, const int64_t*, double, double*,       \
+#define KPFLOW_ARRAYS(T)                                                                                              \
+  template void axpby<T>(ThreadPool&, int64_t, double, const T*, double, T*);                                         \
+  template void dot<T>(ThreadPool&, int64_t, int64_t, const T*, const T*, double*);                                   \
+  template void parallel_gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, double, const T*, const T*,      \
+                                 double, T*);                                                                         \
+  template void accumulate_gram<T>(kpflow_context&, int64_t, const int64_t(&)[3], const T*, int32_t, double, double*, \
+                                   const Progress&);                                                                  \
+  template void strided_axpby<T, float>(int, const int64_t*, double, const T*, const int64_t*, double, float*,        \
+                                        const int64_t*);                                                              \
+  template void strided_axpby<T, double>(int, const int64_t*, double, const T*, const int64_t*, double, double*,      \
                                          const int64_t*);
 KPFLOW_ARRAYS(float)
 KPFLOW_ARRAYS(double)

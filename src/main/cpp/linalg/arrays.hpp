@@ -18,8 +18,8 @@ void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int
                    const T* b, double beta, T* c);
 
 template <class X, class Y>
-void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta, Y* y,
-                   const int64_t* y_strides);
+void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta,
+                   Y* y, const int64_t* y_strides);
 
 // out += alpha sum x x^T, x viewed as [kept, traced and samples]; see kpflow_accumulate_gram.
 template <class T>

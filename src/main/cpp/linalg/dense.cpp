@@ -8,9 +8,10 @@
 #include "core/status.hpp"
 
 extern "C" {
-void dsyevd_(const char*, const char*, const int*, double*, const int*, double*, double*, const int*, int*, const int*, int*);
-void dgesdd_(const char*, const int*, const int*, double*, const int*, double*, double*, const int*, double*, const int*,
-             double*, const int*, int*, int*);
+void dsyevd_(const char*, const char*, const int*, double*, const int*, double*, double*, const int*, int*, const int*,
+             int*);
+void dgesdd_(const char*, const int*, const int*, double*, const int*, double*, double*, const int*, double*,
+             const int*, double*, const int*, int*, int*);
 void sgeqrf_(const int*, const int*, float*, const int*, float*, float*, const int*, int*);
 void dgeqrf_(const int*, const int*, double*, const int*, double*, double*, const int*, int*);
 void sorgqr_(const int*, const int*, const int*, float*, const int*, const float*, float*, const int*, int*);
@@ -48,8 +49,8 @@ void orgqr(const int* m, const int* n, double* a, const double* tau, double* wor
 // The rows of a row-major [m,n] are the columns of a column-major n x m matrix, which LAPACK factors as Q R.
 template <class T>
 void orthonormalize_rows(int64_t rows, int64_t columns, T* a, T* diagonal) {
-  KPFLOW_REQUIRE(rows <= columns, "orthonormalize: expected at most %lld rows, got %lld", static_cast<long long>(columns),
-                 static_cast<long long>(rows));
+  KPFLOW_REQUIRE(rows <= columns, "orthonormalize: expected at most %lld rows, got %lld",
+                 static_cast<long long>(columns), static_cast<long long>(rows));
   if (rows == 0) return;
   const int m = size(columns), n = size(rows), query = -1;
   int info = 0;

@@ -40,7 +40,8 @@ void step_jacobian(const Snapshot<T>& net, int64_t b, int64_t t, Out* out) {
 }
 
 template <class T>
-void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, double* smallest, const Progress& progress) {
+void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, double* smallest,
+              const Progress& progress) {
   const int64_t n = net.shape.state();
   double least = std::numeric_limits<double>::infinity();
   std::mutex mutex;

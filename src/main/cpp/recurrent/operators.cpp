@@ -25,7 +25,8 @@ void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
 template <class T>
 class RecurrentLinearization final : public kpflow_linearization {
  public:
-  RecurrentLinearization(kpflow_context& owner, const Cell& cell, const kpflow_recurrent& model, const Progress& progress)
+  RecurrentLinearization(kpflow_context& owner, const Cell& cell, const kpflow_recurrent& model,
+                         const Progress& progress)
       : kpflow_linearization(owner), net_(cell, model) {
     run_forward(net_, owner, model, progress);
   }
@@ -70,20 +71,28 @@ class RecurrentLinearization final : public kpflow_linearization {
     T* target = static_cast<T*>(out);
     const Side side = family == KPFLOW_WEIGHT_HH || family == KPFLOW_BIAS_HH ? Side::kHidden : Side::kInput;
     switch (op) {
-      case KPFLOW_P: return sweep(adjoint, false, s, source, target, progress);
-      case KPFLOW_P_INVERSE: return sweep(adjoint, true, s, source, target, progress);
+      case KPFLOW_P:
+        return sweep(adjoint, false, s, source, target, progress);
+      case KPFLOW_P_INVERSE:
+        return sweep(adjoint, true, s, source, target, progress);
       case KPFLOW_D_THETA:
         return adjoint ? pull(Weights::kShared, s, source, target, progress)
                        : push(Weights::kShared, s, source, target, progress);
-      case KPFLOW_J: return jacobian(Weights::kShared, adjoint, s, source, target, progress);
-      case KPFLOW_TRIAL_JACOBIAN: return jacobian(Weights::kPerTrial, adjoint, s, source, target, progress);
-      case KPFLOW_K: return parameter_operator(s, source, target, progress);
-      case KPFLOW_NTK: return tangent_kernel(s, source, target, progress);
+      case KPFLOW_J:
+        return jacobian(Weights::kShared, adjoint, s, source, target, progress);
+      case KPFLOW_TRIAL_JACOBIAN:
+        return jacobian(Weights::kPerTrial, adjoint, s, source, target, progress);
+      case KPFLOW_K:
+        return parameter_operator(s, source, target, progress);
+      case KPFLOW_NTK:
+        return tangent_kernel(s, source, target, progress);
       case KPFLOW_D_GATES:
         return adjoint ? gates_pull(net_, context, side, s, source, target)
                        : gates_push(net_, context, side, s, source, target);
-      case KPFLOW_CORE: return core(side, adjoint, s, source, target, progress);
-      default: fail(KPFLOW_INVALID_ARGUMENT, "operator: expected 0 to %d, got %d", KPFLOW_OPERATORS - 1, op);
+      case KPFLOW_CORE:
+        return core(side, adjoint, s, source, target, progress);
+      default:
+        fail(KPFLOW_INVALID_ARGUMENT, "operator: expected 0 to %d, got %d", KPFLOW_OPERATORS - 1, op);
     }
   }
 
@@ -171,8 +180,8 @@ void check(const kpflow_recurrent& model, const Cell& cell) {
   positive("gate units", checked_product(cell.shape.gates, model.units));
   KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
                  model.dtype);
-  KPFLOW_REQUIRE(model.trainable >= 0 && model.trainable < 1 << KPFLOW_FAMILIES, "trainable: expected a mask of 0 to %d",
-                 (1 << KPFLOW_FAMILIES) - 1);
+  KPFLOW_REQUIRE(model.trainable >= 0 && model.trainable < 1 << KPFLOW_FAMILIES,
+                 "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
   KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_IH & 1) || model.bias_ih != nullptr, "bias_ih: trainable but absent");
   KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_HH & 1) || model.bias_hh != nullptr, "bias_hh: trainable but absent");
 }

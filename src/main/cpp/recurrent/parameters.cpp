@@ -105,8 +105,8 @@ void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights,
           for (int64_t i = 0; bias != nullptr && i < block; ++i) bias[i] += y[r * block + i];
         }
         if (side.weight >= 0) {
-          gemm(true, false, block, side.columns, count, T(1), y, block, side.sites + at % k * side.columns, side.columns,
-               first == 0 ? T(0) : T(1), gradient + side.weight + row * side.columns, side.columns);
+          gemm(true, false, block, side.columns, count, T(1), y, block, side.sites + at % k * side.columns,
+               side.columns, first == 0 ? T(0) : T(1), gradient + side.weight + row * side.columns, side.columns);
         }
       }
     }
@@ -134,10 +134,10 @@ void gates_pull(const Snapshot<T>& net, kpflow_context& context, Side side, int6
   });
 }
 
-#define KPFLOW_PARAMETERS(T)                                                                                          \
-  template void site_push<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&);   \
-  template void site_pull<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&);   \
-  template void gates_push<T>(const Snapshot<T>&, kpflow_context&, Side, int64_t, const T*, T*);                      \
+#define KPFLOW_PARAMETERS(T)                                                                                        \
+  template void site_push<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&); \
+  template void site_pull<T>(const Snapshot<T>&, kpflow_context&, Weights, int64_t, const T*, T*, const Progress&); \
+  template void gates_push<T>(const Snapshot<T>&, kpflow_context&, Side, int64_t, const T*, T*);                    \
   template void gates_pull<T>(const Snapshot<T>&, kpflow_context&, Side, int64_t, const T*, T*);
 KPFLOW_PARAMETERS(float)
 KPFLOW_PARAMETERS(double)

@@ -92,7 +92,7 @@ void propagate_adjoint(const Snapshot<T>& net, kpflow_context& context, bool inv
   });
 }
 
-#define KPFLOW_PROPAGATE(T)                                                                                       \
+#define KPFLOW_PROPAGATE(T)                                                                                      \
   template void propagate<T>(const Snapshot<T>&, kpflow_context&, bool, int64_t, const T*, T*, const Progress&); \
   template void propagate_adjoint<T>(const Snapshot<T>&, kpflow_context&, bool, int64_t, const T*, T*, const Progress&);
 KPFLOW_PROPAGATE(float)

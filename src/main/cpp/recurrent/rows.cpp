@@ -7,8 +7,7 @@ namespace kpflow {
 namespace {
 
 // out and u may be the same array, never shifted ones: every iteration stands alone.
-#define KPFLOW_EACH(i, count) \
-  _Pragma("GCC ivdep") for (int64_t i = 0; i < (count); ++i)
+#define KPFLOW_EACH(i, count) _Pragma("GCC ivdep") for (int64_t i = 0; i < (count); ++i)
 
 template <class T>
 KPFLOW_INLINE void step_body(const RowShape& shape, const T* record, T sign, const T* u, const T* previous, const T* y,
@@ -52,7 +51,8 @@ KPFLOW_INLINE void site_body(const RowShape& shape, const T* record, const T* de
 }
 
 template <class T>
-KPFLOW_INLINE void adjoint_body(const RowShape& shape, const T* record, T sign, const T* e, const T* a, const T* x, T* out) {
+KPFLOW_INLINE void adjoint_body(const RowShape& shape, const T* record, T sign, const T* e, const T* a, const T* x,
+                                T* out) {
   const int64_t units = shape.units;
   const int m = shape.cell.components;
   for (int d = 0; d < m; ++d) {
@@ -110,24 +110,25 @@ KPFLOW_INLINE void push_body(const RowShape& shape, const T* record, Side side, 
 
 }  // namespace
 
-#define KPFLOW_ROWS(T)                                                                                                   \
-  KPFLOW_CLONES void step_row(const RowShape& shape, const T* record, T sign, const T* u, const T* previous, const T* y, \
-                              T* out) {                                                                                  \
-    step_body(shape, record, sign, u, previous, y, out);                                                                 \
-  }                                                                                                                      \
-  KPFLOW_CLONES void site_row(const RowShape& shape, const T* record, const T* delta, T* x) {                            \
-    site_body(shape, record, delta, x);                                                                                  \
-  }                                                                                                                      \
-  KPFLOW_CLONES void adjoint_row(const RowShape& shape, const T* record, T sign, const T* e, const T* a, const T* x,     \
-                                 T* out) {                                                                               \
-    adjoint_body(shape, record, sign, e, a, x, out);                                                                     \
-  }                                                                                                                      \
-  KPFLOW_CLONES void pull_row(const RowShape& shape, const T* record, Side side, int first, int count, int64_t unit,     \
-                              int64_t length, const T* a, T* y) {                                                        \
-    pull_body(shape, record, side, first, count, unit, length, a, y);                                                    \
-  }                                                                                                                      \
-  KPFLOW_CLONES void push_row(const RowShape& shape, const T* record, Side side, const T* y, bool accumulate, T* out) {  \
-    push_body(shape, record, side, y, accumulate, out);                                                                  \
+#define KPFLOW_ROWS(T)                                                                                               \
+  KPFLOW_CLONES void step_row(const RowShape& shape, const T* record, T sign, const T* u, const T* previous,         \
+                              const T* y, T* out) {                                                                  \
+    step_body(shape, record, sign, u, previous, y, out);                                                             \
+  }                                                                                                                  \
+  KPFLOW_CLONES void site_row(const RowShape& shape, const T* record, const T* delta, T* x) {                        \
+    site_body(shape, record, delta, x);                                                                              \
+  }                                                                                                                  \
+  KPFLOW_CLONES void adjoint_row(const RowShape& shape, const T* record, T sign, const T* e, const T* a, const T* x, \
+                                 T* out) {                                                                           \
+    adjoint_body(shape, record, sign, e, a, x, out);                                                                 \
+  }                                                                                                                  \
+  KPFLOW_CLONES void pull_row(const RowShape& shape, const T* record, Side side, int first, int count, int64_t unit, \
+                              int64_t length, const T* a, T* y) {                                                    \
+    pull_body(shape, record, side, first, count, unit, length, a, y);                                                \
+  }                                                                                                                  \
+  KPFLOW_CLONES void push_row(const RowShape& shape, const T* record, Side side, const T* y, bool accumulate,        \
+                              T* out) {                                                                              \
+    push_body(shape, record, side, y, accumulate, out);                                                              \
   }
 KPFLOW_ROWS(float)
 KPFLOW_ROWS(double)

@@ -9,7 +9,8 @@
 namespace kpflow {
 
 struct RowShape {
-  RowShape(const CellShape& cell_shape, int64_t hidden_units) : cell(cell_shape), record(cell_shape), units(hidden_units) {}
+  RowShape(const CellShape& cell_shape, int64_t hidden_units)
+      : cell(cell_shape), record(cell_shape), units(hidden_units) {}
   int64_t state() const { return cell.components * units; }
   int64_t gates() const { return cell.gates * units; }
   int64_t derivatives() const { return record.slots() * units; }

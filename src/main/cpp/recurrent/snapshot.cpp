@@ -55,11 +55,16 @@ Snapshot<T>::Snapshot(const Cell& cell_definition, const kpflow_recurrent& model
 template <class T>
 int64_t Snapshot<T>::site_units(int family) const {
   switch (family) {
-    case KPFLOW_WEIGHT_IH: return inputs;
-    case KPFLOW_WEIGHT_HH: return shape.units;
-    case KPFLOW_BIAS_IH: return has_bias_ih ? 1 : 0;
-    case KPFLOW_BIAS_HH: return has_bias_hh ? 1 : 0;
-    default: return 0;
+    case KPFLOW_WEIGHT_IH:
+      return inputs;
+    case KPFLOW_WEIGHT_HH:
+      return shape.units;
+    case KPFLOW_BIAS_IH:
+      return has_bias_ih ? 1 : 0;
+    case KPFLOW_BIAS_HH:
+      return has_bias_hh ? 1 : 0;
+    default:
+      return 0;
   }
 }
 
@@ -88,8 +93,8 @@ void run_forward(Snapshot<T>& net, kpflow_context& context, const kpflow_recurre
 
   context.pool.run((net.trials + kPanel - 1) / kPanel, [&](int64_t task, int worker) {
     const int64_t first = task * kPanel, count = std::min(kPanel, net.trials - first);
-    T* v = static_cast<T*>(context.scratch[static_cast<size_t>(worker)].reserve(
-        count * (units + 2 * gates + inputs) * static_cast<int64_t>(sizeof(T))));
+    T* v = static_cast<T*>(context.scratch[static_cast<size_t>(worker)].reserve(count * (units + 2 * gates + inputs) *
+                                                                                static_cast<int64_t>(sizeof(T))));
     T *q = v + count * units, *p = q + count * gates, *x = p + count * gates;
     for (int64_t t = 0; t < steps; ++t) {
       progress.advance(count);

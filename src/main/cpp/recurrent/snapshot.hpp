@@ -25,19 +25,20 @@ struct Snapshot {
   RowShape shape;
   int64_t trials, steps, inputs;
   double parameter;
-  int64_t parameters = 0;                     // p
-  int64_t offset[KPFLOW_FAMILIES];            // of each trainable family in theta, -1 for the others
-  Array<T> weight_ih, weight_hh;              // [g H, n_in], [g H, H]
-  Array<T> bias_ih, bias_hh;                  // [g H], zero where the model has none
+  int64_t parameters = 0;           // p
+  int64_t offset[KPFLOW_FAMILIES];  // of each trainable family in theta, -1 for the others
+  Array<T> weight_ih, weight_hh;    // [g H, n_in], [g H, H]
+  Array<T> bias_ih, bias_hh;        // [g H], zero where the model has none
   bool has_bias_ih, has_bias_hh;
-  Array<T> input;                             // x, [k, n_in]
-  Array<T> site;                              // v, [k, H]
-  Array<T> state;                             // h, [k, n]
-  Array<T> derivatives;                       // [k, record]
+  Array<T> input;        // x, [k, n_in]
+  Array<T> site;         // v, [k, H]
+  Array<T> state;        // h, [k, n]
+  Array<T> derivatives;  // [k, record]
 };
 
 // Runs the model along its own state, or along model.trajectory, and fills site, state and derivatives.
 template <class T>
-void run_forward(Snapshot<T>& snapshot, kpflow_context& context, const kpflow_recurrent& model, const Progress& progress);
+void run_forward(Snapshot<T>& snapshot, kpflow_context& context, const kpflow_recurrent& model,
+                 const Progress& progress);
 
 }  // namespace kpflow

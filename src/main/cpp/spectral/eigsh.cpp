@@ -14,14 +14,14 @@
 extern "C" {
 void ssaupd_c(int* ido, const char* bmat, int n, const char* which, int nev, float tol, float* resid, int ncv, float* v,
               int ldv, int* iparam, int* ipntr, float* workd, float* workl, int lworkl, int* info);
-void dsaupd_c(int* ido, const char* bmat, int n, const char* which, int nev, double tol, double* resid, int ncv, double* v,
-              int ldv, int* iparam, int* ipntr, double* workd, double* workl, int lworkl, int* info);
-void sseupd_c(int rvec, const char* howmny, const int* select, float* d, float* z, int ldz, float sigma, const char* bmat,
-              int n, const char* which, int nev, float tol, float* resid, int ncv, float* v, int ldv, int* iparam,
-              int* ipntr, float* workd, float* workl, int lworkl, int* info);
+void dsaupd_c(int* ido, const char* bmat, int n, const char* which, int nev, double tol, double* resid, int ncv,
+              double* v, int ldv, int* iparam, int* ipntr, double* workd, double* workl, int lworkl, int* info);
+void sseupd_c(int rvec, const char* howmny, const int* select, float* d, float* z, int ldz, float sigma,
+              const char* bmat, int n, const char* which, int nev, float tol, float* resid, int ncv, float* v, int ldv,
+              int* iparam, int* ipntr, float* workd, float* workl, int lworkl, int* info);
 void dseupd_c(int rvec, const char* howmny, const int* select, double* d, double* z, int ldz, double sigma,
-              const char* bmat, int n, const char* which, int nev, double tol, double* resid, int ncv, double* v, int ldv,
-              int* iparam, int* ipntr, double* workd, double* workl, int lworkl, int* info);
+              const char* bmat, int n, const char* which, int nev, double tol, double* resid, int ncv, double* v,
+              int ldv, int* iparam, int* ipntr, double* workd, double* workl, int lworkl, int* info);
 }
 
 namespace kpflow {
@@ -50,7 +50,9 @@ void seupd(double, Arguments... arguments) {
 class ArpackLock {
  public:
   ArpackLock() {
-    if (inside_) fail(KPFLOW_INVALID_ARGUMENT, "eigsh: called from inside an operator that eigsh is applying; ARPACK is not re-entrant");
+    if (inside_)
+      fail(KPFLOW_INVALID_ARGUMENT,
+           "eigsh: called from inside an operator that eigsh is applying; ARPACK is not re-entrant");
     mutex_.lock();
     inside_ = true;
   }
@@ -68,11 +70,16 @@ thread_local bool ArpackLock::inside_ = false;
 
 const char* which_name(int32_t which) {
   switch (which) {
-    case KPFLOW_LM: return "LM";
-    case KPFLOW_LA: return "LA";
-    case KPFLOW_SA: return "SA";
-    case KPFLOW_BE: return "BE";
-    default: fail(KPFLOW_INVALID_ARGUMENT, "which: expected 0 (LM), 1 (LA), 2 (SA) or 3 (BE), got %d", which);
+    case KPFLOW_LM:
+      return "LM";
+    case KPFLOW_LA:
+      return "LA";
+    case KPFLOW_SA:
+      return "SA";
+    case KPFLOW_BE:
+      return "BE";
+    default:
+      fail(KPFLOW_INVALID_ARGUMENT, "which: expected 0 (LM), 1 (LA), 2 (SA) or 3 (BE), got %d", which);
   }
 }
 
@@ -114,8 +121,9 @@ class Lanczos {
     std::vector<int> select(static_cast<size_t>(basis_));
     int failed = 0;
     values.assign(static_cast<size_t>(modes_), T(0));
-    seupd(T(), 1, "A", select.data(), values.data(), out, n_, T(0), "I", n_, which_, modes_, tolerance_, residual_, basis_,
-          vectors_.data(), n_, iparam_, ipntr_, workd_.data(), workl_.data(), static_cast<int>(workl_.size()), &failed);
+    seupd(T(), 1, "A", select.data(), values.data(), out, n_, T(0), "I", n_, which_, modes_, tolerance_, residual_,
+          basis_, vectors_.data(), n_, iparam_, ipntr_, workd_.data(), workl_.data(), static_cast<int>(workl_.size()),
+          &failed);
     if (failed != 0) fail(KPFLOW_NUMERICAL, "eigsh: no eigenvalue converged (ARPACK seupd info %d)", failed);
     return std::min<int64_t>(iparam_[4], modes_);
   }
@@ -123,7 +131,8 @@ class Lanczos {
   void product(const T* x, T* y) {
     progress_.advance(1);
     ++matvecs_;
-    if (!apply_(x, y)) fail(KPFLOW_CALLBACK_FAILED, "eigsh: the operator failed in product %lld", static_cast<long long>(matvecs_));
+    if (!apply_(x, y))
+      fail(KPFLOW_CALLBACK_FAILED, "eigsh: the operator failed in product %lld", static_cast<long long>(matvecs_));
   }
 
   int64_t matvecs() const { return matvecs_; }
@@ -162,7 +171,8 @@ void check(int64_t n, const kpflow_eigsh_options& options) {
                  static_cast<long long>(options.modes + 1), static_cast<long long>(n),
                  static_cast<long long>(options.basis));
   KPFLOW_REQUIRE(options.max_iterations >= 1, "max_iterations: expected at least 1");
-  KPFLOW_REQUIRE(options.tolerance >= 0 && options.tolerance < 1, "tolerance: expected 0 to 1, got %g", options.tolerance);
+  KPFLOW_REQUIRE(options.tolerance >= 0 && options.tolerance < 1, "tolerance: expected 0 to 1, got %g",
+                 options.tolerance);
 }
 
 }  // namespace
@@ -171,12 +181,14 @@ template <class T>
 void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options, T* start, double* values, T* vectors,
            double* residuals, kpflow_eigsh_info* info, const Progress& progress) {
   check(n, options);
-  require_memory((options.basis + 4) * n * static_cast<int64_t>(sizeof(T)), "eigsh's Krylov basis", "use a smaller basis or fewer modes");
+  require_memory((options.basis + 4) * n * static_cast<int64_t>(sizeof(T)), "eigsh's Krylov basis",
+                 "use a smaller basis or fewer modes");
   ArpackLock lock;
   Lanczos<T> lanczos(n, apply, options, start, progress);
   const int status = lanczos.iterate();
   if (status == -9) fail(KPFLOW_INVALID_ARGUMENT, "start: expected a vector that is not zero");
-  if (status < 0) fail(KPFLOW_NUMERICAL, "eigsh: ARPACK stopped with info %d; is the operator finite and self-adjoint?", status);
+  if (status < 0)
+    fail(KPFLOW_NUMERICAL, "eigsh: ARPACK stopped with info %d; is the operator finite and self-adjoint?", status);
 
   std::vector<T> ascending;
   Array<T> found(options.modes * n);
@@ -197,7 +209,8 @@ void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options
   }
   *info = kpflow_eigsh_info{converged, lanczos.matvecs(), lanczos.iterations()};
   if (converged < options.modes) {
-    fail(KPFLOW_NO_CONVERGENCE, "eigsh: %lld of %lld eigenpairs converged in %lld iterations; raise max_iterations, basis or tolerance",
+    fail(KPFLOW_NO_CONVERGENCE,
+         "eigsh: %lld of %lld eigenpairs converged in %lld iterations; raise max_iterations, basis or tolerance",
          static_cast<long long>(converged), static_cast<long long>(options.modes),
          static_cast<long long>(lanczos.iterations()));
   }
@@ -205,7 +218,7 @@ void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options
 
 template void eigsh<float>(int64_t, const Apply<float>&, const kpflow_eigsh_options&, float*, double*, float*, double*,
                            kpflow_eigsh_info*, const Progress&);
-template void eigsh<double>(int64_t, const Apply<double>&, const kpflow_eigsh_options&, double*, double*, double*, double*,
-                            kpflow_eigsh_info*, const Progress&);
+template void eigsh<double>(int64_t, const Apply<double>&, const kpflow_eigsh_options&, double*, double*, double*,
+                            double*, kpflow_eigsh_info*, const Progress&);
 
 }  // namespace kpflow

@@ -47,14 +47,17 @@ class LayerRulesTest {
           entry("model", Set.of("base", "tensor")),
           entry("linearize", Set.of("base", "nativelib", "tensor", "model")),
           entry("operator", Set.of("base", "tensor")),
-          entry("flow", Set.of("base", "tensor", "model", "linearize", "operator")),
+          entry(
+              "flow",
+              Set.of("base", "nativelib", "tensor", "model", "linearize", "operator", "spectral")),
           entry("spectral", Set.of("base", "nativelib", "tensor", "operator")),
           entry("estimate", Set.of("base", "tensor", "operator")),
+          entry("cases", LIBRARY),
           entry("task", LIBRARY),
           entry("train", and(LIBRARY, "task")),
           entry("experiment", and(LIBRARY, "task", "train")),
           entry("report", Set.of("base")),
-          entry("cli", and(LIBRARY, "task", "train", "experiment", "report")));
+          entry("cli", and(LIBRARY, "cases", "task", "train", "experiment", "report")));
 
   private static JavaClasses classes;
 

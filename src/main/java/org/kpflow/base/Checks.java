@@ -44,7 +44,8 @@ public final class Checks {
 
   /** Refuses an int outside the closed range. */
   public static long range(String name, long value, long least, long most) {
-    that(value >= least && value <= most, "%s: expected %d to %d, got %d", name, least, most, value);
+    that(
+        value >= least && value <= most, "%s: expected %d to %d, got %d", name, least, most, value);
     return value;
   }
 }

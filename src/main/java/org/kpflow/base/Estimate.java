@@ -13,14 +13,20 @@ public record Estimate(double value, double standardError, long matvecs) {
     return new Estimate(value, 0, 0);
   }
 
-  /** The mean of independent samples with the standard error of the mean; one sample has an unknown error (NaN). */
+  /**
+   * The mean of independent samples with the standard error of the mean; one sample has an unknown
+   * error (NaN).
+   */
   public static Estimate ofSamples(double[] samples, long matvecs) {
     double mean = java.util.Arrays.stream(samples).average().orElse(Double.NaN);
     double squares = 0;
     for (double sample : samples) {
       squares += (sample - mean) * (sample - mean);
     }
-    double error = samples.length > 1 ? Math.sqrt(squares / (samples.length - 1.0) / samples.length) : Double.NaN;
+    double error =
+        samples.length > 1
+            ? Math.sqrt(squares / (samples.length - 1.0) / samples.length)
+            : Double.NaN;
     return new Estimate(mean, error, matvecs);
   }
 

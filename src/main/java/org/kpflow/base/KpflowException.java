@@ -1,6 +1,9 @@
 package org.kpflow.base;
 
-/** A failure that is not a wrong argument of a call; the subclasses say which. Wrong arguments are IllegalArgumentException. */
+/**
+ * A failure that is not a wrong argument of a call; the subclasses say which. Wrong arguments are
+ * IllegalArgumentException.
+ */
 public class KpflowException extends RuntimeException {
   public KpflowException(String message) {
     super(message);

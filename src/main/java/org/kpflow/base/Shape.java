@@ -4,8 +4,9 @@ import java.util.Arrays;
 import java.util.stream.LongStream;
 
 /**
- * Sizes of an array's axes, row-major, with optional axis names for messages. Two shapes are equal when their sizes are. Sizes are
- * not negative and their product fits a signed 64-bit number of bytes at 8 bytes an element.
+ * Sizes of an array's axes, row-major, with optional axis names for messages. Two shapes are equal
+ * when their sizes are. Sizes are not negative and their product fits a signed 64-bit number of
+ * bytes at 8 bytes an element.
  */
 public final class Shape {
   private final long[] sizes;
@@ -19,7 +20,11 @@ public final class Shape {
     for (int axis = 0; axis < sizes.length; axis++) {
       if (sizes[axis] < 0) {
         throw new IllegalArgumentException(
-            "shape " + Arrays.toString(sizes) + ": axis " + axis + " is negative; expected sizes of at least 0");
+            "shape "
+                + Arrays.toString(sizes)
+                + ": axis "
+                + axis
+                + " is negative; expected sizes of at least 0");
       }
       product = multiply(product, sizes[axis], sizes);
     }
@@ -32,7 +37,10 @@ public final class Shape {
       return Math.multiplyExact(product, size);
     } catch (ArithmeticException overflow) {
       throw new IllegalArgumentException(
-          "shape " + Arrays.toString(sizes) + ": the number of elements overflows; expected below 2^60", overflow);
+          "shape "
+              + Arrays.toString(sizes)
+              + ": the number of elements overflows; expected below 2^60",
+          overflow);
     }
   }
 
@@ -52,7 +60,11 @@ public final class Shape {
 
   /** This shape with names for its axes. */
   public Shape named(String... axisNames) {
-    Checks.that(axisNames.length == sizes.length, "axis names: expected %d, got %d", sizes.length, axisNames.length);
+    Checks.that(
+        axisNames.length == sizes.length,
+        "axis names: expected %d, got %d",
+        sizes.length,
+        axisNames.length);
     return new Shape(sizes, axisNames.clone());
   }
 
@@ -63,7 +75,8 @@ public final class Shape {
 
   /** Size of an axis. */
   public long size(int axis) {
-    Checks.that(axis >= 0 && axis < sizes.length, "axis: expected 0 to %d, got %d", sizes.length - 1, axis);
+    Checks.that(
+        axis >= 0 && axis < sizes.length, "axis: expected 0 to %d, got %d", sizes.length - 1, axis);
     return sizes[axis];
   }
 
@@ -104,12 +117,14 @@ public final class Shape {
   public Shape tail() {
     Checks.that(sizes.length > 0, "shape []: no leading axis to drop");
     return new Shape(
-        Arrays.copyOfRange(sizes, 1, sizes.length), names == null ? null : Arrays.copyOfRange(names, 1, names.length));
+        Arrays.copyOfRange(sizes, 1, sizes.length),
+        names == null ? null : Arrays.copyOfRange(names, 1, names.length));
   }
 
   /** The axes of this shape, then those of another. */
   public Shape concat(Shape other) {
-    return new Shape(LongStream.concat(Arrays.stream(sizes), Arrays.stream(other.sizes)).toArray(), null);
+    return new Shape(
+        LongStream.concat(Arrays.stream(sizes), Arrays.stream(other.sizes)).toArray(), null);
   }
 
   @Override

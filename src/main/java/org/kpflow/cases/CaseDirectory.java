@@ -23,7 +23,10 @@ import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.Rnn;
 import org.kpflow.tensor.Tensor;
 
-/** A directory with a {@code case.json} and one {@code .npy} file per array: a model, its inputs and vectors to apply operators to. */
+/**
+ * A directory with a {@code case.json} and one {@code .npy} file per array: a model, its inputs and
+ * vectors to apply operators to.
+ */
 public final class CaseDirectory {
   private final Path path;
   private final JsonNode description;
@@ -109,12 +112,16 @@ public final class CaseDirectory {
       String kind = description.path("model").asText();
       return switch (kind) {
         case "rnn" -> new Rnn(weights, activation(flags), options);
-        case "leaky_rnn" -> new LeakyRnn(weights, activation(flags), flags.path("dt").asDouble(1), options);
+        case "leaky_rnn" ->
+            new LeakyRnn(weights, activation(flags), flags.path("dt").asDouble(1), options);
         case "gru" -> new Gru(weights, options);
         case "lstm" -> new Lstm(weights, options);
         default ->
             throw new InputException(
-                path.resolve("case.json") + ": expected model rnn, leaky_rnn, gru or lstm, got '" + kind + "'");
+                path.resolve("case.json")
+                    + ": expected model rnn, leaky_rnn, gru or lstm, got '"
+                    + kind
+                    + "'");
       };
     } finally {
       weights.values().forEach(Tensor::close);

@@ -25,8 +25,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * Computes the arrays of a case from its inputs alone: weights, x, h0, c0, probes, W_out and targets, and err where no read-out gives it.
- * Every array is made on demand, once, and freed with this object. Formulas are those of the case format (docs/cases.md).
+ * Computes the arrays of a case from its inputs alone: weights, x, h0, c0, probes, W_out and
+ * targets, and err where no read-out gives it. Every array is made on demand, once, and freed with
+ * this object. Formulas are those of the case format (docs/cases.md).
  */
 public final class CaseEvaluation implements AutoCloseable {
   private final CaseDirectory directory;
@@ -102,9 +103,13 @@ public final class CaseEvaluation implements AutoCloseable {
         key -> {
           java.util.List<View> all = java.util.List.of(View.values());
           return switch (key) {
-            case "ntk" -> ReducedViews.ofOperator(new NeuralTangentKernel(linearization), all, done -> {});
-            case "K" -> ReducedViews.ofOperator(new ParameterOperator(linearization), all, done -> {});
-            default -> ReducedViews.ofTrialwiseFactor(new PropagationOperator(linearization), all, done -> {});
+            case "ntk" ->
+                ReducedViews.ofOperator(new NeuralTangentKernel(linearization), all, done -> {});
+            case "K" ->
+                ReducedViews.ofOperator(new ParameterOperator(linearization), all, done -> {});
+            default ->
+                ReducedViews.ofTrialwiseFactor(
+                    new PropagationOperator(linearization), all, done -> {});
           };
         });
   }
@@ -135,9 +140,11 @@ public final class CaseEvaluation implements AutoCloseable {
       case "K_probe" -> () -> onProbes(new ParameterOperator(linearization), "probe");
       case "NTK_probe" -> () -> onProbes(new NeuralTangentKernel(linearization), "probe");
       case "Jt_probe" -> () -> onProbes(new ParameterJacobian(linearization).adjoint(), "probe");
-      case "Dt_probe" -> () -> onProbes(new LocalParameterJacobian(linearization).adjoint(), "probe");
+      case "Dt_probe" ->
+          () -> onProbes(new LocalParameterJacobian(linearization).adjoint(), "probe");
       case "J_theta_probe" -> () -> onProbes(new ParameterJacobian(linearization), "theta_probe");
-      case "Dtheta_probe" -> () -> onProbes(new LocalParameterJacobian(linearization), "theta_probe");
+      case "Dtheta_probe" ->
+          () -> onProbes(new LocalParameterJacobian(linearization), "theta_probe");
       case "ntk" -> () -> new NeuralTangentKernel(linearization).toDense();
       case "K" -> () -> new ParameterOperator(linearization).toDense();
       case "P" -> () -> new PropagationOperator(linearization).toDense();
@@ -190,7 +197,10 @@ public final class CaseEvaluation implements AutoCloseable {
     }
   }
 
-  /** Φ(t, s) for the listed pairs, [pair, B, n, n]: column j is P of unit j perturbed at step s, read at step t. */
+  /**
+   * Φ(t, s) for the listed pairs, [pair, B, n, n]: column j is P of unit j perturbed at step s,
+   * read at step t.
+   */
   private Tensor transitions() {
     var pairs = directory.description().path("phi_pairs");
     long n = linearization.units();
@@ -229,7 +239,8 @@ public final class CaseEvaluation implements AutoCloseable {
 
   private Tensor lyapunov() {
     double[][] exponents = linearization.lyapunov().exponents();
-    double[] flat = java.util.Arrays.stream(exponents).flatMapToDouble(java.util.Arrays::stream).toArray();
+    double[] flat =
+        java.util.Arrays.stream(exponents).flatMapToDouble(java.util.Arrays::stream).toArray();
     return Tensor.of(Shape.of(linearization.trials(), linearization.units()), flat);
   }
 

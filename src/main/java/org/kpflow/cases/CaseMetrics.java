@@ -19,8 +19,10 @@ import org.kpflow.tensor.TensorMath;
 
 /** The scalars of a case, under the keys of case.json's "metrics". */
 public final class CaseMetrics {
-  private static final double RANK_THRESHOLD = 1e-10; // eigenvalues above this share of the largest count
-  private static final double SMALLEST_LYAPUNOV_DIAGONAL = 1e-6; // below it exponents are not reported
+  private static final double RANK_THRESHOLD =
+      1e-10; // eigenvalues above this share of the largest count
+  private static final double SMALLEST_LYAPUNOV_DIAGONAL =
+      1e-6; // below it exponents are not reported
 
   private final CaseEvaluation evaluation;
   private final Linearization linearization;
@@ -72,7 +74,10 @@ public final class CaseMetrics {
     return evaluation.wide(name);
   }
 
-  /** The scalars of one positive semidefinite matrix; its rank comes from a factor F, A ∝ F Fᵀ, whose values are not squared. */
+  /**
+   * The scalars of one positive semidefinite matrix; its rank comes from a factor F, A ∝ F Fᵀ,
+   * whose values are not squared.
+   */
   private Map<String, Object> spectrum(Tensor matrix, Tensor factor) {
     SpectrumMetrics found = SpectrumMetrics.of(DenseEigen.values(matrix));
     Map<String, Object> metrics = new LinkedHashMap<>();
@@ -106,7 +111,10 @@ public final class CaseMetrics {
     return counts[0] == counts[2] ? counts[1] : null;
   }
 
-  /** F [B, T, n, q] with the axes that a view keeps in front: [kept, traced q], whose Gram matrix is N times the view. */
+  /**
+   * F [B, T, n, q] with the axes that a view keeps in front: [kept, traced q], whose Gram matrix is
+   * N times the view.
+   */
   private Tensor factor(String name, String matrix) {
     Tensor full = evaluation.wide(name);
     int split = matrix.indexOf('_');
@@ -145,7 +153,13 @@ public final class CaseMetrics {
       long m = family.sites();
       Tensor target = all.reshape(Shape.of(all.count())).slice(first, all.count() - first);
       TensorMath.strided(
-          new long[] {rows, m}, 1, evaluation.wide("V_" + family.name()), new long[] {m, 1}, 0, target, new long[] {columns, 1});
+          new long[] {rows, m},
+          1,
+          evaluation.wide("V_" + family.name()),
+          new long[] {m, 1},
+          0,
+          target,
+          new long[] {columns, 1});
       first += m;
     }
     return all;
@@ -159,15 +173,22 @@ public final class CaseMetrics {
 
   /** cos(A, G ⊗ I_n) = n <A_temp, G> / (||A|| ||G|| sqrt(n)). */
   private Double cosineWithLifted(String operator, Tensor gram) {
-    double inner = TensorMath.dot(context, matrix(operator + "_temp"), gram) * Math.sqrt(linearization.units());
-    return finite(inner / (TensorMath.norm(context, matrix(operator)) * TensorMath.norm(context, gram)));
+    double inner =
+        TensorMath.dot(context, matrix(operator + "_temp"), gram)
+            * Math.sqrt(linearization.units());
+    return finite(
+        inner / (TensorMath.norm(context, matrix(operator)) * TensorMath.norm(context, gram)));
   }
 
   private Double cosine(Tensor a, Tensor b) {
-    return finite(TensorMath.dot(context, a, b) / (TensorMath.norm(context, a) * TensorMath.norm(context, b)));
+    return finite(
+        TensorMath.dot(context, a, b)
+            / (TensorMath.norm(context, a) * TensorMath.norm(context, b)));
   }
 
-  /** <NTK err, err> = Σ_i ||V_iᵀ core_adj_i||²: the rate at which the loss falls, family by family. */
+  /**
+   * <NTK err, err> = Σ_i ||V_iᵀ core_adj_i||²: the rate at which the loss falls, family by family.
+   */
   private Map<String, Object> corollary2() {
     Tensor error = evaluation.wide("err");
     double inner = -TensorMath.dot(context, evaluation.wide("dh"), error);
@@ -176,7 +197,8 @@ public final class CaseMetrics {
     for (WeightFamily family : evaluation.families()) {
       Tensor adjoint = evaluation.wide("core_adj_" + family.name());
       Tensor sites = evaluation.wide("V_" + family.name());
-      try (Tensor gradient = Tensor.zeros(DType.F64, sites.shape().size(1), adjoint.shape().size(1))) {
+      try (Tensor gradient =
+          Tensor.zeros(DType.F64, sites.shape().size(1), adjoint.shape().size(1))) {
         TensorMath.gemm(context, true, false, 1, sites, adjoint, 0, gradient);
         double square = TensorMath.dot(context, gradient, gradient);
         families.put(family.name(), square);
@@ -191,7 +213,10 @@ public final class CaseMetrics {
     return metrics;
   }
 
-  /** What (Σ V Vᵀ) ⊗ I with one propagator instead of one per family would do; null when a family is frozen. */
+  /**
+   * What (Σ V Vᵀ) ⊗ I with one propagator instead of one per family would do; null when a family is
+   * frozen.
+   */
   private Map<String, Object> mergedCore() {
     if (evaluation.families().size() < linearization.families().size()) {
       return null;
@@ -213,7 +238,8 @@ public final class CaseMetrics {
     CorePropagator propagator = new CorePropagator(linearization, family);
     try (Tensor gram = evaluation.wide("core_gram").to(linearization.dtype())) {
       LinearOperator core =
-          MatrixOperator.symmetric(context, Shape.of(linearization.rows()), gram).tensorProductLike(propagator.gram());
+          MatrixOperator.symmetric(context, Shape.of(linearization.rows()), gram)
+              .tensorProductLike(propagator.gram());
       try (Tensor dense = propagator.compose(core).compose(propagator.adjoint()).toDense()) {
         return dense.to(DType.F64);
       }
@@ -225,7 +251,9 @@ public final class CaseMetrics {
     Map<String, Object> metrics = new LinkedHashMap<>();
     try (Tensor difference = merged.copy()) {
       TensorMath.axpby(context, -1, kernel, 1, difference);
-      metrics.put("rel_fro", finite(TensorMath.norm(context, difference) / TensorMath.norm(context, kernel)));
+      metrics.put(
+          "rel_fro",
+          finite(TensorMath.norm(context, difference) / TensorMath.norm(context, kernel)));
     }
     metrics.put("cosine", cosine(merged, kernel));
     metrics.put("trace_ratio", finite(trace(merged) / trace(kernel)));

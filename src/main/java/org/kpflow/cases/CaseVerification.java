@@ -7,7 +7,10 @@ import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.tensor.Tensor;
 
-/** Compares what {@link CaseEvaluation} computes with the answers in the case's directory, at the case's own tolerances. */
+/**
+ * Compares what {@link CaseEvaluation} computes with the answers in the case's directory, at the
+ * case's own tolerances.
+ */
 public final class CaseVerification {
   private static final double ABSOLUTE = 1e-13;
   private static final double LYAPUNOV_F64 = 1e-9;
@@ -16,7 +19,8 @@ public final class CaseVerification {
    * One compared quantity.
    *
    * @param error its difference to the answer, in the measure of the tolerance
-   * @param allowed the tolerance; NaN where the case states none for this precision, which passes as {@code skipped}
+   * @param allowed the tolerance; NaN where the case states none for this precision, which passes
+   *     as {@code skipped}
    */
   public record Check(String quantity, double error, double allowed, String note) {
     /** Whether the case gives no tolerance for this quantity at this precision. */
@@ -42,7 +46,8 @@ public final class CaseVerification {
 
   /** All comparisons of a case: every listed array that the case computes and every metric. */
   public static List<Check> verify(CaseEvaluation evaluation) {
-    CaseVerification verification = new CaseVerification(evaluation.directory(), evaluation.linearization().dtype());
+    CaseVerification verification =
+        new CaseVerification(evaluation.directory(), evaluation.linearization().dtype());
     for (String name : evaluation.directory().arrays()) {
       if (evaluation.makes(name) && evaluation.directory().has(name)) {
         verification.checks.add(verification.array(name, evaluation.array(name)));
@@ -50,7 +55,12 @@ public final class CaseVerification {
     }
     JsonNode expected = evaluation.directory().description().path("metrics");
     Map<String, Object> found = CaseMetrics.of(evaluation);
-    expected.fields().forEachRemaining(entry -> verification.metric(entry.getKey(), "", entry.getValue(), found.get(entry.getKey())));
+    expected
+        .fields()
+        .forEachRemaining(
+            entry ->
+                verification.metric(
+                    entry.getKey(), "", entry.getValue(), found.get(entry.getKey())));
     return verification.checks;
   }
 
@@ -59,16 +69,25 @@ public final class CaseVerification {
     double[] answers;
     try (Tensor answer = directory.read(name, DType.F64)) {
       if (!answer.shape().equals(found.shape())) {
-        return new Check(name, Double.POSITIVE_INFINITY, 0, "shape " + found.shape() + ", expected " + answer.shape());
+        return new Check(
+            name,
+            Double.POSITIVE_INFINITY,
+            0,
+            "shape " + found.shape() + ", expected " + answer.shape());
       }
       answers = answer.toDoubles();
     }
     double r = relative(name);
     if (name.equals("lyap")) {
-      return new Check(name, largestDifference(values, answers), dtype == DType.F64 ? LYAPUNOV_F64 : 3 * r, "absolute");
+      return new Check(
+          name,
+          largestDifference(values, answers),
+          dtype == DType.F64 ? LYAPUNOV_F64 : 3 * r,
+          "absolute");
     }
     if (name.endsWith("_eig") || name.equals("P_sv")) {
-      return new Check(name, largestDifference(values, answers), 3 * r * answers[0] + ABSOLUTE, "absolute");
+      return new Check(
+          name, largestDifference(values, answers), 3 * r * answers[0] + ABSOLUTE, "absolute");
     }
     double difference = 0;
     double norm = 0;
@@ -91,9 +110,14 @@ public final class CaseVerification {
   /** The case's relative tolerance for what a quantity depends on; NaN where it is null. */
   private double relative(String name) {
     String key = "NTK";
-    if (name.equals("h") || name.startsWith("V_") || name.startsWith("core_gram") || name.equals("err") || name.equals("loss")) {
+    if (name.equals("h")
+        || name.startsWith("V_")
+        || name.startsWith("core_gram")
+        || name.equals("err")
+        || name.equals("loss")) {
       key = "h";
-    } else if (name.startsWith("PPt") || name.matches("P|P_probe|Pt_probe|P_sv|P_fro|adj|phi|J_step|lyap.*")) {
+    } else if (name.startsWith("PPt")
+        || name.matches("P|P_probe|Pt_probe|P_sv|P_fro|adj|phi|J_step|lyap.*")) {
       key = "P";
     } else if (name.matches("K|K_.*|Dt_probe|Dtheta_probe|cos_K_core")) {
       key = "K";
@@ -104,14 +128,22 @@ public final class CaseVerification {
   private void metric(String path, String parent, JsonNode expected, Object found) {
     String name = parent.isEmpty() ? path : parent + "." + path;
     if (expected.isObject() && found instanceof Map<?, ?> map) {
-      expected.fields().forEachRemaining(entry -> metric(entry.getKey(), name, entry.getValue(), map.get(entry.getKey())));
+      expected
+          .fields()
+          .forEachRemaining(
+              entry -> metric(entry.getKey(), name, entry.getValue(), map.get(entry.getKey())));
       return;
     }
     double r = relative(parent.isEmpty() ? path : parent.split("\\.")[0]);
     if (expected.isNull() || found == null) {
       boolean same = expected.isNull() && found == null;
       boolean undecided = path.equals("rank") && dtype == DType.F32;
-      checks.add(new Check(name, same || undecided ? 0 : Double.POSITIVE_INFINITY, r, same ? "both undefined" : "one undefined"));
+      checks.add(
+          new Check(
+              name,
+              same || undecided ? 0 : Double.POSITIVE_INFINITY,
+              r,
+              same ? "both undefined" : "one undefined"));
     } else if (path.equals("n95") || path.equals("n95_sq")) {
       JsonNode siblings = directory.description().path("metrics").path(parent);
       boolean decided = siblings.path(path + "_margin").asDouble() > 10 * r;
@@ -121,7 +153,9 @@ public final class CaseVerification {
     } else if (!path.endsWith("_margin")) {
       double answer = expected.asDouble();
       double value = ((Number) found).doubleValue();
-      checks.add(new Check(name, Math.abs(value - answer), 3 * r * Math.abs(answer) + ABSOLUTE, "absolute"));
+      checks.add(
+          new Check(
+              name, Math.abs(value - answer), 3 * r * Math.abs(answer) + ABSOLUTE, "absolute"));
     }
   }
 

@@ -32,11 +32,14 @@ public final class NormEstimator {
     return Sampling.jackknife(
         samples,
         samples,
-        leftOut -> Math.sqrt(Sampling.sumWithout(squares, leftOut) / (leftOut < 0 ? samples : samples - 1)));
+        leftOut ->
+            Math.sqrt(
+                Sampling.sumWithout(squares, leftOut) / (leftOut < 0 ? samples : samples - 1)));
   }
 
   /**
-   * Cosine similarity <A, B>_F / (||A||_F ||B||_F), all three from the same probes; NaN if one operator is zero.
+   * Cosine similarity <A, B>_F / (||A||_F ||B||_F), all three from the same probes; NaN if one
+   * operator is zero.
    *
    * @param samples probes, at least 2
    * @throws IllegalArgumentException if the operators have different domains or ranges
@@ -58,8 +61,10 @@ public final class NormEstimator {
               Tensor right = b.matmat(probes)) {
             double[] products = TensorMath.dots(a.context(), left, right);
             System.arraycopy(products, 0, inner, first, products.length);
-            System.arraycopy(TensorMath.dots(a.context(), left, left), 0, ofA, first, products.length);
-            System.arraycopy(TensorMath.dots(a.context(), right, right), 0, ofB, first, products.length);
+            System.arraycopy(
+                TensorMath.dots(a.context(), left, left), 0, ofA, first, products.length);
+            System.arraycopy(
+                TensorMath.dots(a.context(), right, right), 0, ofB, first, products.length);
           }
         });
     return Sampling.jackknife(

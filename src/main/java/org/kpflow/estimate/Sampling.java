@@ -19,9 +19,16 @@ final class Sampling {
     void accept(int first, Tensor probes);
   }
 
-  /** Draws probes in blocks of bounded size and hands them on; returns the stream's state after them. */
+  /**
+   * Draws probes in blocks of bounded size and hands them on; returns the stream's state after
+   * them.
+   */
   static RngState blocks(
-      LinearOperator operator, RngState.Distribution distribution, int samples, RngState rng, Body body) {
+      LinearOperator operator,
+      RngState.Distribution distribution,
+      int samples,
+      RngState rng,
+      Body body) {
     Shape domain = operator.domain();
     long bytes = Math.max(1, domain.count() * operator.dtype().bytes());
     int block = (int) Math.max(1, Math.min(samples, BLOCK_BYTES / bytes));
@@ -36,7 +43,9 @@ final class Sampling {
     return next;
   }
 
-  /** A statistic of all samples (index -1) with the jackknife error of leaving out one at a time. */
+  /**
+   * A statistic of all samples (index -1) with the jackknife error of leaving out one at a time.
+   */
   static Estimate jackknife(int samples, long matvecs, IntToDoubleFunction statistic) {
     Checks.that(samples >= 2, "samples: expected at least 2 for a standard error, got %d", samples);
     double[] values = new double[samples];
@@ -49,7 +58,8 @@ final class Sampling {
     for (double value : values) {
       squares += (value - mean) * (value - mean);
     }
-    return new Estimate(statistic.applyAsDouble(-1), Math.sqrt(squares * (samples - 1.0) / samples), matvecs);
+    return new Estimate(
+        statistic.applyAsDouble(-1), Math.sqrt(squares * (samples - 1.0) / samples), matvecs);
   }
 
   /** Sum of all values but one; index -1 leaves out none. */

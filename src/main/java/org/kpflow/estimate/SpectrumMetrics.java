@@ -4,8 +4,9 @@ import java.util.Arrays;
 import org.kpflow.base.Checks;
 
 /**
- * Ranks read off all eigenvalues λ of a positive semidefinite operator; negative ones, which are rounding, count as 0 except in trace
- * and norm. For the zero operator every rank is NaN and every count is 0.
+ * Ranks read off all eigenvalues λ of a positive semidefinite operator; negative ones, which are
+ * rounding, count as 0 except in trace and norm. For the zero operator every rank is NaN and every
+ * count is 0.
  *
  * @param trace Σ λ
  * @param frobenius sqrt(Σ λ²)
@@ -15,7 +16,8 @@ import org.kpflow.base.Checks;
  * @param stableRank Σ λ / λ_1
  * @param entropyRank exp(-Σ p ln p), p = λ / Σ λ
  * @param modes95 least m with λ_1 + ... + λ_m at least 95 % of Σ λ
- * @param modes95Margin distance of the nearest cumulative share from 0.95: how safe that count is from rounding
+ * @param modes95Margin distance of the nearest cumulative share from 0.95: how safe that count is
+ *     from rounding
  * @param gramModes95 the same with λ²
  * @param gramModes95Margin the same with λ²
  */
@@ -44,9 +46,20 @@ public record SpectrumMetrics(
     if (!(largest > 0)) {
       double undefined = Double.NaN;
       return new SpectrumMetrics(
-          trace, frobenius, Math.max(largest, 0), undefined, undefined, undefined, undefined, 0, undefined, 0, undefined);
+          trace,
+          frobenius,
+          Math.max(largest, 0),
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+          0,
+          undefined,
+          0,
+          undefined);
     }
-    double[] scaled = Arrays.stream(descending).map(value -> Math.max(value, 0) / largest).toArray();
+    double[] scaled =
+        Arrays.stream(descending).map(value -> Math.max(value, 0) / largest).toArray();
     double[] squared = Arrays.stream(scaled).map(value -> value * value).toArray();
     double sum = Arrays.stream(scaled).sum();
     double squares = Arrays.stream(squared).sum();
@@ -93,6 +106,9 @@ public record SpectrumMetrics(
   }
 
   private static double margin(double[] descending, double share) {
-    return Arrays.stream(cumulativeShares(descending)).map(value -> Math.abs(value - share)).min().orElse(Double.NaN);
+    return Arrays.stream(cumulativeShares(descending))
+        .map(value -> Math.abs(value - share))
+        .min()
+        .orElse(Double.NaN);
   }
 }

@@ -35,9 +35,10 @@ public final class TraceEstimator {
   }
 
   /**
-   * Hutch++ (Meyer, Musco, Musco, Woodruff 2021): the trace on the span Q of a sketch A S exactly, that of the rest by Hutchinson with
-   * probes (I - Q Qᵀ) g. The mean is unbiased for any number of products: what does not divide by three goes to the rest. The standard
-   * error is that of the rest; 0 when the sketch spans the whole space.
+   * Hutch++ (Meyer, Musco, Musco, Woodruff 2021): the trace on the span Q of a sketch A S exactly,
+   * that of the rest by Hutchinson with probes (I - Q Qᵀ) g. The mean is unbiased for any number of
+   * products: what does not divide by three goes to the rest. The standard error is that of the
+   * rest; 0 when the sketch spans the whole space.
    *
    * @param matvecs products to spend, at least 6
    */
@@ -92,7 +93,8 @@ public final class TraceEstimator {
     long size = operator.domain().count();
     Tensor q = basis.reshape(Shape.of(basis.shape().size(0), size));
     Tensor g = probes.reshape(Shape.of(probes.shape().size(0), size));
-    try (Tensor coefficients = Tensor.zeros(operator.dtype(), g.shape().size(0), q.shape().size(0))) {
+    try (Tensor coefficients =
+        Tensor.zeros(operator.dtype(), g.shape().size(0), q.shape().size(0))) {
       TensorMath.gemm(operator.context(), false, true, 1, g, q, 0, coefficients);
       TensorMath.gemm(operator.context(), false, false, -1, coefficients, q, 1, g);
     }

@@ -4,7 +4,10 @@ import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.linearize.LinearizedMap;
 
-/** P_core,i = P D_Q f of one weight family, [k, n_i] to [B, T, n]: from a perturbation of its pre-activations to the state. */
+/**
+ * P_core,i = P D_Q f of one weight family, [k, n_i] to [B, T, n]: from a perturbation of its
+ * pre-activations to the state.
+ */
 public final class CorePropagator extends LinearizationOperator {
   private final String family;
 

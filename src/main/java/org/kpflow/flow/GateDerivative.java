@@ -4,7 +4,10 @@ import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.linearize.LinearizedMap;
 
-/** D_Q f of one weight family, [k, n_i] to [B, T, n]: from a perturbation of its pre-activations to the same step's state. */
+/**
+ * D_Q f of one weight family, [k, n_i] to [B, T, n]: from a perturbation of its pre-activations to
+ * the same step's state.
+ */
 public final class GateDerivative extends LinearizationOperator {
   private final String family;
 

@@ -12,8 +12,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * The Kronecker core of the NTK (docs/theory.md, section 3). Exact, for every model: NTK = Σ_i P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*,
- * a sum over weight families. The merged V Vᵀ ⊗ I_n on the state is the proxy whose alignment with the NTK is reported.
+ * The Kronecker core of the NTK (docs/theory.md, section 3). Exact, for every model: NTK = Σ_i
+ * P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*, a sum over weight families. The merged V Vᵀ ⊗ I_n on the
+ * state is the proxy whose alignment with the NTK is reported.
  */
 public final class KroneckerCore {
   private KroneckerCore() {}
@@ -42,8 +43,8 @@ public final class KroneckerCore {
   }
 
   /**
-   * The proxy G ⊗ I_n on [B, T, n] for a Gram matrix of the sites, [k, k] of the linearization's type. The operator reads the tensor,
-   * which has to stay open.
+   * The proxy G ⊗ I_n on [B, T, n] for a Gram matrix of the sites, [k, k] of the linearization's
+   * type. The operator reads the tensor, which has to stay open.
    */
   public static LinearOperator proxy(Linearization linearization, Tensor gram) {
     Shape temporal = Shape.of(linearization.trials(), linearization.steps());
@@ -54,10 +55,12 @@ public final class KroneckerCore {
   }
 
   /**
-   * The exact core form of one family's part of the NTK, P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*. The operator reads the Gram matrix V_i
-   * V_iᵀ [k, k] of the linearization's type, which has to stay open.
+   * The exact core form of one family's part of the NTK, P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*.
+   * The operator reads the Gram matrix V_i V_iᵀ [k, k] of the linearization's type, which has to
+   * stay open.
    */
-  public static LinearOperator familyKernel(Linearization linearization, String family, Tensor gram) {
+  public static LinearOperator familyKernel(
+      Linearization linearization, String family, Tensor gram) {
     CorePropagator propagator = new CorePropagator(linearization, family);
     LinearOperator core =
         MatrixOperator.symmetric(linearization.context(), Shape.of(linearization.rows()), gram)

@@ -16,9 +16,10 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * The columns of L = P_core (⊕_i U_i S_i ⊗ I_{n_i}), NTK = L L* (docs/theory.md, section 3), where V_i ≈ U_i S_i R_iᵀ keeps the singular
- * values above a threshold. Families of one group are merged first: they share P_core, and Σ V_i V_iᵀ is that of their sites side by
- * side. What is left out is bounded: ||NTK - L L*|| ≤ ||P_core||² max_i σ_{r_i+1}².
+ * The columns of L = P_core (⊕_i U_i S_i ⊗ I_{n_i}), NTK = L L* (docs/theory.md, section 3), where
+ * V_i ≈ U_i S_i R_iᵀ keeps the singular values above a threshold. Families of one group are merged
+ * first: they share P_core, and Σ V_i V_iᵀ is that of their sites side by side. What is left out is
+ * bounded: ||NTK - L L*|| ≤ ||P_core||² max_i σ_{r_i+1}².
  */
 public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseable {
   private static final double LEAST_THRESHOLD = 8 * Math.sqrt(DType.F64.epsilon());
@@ -26,7 +27,9 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   private final List<Part> parts = new ArrayList<>();
   private double truncated;
 
-  /** The columns of one group: scaled sites U S [r, k] as rows, and the propagator they go through. */
+  /**
+   * The columns of one group: scaled sites U S [r, k] as rows, and the propagator they go through.
+   */
   private record Part(CorePropagator propagator, Tensor sites, long rank, long gates) {
     long columns() {
       return rank * gates;
@@ -36,8 +39,8 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   /**
    * The factor of a linearization.
    *
-   * @param threshold keeps singular values of the sites above {@code threshold} times the largest of all; below 1.2e-7, where squares
-   *     vanish in rounding, it is taken as that
+   * @param threshold keeps singular values of the sites above {@code threshold} times the largest
+   *     of all; below 1.2e-7, where squares vanish in rounding, it is taken as that
    * @throws IllegalArgumentException if no family is trainable
    */
   public KroneckerFactor(Linearization linearization, double threshold) {
@@ -53,7 +56,8 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
       for (List<WeightFamily> group : groups.values()) {
         bases.add(SiteBasis.of(linearization, group));
       }
-      double largest = bases.stream().mapToDouble(basis -> basis.eigen().values()[0]).max().orElse(0);
+      double largest =
+          bases.stream().mapToDouble(basis -> basis.eigen().values()[0]).max().orElse(0);
       for (SiteBasis basis : bases) {
         addPart(linearization, basis, relative * relative * largest);
       }
@@ -65,8 +69,12 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
     }
   }
 
-  /** The sites of a group side by side, V [k, M] in f64, with the eigenpairs of VᵀV: right singular vectors and squared values. */
-  private record SiteBasis(WeightFamily family, Tensor sites, DenseEigen eigen) implements AutoCloseable {
+  /**
+   * The sites of a group side by side, V [k, M] in f64, with the eigenpairs of VᵀV: right singular
+   * vectors and squared values.
+   */
+  private record SiteBasis(WeightFamily family, Tensor sites, DenseEigen eigen)
+      implements AutoCloseable {
     static SiteBasis of(Linearization linearization, List<WeightFamily> group) {
       long rows = linearization.rows();
       long columns = group.stream().mapToLong(WeightFamily::sites).sum();
@@ -76,8 +84,16 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
         for (WeightFamily family : group) {
           try (Tensor sites = linearization.sites(family.name())) {
             long m = family.sites();
-            Tensor target = all.reshape(Shape.of(rows * columns)).slice(first, rows * columns - first);
-            TensorMath.strided(new long[] {rows, m}, 1, sites, new long[] {m, 1}, 0, target, new long[] {columns, 1});
+            Tensor target =
+                all.reshape(Shape.of(rows * columns)).slice(first, rows * columns - first);
+            TensorMath.strided(
+                new long[] {rows, m},
+                1,
+                sites,
+                new long[] {m, 1},
+                0,
+                target,
+                new long[] {columns, 1});
             first += m;
           }
         }
@@ -105,9 +121,17 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
     truncated = Math.max(truncated, rank < values.length ? Math.max(values[rank], 0) : 0);
     try (Tensor scaled = Tensor.zeros(DType.F64, rank, linearization.rows())) { // (V R)ᵀ = (U S)ᵀ
       TensorMath.gemm(
-          linearization.context(), false, true, 1, basis.eigen().vectors().slice(0, rank), basis.sites(), 0, scaled);
+          linearization.context(),
+          false,
+          true,
+          1,
+          basis.eigen().vectors().slice(0, rank),
+          basis.sites(),
+          0,
+          scaled);
       CorePropagator propagator = new CorePropagator(linearization, basis.family().name());
-      parts.add(new Part(propagator, scaled.to(linearization.dtype()), rank, basis.family().outputs()));
+      parts.add(
+          new Part(propagator, scaled.to(linearization.dtype()), rank, basis.family().outputs()));
     }
   }
 
@@ -143,7 +167,10 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
     }
   }
 
-  /** Column (r, a) is P_core of the pre-activations that are U S[:, r] at gate unit a and zero elsewhere. */
+  /**
+   * Column (r, a) is P_core of the pre-activations that are U S[:, r] at gate unit a and zero
+   * elsewhere.
+   */
   private static void fill(Part part, long first, Tensor out) {
     long s = out.shape().size(0);
     long rows = part.sites().shape().size(1);
@@ -151,9 +178,19 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
       for (long i = 0; i < s; i++) {
         long rank = (first + i) / part.gates();
         long unit = (first + i) % part.gates();
-        Tensor target = gates.slice(i).reshape(Shape.of(rows * part.gates())).slice(unit, rows * part.gates() - unit);
+        Tensor target =
+            gates
+                .slice(i)
+                .reshape(Shape.of(rows * part.gates()))
+                .slice(unit, rows * part.gates() - unit);
         TensorMath.strided(
-            new long[] {rows}, 1, part.sites().slice(rank), new long[] {1}, 0, target, new long[] {part.gates()});
+            new long[] {rows},
+            1,
+            part.sites().slice(rank),
+            new long[] {1},
+            0,
+            target,
+            new long[] {part.gates()});
       }
       part.propagator().matmat(gates, out);
     }

@@ -7,15 +7,27 @@ import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.Tensor;
 
-/** A linear map of a linearization: every product of a block is one native call. Closing the linearization ends the operator. */
+/**
+ * A linear map of a linearization: every product of a block is one native call. Closing the
+ * linearization ends the operator.
+ */
 abstract class LinearizationOperator extends LinearOperator {
   private final Linearization linearization;
   private final LinearizedMap map;
   private final WeightFamily family;
 
   LinearizationOperator(
-      Linearization linearization, LinearizedMap map, WeightFamily family, Shape domain, boolean selfAdjoint) {
-    super(linearization.context(), domain, linearization.stateShape(), linearization.dtype(), selfAdjoint);
+      Linearization linearization,
+      LinearizedMap map,
+      WeightFamily family,
+      Shape domain,
+      boolean selfAdjoint) {
+    super(
+        linearization.context(),
+        domain,
+        linearization.stateShape(),
+        linearization.dtype(),
+        selfAdjoint);
     this.linearization = linearization;
     this.map = map;
     this.family = family;

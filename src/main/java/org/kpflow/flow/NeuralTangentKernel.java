@@ -6,8 +6,8 @@ import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.nativelib.NativeOperator;
 
 /**
- * NTK = P K P* = J J*, self-adjoint and positive semidefinite on [B, T, n]: minus the NTK of err = dL/dh is how one gradient step of
- * learning rate 1 moves the whole state, to first order.
+ * NTK = P K P* = J J*, self-adjoint and positive semidefinite on [B, T, n]: minus the NTK of err =
+ * dL/dh is how one gradient step of learning rate 1 moves the whole state, to first order.
  */
 public final class NeuralTangentKernel extends LinearizationOperator implements NativeOperator {
   public NeuralTangentKernel(Linearization linearization) {

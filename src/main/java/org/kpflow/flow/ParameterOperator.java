@@ -6,8 +6,8 @@ import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.nativelib.NativeOperator;
 
 /**
- * K = D_θf (D_θf)*, self-adjoint on [B, T, n]: what one gradient step on all weights does to each step by itself. It mixes trials,
- * which share the weights.
+ * K = D_θf (D_θf)*, self-adjoint on [B, T, n]: what one gradient step on all weights does to each
+ * step by itself. It mixes trials, which share the weights.
  */
 public final class ParameterOperator extends LinearizationOperator implements NativeOperator {
   public ParameterOperator(Linearization linearization) {

@@ -5,8 +5,8 @@ import org.kpflow.linearize.LinearizedMap;
 import org.kpflow.operator.LinearOperator;
 
 /**
- * P = (I - D_h f)^{-1}, [B, T, n] to [B, T, n]: how a perturbation of the dynamics at one step spreads to all later ones,
- * (P q)_t = Σ_{s ≤ t} Φ(t, s) q_s. Trials do not mix.
+ * P = (I - D_h f)^{-1}, [B, T, n] to [B, T, n]: how a perturbation of the dynamics at one step
+ * spreads to all later ones, (P q)_t = Σ_{s ≤ t} Φ(t, s) q_s. Trials do not mix.
  */
 public final class PropagationOperator extends LinearizationOperator {
   public PropagationOperator(Linearization linearization) {
@@ -25,7 +25,12 @@ public final class PropagationOperator extends LinearizationOperator {
 
   private static final class Inverse extends LinearizationOperator {
     Inverse(Linearization linearization) {
-      super(linearization, LinearizedMap.PROPAGATION_INVERSE, null, linearization.stateShape(), false);
+      super(
+          linearization,
+          LinearizedMap.PROPAGATION_INVERSE,
+          null,
+          linearization.stateShape(),
+          false);
     }
 
     @Override

@@ -4,10 +4,18 @@ import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.linearize.LinearizedMap;
 
-/** J with weights of its own for every trial, [B, p] to [B, T, n]: block-diagonal over trials. Its adjoint gives the per-trial gradients, whose sum over trials is J*. */
+/**
+ * J with weights of its own for every trial, [B, p] to [B, T, n]: block-diagonal over trials. Its
+ * adjoint gives the per-trial gradients, whose sum over trials is J*.
+ */
 public final class TrialJacobian extends LinearizationOperator {
   public TrialJacobian(Linearization linearization) {
-    super(linearization, LinearizedMap.TRIAL_JACOBIAN, null, Shape.of(linearization.trials(), linearization.parameterCount()).named("B", "p"), false);
+    super(
+        linearization,
+        LinearizedMap.TRIAL_JACOBIAN,
+        null,
+        Shape.of(linearization.trials(), linearization.parameterCount()).named("B", "p"),
+        false);
   }
 
   @Override

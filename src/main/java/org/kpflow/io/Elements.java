@@ -9,7 +9,10 @@ import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
-/** Elements between streams and tensors, a chunk at a time: no file is ever held in a Java array as a whole. */
+/**
+ * Elements between streams and tensors, a chunk at a time: no file is ever held in a Java array as
+ * a whole.
+ */
 final class Elements {
   private static final int CHUNK_BYTES = 1 << 20;
 
@@ -20,7 +23,8 @@ final class Elements {
    *
    * @throws InputException if the stream ends before, or a value has no place in the target's type
    */
-  static void read(InputStream in, Encoding encoding, ByteOrder order, Tensor target, String where) throws IOException {
+  static void read(InputStream in, Encoding encoding, ByteOrder order, Tensor target, String where)
+      throws IOException {
     boolean raw = encoding.isSameAs(target.dtype()) && order == ByteOrder.LITTLE_ENDIAN;
     int width = target.dtype().bytes();
     int chunk = (int) Math.min(CHUNK_BYTES / Math.max(width, encoding.bytes()), target.count());
@@ -38,7 +42,13 @@ final class Elements {
   }
 
   private static void convert(
-      ByteBuffer from, Encoding encoding, int count, byte[] converted, DType dtype, long first, String where) {
+      ByteBuffer from,
+      Encoding encoding,
+      int count,
+      byte[] converted,
+      DType dtype,
+      long first,
+      String where) {
     ByteBuffer to = ByteBuffer.wrap(converted).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < count; i++) {
       int at = i * encoding.bytes();
@@ -51,7 +61,8 @@ final class Elements {
         continue;
       }
       float narrow = (float) value;
-      if (narrow != value && encoding.isInteger() || Float.isInfinite(narrow) && !Double.isInfinite(value)) {
+      if (narrow != value && encoding.isInteger()
+          || Float.isInfinite(narrow) && !Double.isInfinite(value)) {
         throw inexact(from, encoding, at, dtype, first + i, where);
       }
       to.putFloat(i * Float.BYTES, narrow);
@@ -61,12 +72,30 @@ final class Elements {
   private static InputException inexact(
       ByteBuffer from, Encoding encoding, int at, DType dtype, long index, String where) {
     return switch (encoding) {
-      case BOOL -> Fault.of(where, "element %d is the byte %d; expected 0 or 1 for a bool", index, from.get(at));
-      case I32 -> Fault.of(where, "element %d is %d, which no %s equals; read it as f64", index, from.getInt(at), dtype);
-      case I64 -> Fault.of(
-          where, "element %d is %d, which no %s equals; expected whole numbers that one does", index, from.getLong(at), dtype);
-      default -> Fault.of(
-          where, "element %d is %s, which overflows %s; read it as f64", index, encoding.value(from, at), dtype);
+      case BOOL ->
+          Fault.of(
+              where, "element %d is the byte %d; expected 0 or 1 for a bool", index, from.get(at));
+      case I32 ->
+          Fault.of(
+              where,
+              "element %d is %d, which no %s equals; read it as f64",
+              index,
+              from.getInt(at),
+              dtype);
+      case I64 ->
+          Fault.of(
+              where,
+              "element %d is %d, which no %s equals; expected whole numbers that one does",
+              index,
+              from.getLong(at),
+              dtype);
+      default ->
+          Fault.of(
+              where,
+              "element %d is %s, which overflows %s; read it as f64",
+              index,
+              encoding.value(from, at),
+              dtype);
     };
   }
 

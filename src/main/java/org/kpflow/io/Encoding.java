@@ -15,7 +15,8 @@ enum Encoding {
 
   private static final int F16_FRACTION_BITS = 10;
   private static final int F16_EXPONENT_MAX = 0x1f;
-  private static final int EXPONENT_SHIFT = 112; // the exponent bias of f32, 127, less that of f16, 15
+  private static final int EXPONENT_SHIFT =
+      112; // the exponent bias of f32, 127, less that of f16, 15
 
   private final int bytes;
   private final DType natural;
@@ -30,7 +31,10 @@ enum Encoding {
     return bytes;
   }
 
-  /** The tensor type where the caller wants none: the narrowest that holds every value, or f64 for integers. */
+  /**
+   * The tensor type where the caller wants none: the narrowest that holds every value, or f64 for
+   * integers.
+   */
   DType natural() {
     return natural;
   }
@@ -58,7 +62,9 @@ enum Encoding {
     };
   }
 
-  /** Whether {@code value} is the element at a byte offset without rounding, and 0 or 1 for a bool. */
+  /**
+   * Whether {@code value} is the element at a byte offset without rounding, and 0 or 1 for a bool.
+   */
   boolean isExact(ByteBuffer source, int at, double value) {
     return switch (this) {
       case BOOL -> value == 0 || value == 1;

@@ -18,15 +18,18 @@ final class Fault {
 
   /** The exception for a fault of a file or of an entry of it. */
   static InputException of(String where, String format, Object... arguments) {
-    return new InputException(oneLine(where + ": " + String.format(Locale.ROOT, format, arguments)));
+    return new InputException(
+        oneLine(where + ": " + String.format(Locale.ROOT, format, arguments)));
   }
 
   /** The exception for a file that the system would not read or write. */
   static KpflowException io(Object file, String action, IOException cause) {
     if (cause instanceof ClosedByInterruptException) {
-      return new CancelledException(oneLine(file + ": cannot be " + action + ": the thread was interrupted"), cause);
+      return new CancelledException(
+          oneLine(file + ": cannot be " + action + ": the thread was interrupted"), cause);
     }
-    return new InputException(oneLine(file + ": cannot be " + action + ": " + reason(cause)), cause);
+    return new InputException(
+        oneLine(file + ": cannot be " + action + ": " + reason(cause)), cause);
   }
 
   private static String reason(IOException cause) {
@@ -44,10 +47,14 @@ final class Fault {
 
   /** A text out of a file, for a message: shortened if it is long. */
   static String quote(String text) {
-    return "'" + (text.length() > LONGEST_QUOTE ? text.substring(0, LONGEST_QUOTE) + "..." : text) + "'";
+    return "'"
+        + (text.length() > LONGEST_QUOTE ? text.substring(0, LONGEST_QUOTE) + "..." : text)
+        + "'";
   }
 
-  /** A text with all control characters and line separators replaced, so that it stays on its line. */
+  /**
+   * A text with all control characters and line separators replaced, so that it stays on its line.
+   */
   private static String oneLine(String text) {
     return text.replaceAll("[\\p{Cntrl}\\u0080-\\u009f\\u2028\\u2029]", "?");
   }

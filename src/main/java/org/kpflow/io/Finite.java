@@ -23,12 +23,16 @@ public final class Finite {
     boolean wide = tensor.dtype() == DType.F64;
     for (long first = 0; first < tensor.count(); first += CHUNK) {
       int count = (int) Math.min(CHUNK, tensor.count() - first);
-      ByteBuffer chunk = ByteBuffer.wrap(tensor.toBytes(first, count)).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer chunk =
+          ByteBuffer.wrap(tensor.toBytes(first, count)).order(ByteOrder.LITTLE_ENDIAN);
       for (int i = 0; i < count; i++) {
         double value = wide ? chunk.getDouble(i * Double.BYTES) : chunk.getFloat(i * Float.BYTES);
         if (!Double.isFinite(value)) {
           throw Fault.of(
-              what, "element %s is %s; expected finite numbers", Arrays.toString(index(tensor, first + i)), value);
+              what,
+              "element %s is %s; expected finite numbers",
+              Arrays.toString(index(tensor, first + i)),
+              value);
         }
       }
     }

@@ -12,7 +12,8 @@ final class InputFile {
   private InputFile() {}
 
   /**
-   * Refuses what is not a regular file: opening a pipe would block, and a directory or a device has no size to check numbers against.
+   * Refuses what is not a regular file: opening a pipe would block, and a directory or a device has
+   * no size to check numbers against.
    *
    * @throws org.kpflow.base.InputException if it is not there or no regular file
    */

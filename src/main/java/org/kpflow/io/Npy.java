@@ -14,8 +14,8 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * NumPy's .npy files: versions 1.0, 2.0 and 3.0, either memory order, f2, f4, f8, i4, i8 in either byte order, and bool. The format is
- * described in numpy.lib.format.
+ * NumPy's .npy files: versions 1.0, 2.0 and 3.0, either memory order, f2, f4, f8, i4, i8 in either
+ * byte order, and bool. The format is described in numpy.lib.format.
  */
 public final class Npy {
   static final String READABLE = "f2, f4, f8, i4, i8 or bool";
@@ -43,11 +43,13 @@ public final class Npy {
   }
 
   /**
-   * Reads an array of any order and byte order as a row-major tensor of the same shape, which the caller closes.
+   * Reads an array of any order and byte order as a row-major tensor of the same shape, which the
+   * caller closes.
    *
-   * @param wanted the tensor's type, or null for f32 where the file holds f4 or f2 and f64 otherwise; f8 to f32 rounds to nearest
-   * @throws org.kpflow.base.InputException if the file is missing, damaged, or of another type; if an integer has no equal in the
-   *     wanted type; or if a finite number overflows it
+   * @param wanted the tensor's type, or null for f32 where the file holds f4 or f2 and f64
+   *     otherwise; f8 to f32 rounds to nearest
+   * @throws org.kpflow.base.InputException if the file is missing, damaged, or of another type; if
+   *     an integer has no equal in the wanted type; or if a finite number overflows it
    */
   public static Tensor read(Path path, DType wanted) {
     try (FileChannel channel = InputFile.open(path, EXPECTED)) {
@@ -71,7 +73,8 @@ public final class Npy {
   }
 
   /**
-   * Writes a version 1.0 file in C order, as numpy.save does. The file is replaced in one step: it is never seen in part.
+   * Writes a version 1.0 file in C order, as numpy.save does. The file is replaced in one step: it
+   * is never seen in part.
    *
    * @throws org.kpflow.base.InputException if it cannot be written
    */
@@ -85,12 +88,16 @@ public final class Npy {
     }
   }
 
-  /** Reads an array from a stream that holds {@code bytes} bytes: the file form of {@link #read(Path, DType)} on any stream. */
+  /**
+   * Reads an array from a stream that holds {@code bytes} bytes: the file form of {@link
+   * #read(Path, DType)} on any stream.
+   */
   static Tensor read(InputStream in, long bytes, DType wanted, String where) throws IOException {
     Header header = NpyHeader.read(in, bytes, where);
     Encoding encoding = NpyHeader.encoding(header.descr());
     if (encoding == null) {
-      throw Fault.of(where, "holds elements of type %s; expected %s", Fault.quote(header.descr()), READABLE);
+      throw Fault.of(
+          where, "holds elements of type %s; expected %s", Fault.quote(header.descr()), READABLE);
     }
     DType dtype = wanted == null ? encoding.natural() : wanted;
     Shape stored = header.fortranOrder() ? reversed(header.shape()) : header.shape();
@@ -127,9 +134,13 @@ public final class Npy {
     return Shape.of(sizes);
   }
 
-  /** A row-major tensor of the given shape whose elements lie in the source with the first axis fastest. */
+  /**
+   * A row-major tensor of the given shape whose elements lie in the source with the first axis
+   * fastest.
+   */
   private static Tensor transposed(Tensor source, Shape shape, String where) {
-    // Axes of size 1 do not move anything; without them, the kernel's number of axes is rarely reached.
+    // Axes of size 1 do not move anything; without them, the kernel's number of axes is rarely
+    // reached.
     long[] sizes = Arrays.stream(shape.sizes()).filter(size -> size != 1).toArray();
     if (sizes.length > MOST_STRIDED_AXES) {
       throw Fault.of(

@@ -5,8 +5,9 @@ import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 
 /**
- * A strict scanner of the one Python literal that an .npy header is: a dict with exactly the keys descr (a string), fortran_order
- * (True or False) and shape (a tuple of whole numbers), in any order.
+ * A strict scanner of the one Python literal that an .npy header is: a dict with exactly the keys
+ * descr (a string), fortran_order (True or False) and shape (a tuple of whole numbers), in any
+ * order.
  */
 final class NpyDict {
   private static final int MOST_AXES = 64; // numpy's own limit
@@ -70,8 +71,11 @@ final class NpyDict {
         once(shape, key);
         shape = shape();
       }
-      default -> throw Fault.of(
-          where, "the header has a key %s; expected only descr, fortran_order and shape", Fault.quote(key));
+      default ->
+          throw Fault.of(
+              where,
+              "the header has a key %s; expected only descr, fortran_order and shape",
+              Fault.quote(key));
     }
   }
 
@@ -111,7 +115,8 @@ final class NpyDict {
         throw fault("',' or ')'");
       }
       if (axes == MOST_AXES) {
-        throw Fault.of(where, "the header has a shape of more than %d axes; expected at most that", MOST_AXES);
+        throw Fault.of(
+            where, "the header has a shape of more than %d axes; expected at most that", MOST_AXES);
       }
       sizes[axes++] = size();
       comma = accept(',');
@@ -146,7 +151,10 @@ final class NpyDict {
       }
       return size;
     } catch (NumberFormatException tooLarge) {
-      throw Fault.of(where, "the header has a size of %s; expected below 2^60", Fault.quote(text.substring(start, at)));
+      throw Fault.of(
+          where,
+          "the header has a size of %s; expected below 2^60",
+          Fault.quote(text.substring(start, at)));
     }
   }
 
@@ -182,7 +190,10 @@ final class NpyDict {
   }
 
   private InputException fault(String expected) {
-    return Fault.of(where, "the header is not what numpy writes: expected %s at %s", expected,
+    return Fault.of(
+        where,
+        "the header is not what numpy writes: expected %s at %s",
+        expected,
         at < text.length() ? "character " + at + " of " + Fault.quote(text) : "its end");
   }
 }

@@ -17,13 +17,16 @@ final class NpyHeader {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
   private static final int PREFIX = MAGIC.length + 2; // and the two bytes of the version
   private static final int ALIGNMENT = 64;
-  private static final int GROWTH_DIGITS = 21; // numpy leaves room for the first axis to grow in place
-  private static final int LONGEST = 1 << 20; // the longest that numpy writes for 64 axes is below 2 KiB
+  private static final int GROWTH_DIGITS =
+      21; // numpy leaves room for the first axis to grow in place
+  private static final int LONGEST =
+      1 << 20; // the longest that numpy writes for 64 axes is below 2 KiB
 
   private NpyHeader() {}
 
   /**
-   * Reads the head of a stream of {@code bytes} bytes in total, and checks the size that it claims against them.
+   * Reads the head of a stream of {@code bytes} bytes in total, and checks the size that it claims
+   * against them.
    *
    * @throws org.kpflow.base.InputException if it is not the head of an .npy file of that size
    */
@@ -31,7 +34,8 @@ final class NpyHeader {
     byte[] prefix = new byte[PREFIX];
     int got = in.readNBytes(prefix, 0, PREFIX);
     if (got < MAGIC.length || !Arrays.equals(prefix, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
-      throw Fault.of(where, "does not begin with \\x93NUMPY; expected a file written by numpy.save");
+      throw Fault.of(
+          where, "does not begin with \\x93NUMPY; expected a file written by numpy.save");
     }
     if (got < PREFIX) {
       throw Fault.of(where, "ends within the header; is the file truncated?");
@@ -44,11 +48,15 @@ final class NpyHeader {
     int lengthBytes = major == 1 ? Short.BYTES : Integer.BYTES;
     byte[] lengthField = new byte[Integer.BYTES];
     InputFile.readFully(in, lengthField, lengthBytes, where);
-    long length = ByteBuffer.wrap(lengthField).order(ByteOrder.LITTLE_ENDIAN).getInt() & 0xffffffffL;
+    long length =
+        ByteBuffer.wrap(lengthField).order(ByteOrder.LITTLE_ENDIAN).getInt() & 0xffffffffL;
     long offset = PREFIX + lengthBytes + length;
     if (offset > bytes) {
       throw Fault.of(
-          where, "the header claims %d bytes but %d follow; is the file truncated?", length, bytes - offset + length);
+          where,
+          "the header claims %d bytes but %d follow; is the file truncated?",
+          length,
+          bytes - offset + length);
     }
     if (length > LONGEST) {
       throw Fault.of(where, "the header claims %d bytes; expected at most %d", length, LONGEST);
@@ -108,10 +116,14 @@ final class NpyHeader {
     return descr.charAt(0) == '>' ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN;
   }
 
-  /** The version 1.0 head of a C-ordered file with a tensor's elements: the bytes that numpy.save writes. */
+  /**
+   * The version 1.0 head of a C-ordered file with a tensor's elements: the bytes that numpy.save
+   * writes.
+   */
   static byte[] of(Tensor tensor) {
     Shape shape = tensor.shape();
-    String sizes = Arrays.stream(shape.sizes()).mapToObj(Long::toString).collect(Collectors.joining(", "));
+    String sizes =
+        Arrays.stream(shape.sizes()).mapToObj(Long::toString).collect(Collectors.joining(", "));
     String descr = tensor.dtype() == DType.F32 ? "<f4" : "<f8";
     String tuple = shape.rank() == 1 ? "(" + sizes + ",)" : "(" + sizes + ")";
     String dict = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + tuple + ", }";

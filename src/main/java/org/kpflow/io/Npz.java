@@ -22,7 +22,10 @@ import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
-/** NumPy's .npz files: zip archives of .npy files, stored (numpy.savez) or deflated (numpy.savez_compressed). */
+/**
+ * NumPy's .npz files: zip archives of .npy files, stored (numpy.savez) or deflated
+ * (numpy.savez_compressed).
+ */
 public final class Npz {
   static final String SUFFIX = ".npy";
   private static final String EXPECTED = "an .npz file";
@@ -35,12 +38,13 @@ public final class Npz {
   private Npz() {}
 
   /**
-   * Reads all arrays in the archive's order, named as in NumPy (without .npy). Names may hold single slashes; nothing is ever
-   * unpacked to disk.
+   * Reads all arrays in the archive's order, named as in NumPy (without .npy). Names may hold
+   * single slashes; nothing is ever unpacked to disk.
    *
-   * @param wanted the tensors' type, or null for each entry's own as in {@link Npy#read(Path, DType)}
-   * @throws InputException if the file is missing or damaged, if an entry is not an .npy file that can be read, or has an unsafe or
-   *     repeated name
+   * @param wanted the tensors' type, or null for each entry's own as in {@link Npy#read(Path,
+   *     DType)}
+   * @throws InputException if the file is missing or damaged, if an entry is not an .npy file that
+   *     can be read, or has an unsafe or repeated name
    */
   public static TensorMap read(Path path, DType wanted) {
     InputFile.requireRegular(path, EXPECTED);
@@ -51,13 +55,18 @@ public final class Npz {
         List<ZipEntry> entries = entries(zip, path);
         for (ZipEntry entry : entries) {
           String name = entry.getName().substring(0, entry.getName().length() - SUFFIX.length());
-          tensors.put(name, read(zip, entry, wanted, path + ": entry " + Fault.quote(entry.getName())));
+          tensors.put(
+              name, read(zip, entry, wanted, path + ": entry " + Fault.quote(entry.getName())));
         }
       }
       return tensors;
     } catch (ZipException fault) {
       tensors.close();
-      throw Fault.of(path.toString(), "is a damaged zip archive (%s); expected %s", fault.getMessage(), EXPECTED);
+      throw Fault.of(
+          path.toString(),
+          "is a damaged zip archive (%s); expected %s",
+          fault.getMessage(),
+          EXPECTED);
     } catch (IOException fault) {
       tensors.close();
       throw Fault.io(path, "read", fault);
@@ -79,29 +88,38 @@ public final class Npz {
     }
   }
 
-  /** Refuses what has something before or after the archive; the JDK's reader would look past it. */
+  /**
+   * Refuses what has something before or after the archive; the JDK's reader would look past it.
+   */
   private static void requireArchive(Path path) throws IOException {
     try (FileChannel file = InputFile.open(path, EXPECTED)) {
       byte[] head = new byte[Integer.BYTES];
-      int signature = file.size() < head.length ? 0 : littleEndian(bytesAt(file, 0, head, path)).getInt();
+      int signature =
+          file.size() < head.length ? 0 : littleEndian(bytesAt(file, 0, head, path)).getInt();
       if (signature != ENTRY_SIGNATURE && signature != END_SIGNATURE) {
-        throw Fault.of(path.toString(), "does not begin as a zip archive; expected a file written by numpy.savez");
+        throw Fault.of(
+            path.toString(),
+            "does not begin as a zip archive; expected a file written by numpy.savez");
       }
       byte[] tail = new byte[(int) Math.min(END_RECORD + LONGEST_COMMENT, file.size())];
       ByteBuffer bytes = littleEndian(bytesAt(file, file.size() - tail.length, tail, path));
       for (int at = tail.length - END_RECORD; at >= 0; at--) {
         int comment = tail.length - at - END_RECORD;
-        if (bytes.getInt(at) == END_SIGNATURE && (bytes.getShort(at + END_RECORD - 2) & 0xffff) == comment) {
+        if (bytes.getInt(at) == END_SIGNATURE
+            && (bytes.getShort(at + END_RECORD - 2) & 0xffff) == comment) {
           return;
         }
       }
       throw Fault.of(
-          path.toString(), "does not end as a zip archive; is the file truncated, or was something appended to it?");
+          path.toString(),
+          "does not end as a zip archive; is the file truncated, or was something appended to it?");
     }
   }
 
-  private static byte[] bytesAt(FileChannel file, long position, byte[] target, Path path) throws IOException {
-    InputFile.readFully(Channels.newInputStream(file.position(position)), target, target.length, path.toString());
+  private static byte[] bytesAt(FileChannel file, long position, byte[] target, Path path)
+      throws IOException {
+    InputFile.readFully(
+        Channels.newInputStream(file.position(position)), target, target.length, path.toString());
     return target;
   }
 
@@ -127,7 +145,10 @@ public final class Npz {
       }
       left -= entry.getCompressedSize();
       if (left < 0) {
-        throw Fault.of(where, "claims %d bytes, more than the file has left; entries overlap", entry.getCompressedSize());
+        throw Fault.of(
+            where,
+            "claims %d bytes, more than the file has left; entries overlap",
+            entry.getCompressedSize());
       }
       requirePlausible(entry, where);
       entries.add(entry);
@@ -151,13 +172,21 @@ public final class Npz {
     return null;
   }
 
-  /** No deflated entry is larger than its compressed bytes can make it: a claim to be checked before anything is allocated. */
+  /**
+   * No deflated entry is larger than its compressed bytes can make it: a claim to be checked before
+   * anything is allocated.
+   */
   private static void requirePlausible(ZipEntry entry, String where) {
     long size = entry.getSize();
     long packed = entry.getCompressedSize();
     boolean stored = entry.getMethod() == ZipEntry.STORED;
     if (size < 0 || (stored ? size != packed : size / DEFLATE_MOST > packed)) {
-      throw Fault.of(where, "claims %d bytes out of %d %s ones, which cannot be", size, packed, stored ? "stored" : "deflated");
+      throw Fault.of(
+          where,
+          "claims %d bytes out of %d %s ones, which cannot be",
+          size,
+          packed,
+          stored ? "stored" : "deflated");
     }
   }
 
@@ -167,10 +196,12 @@ public final class Npz {
     try (InputStream in = new CheckedInputStream(zip.getInputStream(entry), crc)) {
       tensor = Npy.read(in, entry.getSize(), wanted, where);
       if (in.read() >= 0) {
-        throw new ZipException("it goes on after the " + entry.getSize() + " bytes that the archive lists");
+        throw new ZipException(
+            "it goes on after the " + entry.getSize() + " bytes that the archive lists");
       }
       if (crc.getValue() != entry.getCrc()) {
-        throw new ZipException(String.format("its checksum is %08x, listed is %08x", crc.getValue(), entry.getCrc()));
+        throw new ZipException(
+            String.format("its checksum is %08x, listed is %08x", crc.getValue(), entry.getCrc()));
       }
       return tensor;
     } catch (IOException fault) {

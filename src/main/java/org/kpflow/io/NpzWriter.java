@@ -14,8 +14,9 @@ import org.kpflow.base.Checks;
 import org.kpflow.tensor.Tensor;
 
 /**
- * Writes an .npz file array by array. Everything goes to a temporary file beside the target; {@link #close} puts it in place in one
- * step, unless an {@link #add} failed or {@link #discard} was called: then the target stays as it was. Not safe for concurrent use.
+ * Writes an .npz file array by array. Everything goes to a temporary file beside the target; {@link
+ * #close} puts it in place in one step, unless an {@link #add} failed or {@link #discard} was
+ * called: then the target stays as it was. Not safe for concurrent use.
  */
 public final class NpzWriter implements AutoCloseable {
   // Entries carry a fixed date, so that equal arrays make equal files.
@@ -53,7 +54,8 @@ public final class NpzWriter implements AutoCloseable {
   /**
    * Adds an array; NumPy finds it under the name.
    *
-   * @throws IllegalArgumentException if the name is taken, or is a path other than names joined by single slashes
+   * @throws IllegalArgumentException if the name is taken, or is a path other than names joined by
+   *     single slashes
    * @throws org.kpflow.base.InputException if it cannot be written
    */
   public void add(String name, Tensor tensor) {
@@ -93,13 +95,16 @@ public final class NpzWriter implements AutoCloseable {
     return entry;
   }
 
-  /** Makes {@link #close} drop what has been written, for a caller that failed between two arrays. */
+  /**
+   * Makes {@link #close} drop what has been written, for a caller that failed between two arrays.
+   */
   public void discard() {
     broken = true;
   }
 
   /**
-   * Puts the file in place, or drops it if an array could not be written. Closing twice does nothing.
+   * Puts the file in place, or drops it if an array could not be written. Closing twice does
+   * nothing.
    *
    * @throws org.kpflow.base.InputException if it cannot be written
    */

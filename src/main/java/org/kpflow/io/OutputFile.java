@@ -12,8 +12,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * A file that is written beside its target and replaces it in one step, so that no reader and no crash ever sees a part of it.
- * Closing without {@link #commit} leaves the target as it was.
+ * A file that is written beside its target and replaces it in one step, so that no reader and no
+ * crash ever sees a part of it. Closing without {@link #commit} leaves the target as it was.
  */
 final class OutputFile implements AutoCloseable {
   private static final int BUFFER = 1 << 16;
@@ -36,12 +36,17 @@ final class OutputFile implements AutoCloseable {
       throw Fault.of(target.toString(), "is a directory; expected the name of a file to write");
     }
     if (!Files.isDirectory(directory)) {
-      throw Fault.of(target.toString(), "cannot be written: no directory %s; create it first", directory);
+      throw Fault.of(
+          target.toString(), "cannot be written: no directory %s; create it first", directory);
     }
-    // Not Files.createTempFile: that makes files only their owner can read, and the result keeps the mode.
-    String name = String.format(".%s.%016x.tmp", target.getFileName(), ThreadLocalRandom.current().nextLong());
+    // Not Files.createTempFile: that makes files only their owner can read, and the result keeps
+    // the mode.
+    String name =
+        String.format(
+            ".%s.%016x.tmp", target.getFileName(), ThreadLocalRandom.current().nextLong());
     Path temporary = directory.resolve(name);
-    FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    FileChannel channel =
+        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     return new OutputFile(target, temporary, channel);
   }
 

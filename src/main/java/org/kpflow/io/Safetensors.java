@@ -21,8 +21,8 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
 /**
- * Hugging Face's .safetensors files: eight little-endian bytes with the length of a JSON header, the header, and the tensors' bytes.
- * See https://github.com/huggingface/safetensors, "Format".
+ * Hugging Face's .safetensors files: eight little-endian bytes with the length of a JSON header,
+ * the header, and the tensors' bytes. See https://github.com/huggingface/safetensors, "Format".
  */
 public final class Safetensors {
   private static final String EXPECTED = "a .safetensors file";
@@ -49,11 +49,13 @@ public final class Safetensors {
   }
 
   /**
-   * Reads all tensors of types F32, F64, F16 and BF16, in the header's order. Tensors of other types are left out; asking the result
-   * for one by name says so.
+   * Reads all tensors of types F32, F64, F16 and BF16, in the header's order. Tensors of other
+   * types are left out; asking the result for one by name says so.
    *
-   * @param wanted the tensors' type, or null for f64 where the file holds F64 and f32, which holds the others exactly, elsewhere
-   * @throws InputException if the file is missing or damaged, or a finite number overflows the wanted type
+   * @param wanted the tensors' type, or null for f64 where the file holds F64 and f32, which holds
+   *     the others exactly, elsewhere
+   * @throws InputException if the file is missing or damaged, or a finite number overflows the
+   *     wanted type
    */
   public static TensorMap read(Path path, DType wanted) {
     String where = path.toString();
@@ -65,14 +67,18 @@ public final class Safetensors {
       for (Map.Entry<String, Entry> entry : header.entries().entrySet()) {
         Encoding encoding = encoding(entry.getValue().dtype());
         if (encoding == null) {
-          tensors.putSkipped(entry.getKey(), "is of dtype " + entry.getValue().dtype() + "; expected F32, F64, F16 or BF16");
+          tensors.putSkipped(
+              entry.getKey(),
+              "is of dtype " + entry.getValue().dtype() + "; expected F32, F64, F16 or BF16");
           continue;
         }
-        Tensor tensor = Tensor.zeros(wanted == null ? encoding.natural() : wanted, entry.getValue().shape());
+        Tensor tensor =
+            Tensor.zeros(wanted == null ? encoding.natural() : wanted, entry.getValue().shape());
         tensors.put(entry.getKey(), tensor);
         channel.position(data + entry.getValue().begin());
         String what = where + ": tensor " + Fault.quote(entry.getKey());
-        Elements.read(Channels.newInputStream(channel), encoding, ByteOrder.LITTLE_ENDIAN, tensor, what);
+        Elements.read(
+            Channels.newInputStream(channel), encoding, ByteOrder.LITTLE_ENDIAN, tensor, what);
       }
       return tensors;
     } catch (IOException fault) {
@@ -100,7 +106,8 @@ public final class Safetensors {
   private static Header header(FileChannel channel, String where) throws IOException {
     long bytes = channel.size();
     if (bytes < Long.BYTES) {
-      throw Fault.of(where, "has %d bytes; expected the eight of a header's length and more", bytes);
+      throw Fault.of(
+          where, "has %d bytes; expected the eight of a header's length and more", bytes);
     }
     byte[] prefix = new byte[Long.BYTES];
     InputFile.readFully(Channels.newInputStream(channel), prefix, prefix.length, where);
@@ -114,7 +121,8 @@ public final class Safetensors {
           follow);
     }
     if (length > LONGEST_HEADER) {
-      throw Fault.of(where, "the header claims %d bytes; expected at most %d", length, LONGEST_HEADER);
+      throw Fault.of(
+          where, "the header claims %d bytes; expected at most %d", length, LONGEST_HEADER);
     }
     byte[] text = new byte[(int) length];
     InputFile.readFully(Channels.newInputStream(channel), text, text.length, where);
@@ -154,7 +162,11 @@ public final class Safetensors {
     metadata.forEach((name, text) -> Checks.notNull(text, name));
     try (OutputFile file = OutputFile.create(path)) {
       byte[] head = head(tensors, metadata);
-      byte[] length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(head.length).array();
+      byte[] length =
+          ByteBuffer.allocate(Long.BYTES)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putLong(head.length)
+              .array();
       file.stream().write(length);
       file.stream().write(head);
       // Wide elements first, so that every tensor is aligned to its own elements.
@@ -171,11 +183,15 @@ public final class Safetensors {
     }
   }
 
-  private static byte[] head(Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
+  private static byte[] head(Map<String, Tensor> tensors, Map<String, String> metadata)
+      throws IOException {
     long wide = 0;
     long narrow = 0;
     for (Tensor tensor : tensors.values()) {
-      narrow += tensor.dtype() == DType.F64 ? tensor.count() * Double.BYTES : 0; // F32 data begin where F64 data end
+      narrow +=
+          tensor.dtype() == DType.F64
+              ? tensor.count() * Double.BYTES
+              : 0; // F32 data begin where F64 data end
     }
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (JsonGenerator json = new JsonFactory().createGenerator(bytes)) {
@@ -204,7 +220,8 @@ public final class Safetensors {
     return bytes.toByteArray();
   }
 
-  private static void writeEntry(JsonGenerator json, String name, Tensor tensor, long begin, long end) throws IOException {
+  private static void writeEntry(
+      JsonGenerator json, String name, Tensor tensor, long begin, long end) throws IOException {
     json.writeObjectFieldStart(name);
     json.writeStringField("dtype", tensor.dtype().name());
     json.writeFieldName("shape");

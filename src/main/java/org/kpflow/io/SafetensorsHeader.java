@@ -15,7 +15,10 @@ import java.util.Map;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 
-/** Reads the JSON head of a .safetensors file and checks that its tensors cover the data without holes or overlaps. */
+/**
+ * Reads the JSON head of a .safetensors file and checks that its tensors cover the data without
+ * holes or overlaps.
+ */
 final class SafetensorsHeader {
   private static final JsonFactory JSON =
       JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
@@ -26,11 +29,26 @@ final class SafetensorsHeader {
   /** Bits of an element of every type that the format knows, whether it can be read or not. */
   private static final Map<String, Integer> BITS =
       Map.ofEntries(
-          Map.entry("BOOL", 8), Map.entry("U8", 8), Map.entry("I8", 8), Map.entry("U16", 16), Map.entry("I16", 16),
-          Map.entry("U32", 32), Map.entry("I32", 32), Map.entry("U64", 64), Map.entry("I64", 64),
-          Map.entry("F16", 16), Map.entry("BF16", 16), Map.entry("F32", 32), Map.entry("F64", 64),
-          Map.entry("C64", 64), Map.entry("F4", 4), Map.entry("F6_E2M3", 6), Map.entry("F6_E3M2", 6),
-          Map.entry("F8_E5M2", 8), Map.entry("F8_E4M3", 8), Map.entry("F8_E8M0", 8));
+          Map.entry("BOOL", 8),
+          Map.entry("U8", 8),
+          Map.entry("I8", 8),
+          Map.entry("U16", 16),
+          Map.entry("I16", 16),
+          Map.entry("U32", 32),
+          Map.entry("I32", 32),
+          Map.entry("U64", 64),
+          Map.entry("I64", 64),
+          Map.entry("F16", 16),
+          Map.entry("BF16", 16),
+          Map.entry("F32", 32),
+          Map.entry("F64", 64),
+          Map.entry("C64", 64),
+          Map.entry("F4", 4),
+          Map.entry("F6_E2M3", 6),
+          Map.entry("F6_E3M2", 6),
+          Map.entry("F8_E5M2", 8),
+          Map.entry("F8_E4M3", 8),
+          Map.entry("F8_E8M0", 8));
 
   private final String where;
   private final JsonParser json;
@@ -58,8 +76,13 @@ final class SafetensorsHeader {
       return new Safetensors.Header(header.entries, header.metadata);
     } catch (JsonProcessingException fault) {
       // Jackson's faults of size and nesting have no location.
-      String at = fault.getLocation() == null ? "" : " at character " + fault.getLocation().getCharOffset();
-      throw Fault.of(where, "the header is not sound JSON%s (%s); expected one object", at, fault.getOriginalMessage());
+      String at =
+          fault.getLocation() == null ? "" : " at character " + fault.getLocation().getCharOffset();
+      throw Fault.of(
+          where,
+          "the header is not sound JSON%s (%s); expected one object",
+          at,
+          fault.getOriginalMessage());
     } catch (IOException impossible) {
       throw Fault.io(where, "read", impossible);
     }
@@ -83,10 +106,16 @@ final class SafetensorsHeader {
 
   private Map<String, String> metadata() throws IOException {
     Map<String, String> result = new LinkedHashMap<>();
-    require(json.currentToken() == JsonToken.START_OBJECT, METADATA, "is not an object; expected names with texts");
+    require(
+        json.currentToken() == JsonToken.START_OBJECT,
+        METADATA,
+        "is not an object; expected names with texts");
     while (json.nextToken() != JsonToken.END_OBJECT) {
       String name = json.currentName();
-      require(json.nextToken() == JsonToken.VALUE_STRING, METADATA, "has a value that is no text; expected only texts");
+      require(
+          json.nextToken() == JsonToken.VALUE_STRING,
+          METADATA,
+          "has a value that is no text; expected only texts");
       result.put(name, json.getText());
     }
     return result;
@@ -102,7 +131,10 @@ final class SafetensorsHeader {
       json.nextToken();
       switch (key) {
         case "dtype" -> {
-          require(json.currentToken() == JsonToken.VALUE_STRING, name, "has a dtype that is no text; expected one such as \"F32\"");
+          require(
+              json.currentToken() == JsonToken.VALUE_STRING,
+              name,
+              "has a dtype that is no text; expected one such as \"F32\"");
           dtype = json.getText();
         }
         case "shape" -> sizes = numbers(name, key);
@@ -117,9 +149,16 @@ final class SafetensorsHeader {
   }
 
   private Safetensors.Entry checked(String name, String dtype, long[] sizes, long[] offsets) {
-    require(BITS.containsKey(dtype), name, "is of unknown dtype " + Fault.quote(dtype) + "; expected one such as F32");
-    require(offsets.length == 2 && offsets[0] <= offsets[1], name,
-        "has data_offsets " + Arrays.toString(offsets) + "; expected [begin, end] with begin at most end");
+    require(
+        BITS.containsKey(dtype),
+        name,
+        "is of unknown dtype " + Fault.quote(dtype) + "; expected one such as F32");
+    require(
+        offsets.length == 2 && offsets[0] <= offsets[1],
+        name,
+        "has data_offsets "
+            + Arrays.toString(offsets)
+            + "; expected [begin, end] with begin at most end");
     Shape shape;
     try {
       shape = Shape.of(sizes);
@@ -128,23 +167,47 @@ final class SafetensorsHeader {
     }
     // Counts fit a long at 8 bytes an element, the most there is; at 64 bits they may not.
     int bits = BITS.get(dtype);
-    long bytes = bits >= Byte.SIZE ? shape.count() * (bits / Byte.SIZE) : (shape.count() * bits + Byte.SIZE - 1) / Byte.SIZE;
+    long bytes =
+        bits >= Byte.SIZE
+            ? shape.count() * (bits / Byte.SIZE)
+            : (shape.count() * bits + Byte.SIZE - 1) / Byte.SIZE;
     long length = offsets[1] - offsets[0];
-    require(bytes == length, name,
-        "has shape " + shape + " of " + dtype + " (" + bytes + " bytes) but data_offsets of " + length + " bytes");
+    require(
+        bytes == length,
+        name,
+        "has shape "
+            + shape
+            + " of "
+            + dtype
+            + " ("
+            + bytes
+            + " bytes) but data_offsets of "
+            + length
+            + " bytes");
     return new Safetensors.Entry(dtype, shape, offsets[0], offsets[1]);
   }
 
   private long[] numbers(String name, String key) throws IOException {
     long[] values = new long[MOST_AXES];
     int count = 0;
-    require(json.currentToken() == JsonToken.START_ARRAY, name, "has a " + key + " that is no list; expected whole numbers");
+    require(
+        json.currentToken() == JsonToken.START_ARRAY,
+        name,
+        "has a " + key + " that is no list; expected whole numbers");
     while (json.nextToken() != JsonToken.END_ARRAY) {
-      require(count < MOST_AXES, name, "has a " + key + " of more than " + MOST_AXES + " numbers; expected fewer");
-      require(json.currentToken() == JsonToken.VALUE_NUMBER_INT, name,
+      require(
+          count < MOST_AXES,
+          name,
+          "has a " + key + " of more than " + MOST_AXES + " numbers; expected fewer");
+      require(
+          json.currentToken() == JsonToken.VALUE_NUMBER_INT,
+          name,
           "has a " + key + " with something else than whole numbers in it");
       values[count] = json.getLongValue();
-      require(values[count] >= 0, name, "has a " + key + " with " + values[count] + " in it; expected at least 0");
+      require(
+          values[count] >= 0,
+          name,
+          "has a " + key + " with " + values[count] + " in it; expected at least 0");
       count++;
     }
     return Arrays.copyOf(values, count);
@@ -156,24 +219,45 @@ final class SafetensorsHeader {
     }
   }
 
-  /** The tensors' bytes, in the order of their offsets, are all of the data: no holes, no overlaps, nothing outside. */
+  /**
+   * The tensors' bytes, in the order of their offsets, are all of the data: no holes, no overlaps,
+   * nothing outside.
+   */
   private void requireCover(long follow) {
     List<Map.Entry<String, Safetensors.Entry>> ordered = new ArrayList<>(entries.entrySet());
     ordered.sort(
-        Comparator.<Map.Entry<String, Safetensors.Entry>>comparingLong(entry -> entry.getValue().begin())
+        Comparator.<Map.Entry<String, Safetensors.Entry>>comparingLong(
+                entry -> entry.getValue().begin())
             .thenComparingLong(entry -> entry.getValue().end()));
     long covered = 0;
     for (Map.Entry<String, Safetensors.Entry> entry : ordered) {
       long begin = entry.getValue().begin();
       long end = entry.getValue().end();
-      require(end <= follow, entry.getKey(),
-          "ends at byte " + end + " but " + follow + " bytes of data follow; is the file truncated?");
-      require(begin == covered, entry.getKey(),
-          "begins at byte " + begin + ", which leaves " + (begin < covered ? "an overlap" : "a hole") + "; expected " + covered);
+      require(
+          end <= follow,
+          entry.getKey(),
+          "ends at byte "
+              + end
+              + " but "
+              + follow
+              + " bytes of data follow; is the file truncated?");
+      require(
+          begin == covered,
+          entry.getKey(),
+          "begins at byte "
+              + begin
+              + ", which leaves "
+              + (begin < covered ? "an overlap" : "a hole")
+              + "; expected "
+              + covered);
       covered = end;
     }
     if (covered != follow) {
-      throw Fault.of(where, "the tensors take %d bytes but %d follow; expected nothing after the data", covered, follow);
+      throw Fault.of(
+          where,
+          "the tensors take %d bytes but %d follow; expected nothing after the data",
+          covered,
+          follow);
     }
   }
 }

@@ -10,7 +10,10 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
-/** Named tensors of one file in the file's order; it owns them, and closing it closes them all. Not safe for concurrent use. */
+/**
+ * Named tensors of one file in the file's order; it owns them, and closing it closes them all. Not
+ * safe for concurrent use.
+ */
 public final class TensorMap implements AutoCloseable {
   private static final int NAMES_IN_A_MESSAGE = 50;
 
@@ -40,7 +43,10 @@ public final class TensorMap implements AutoCloseable {
     tensors.put(name, tensor);
   }
 
-  /** Notes an entry that is not a tensor of numbers we compute with, so that asking for it can say why it is missing. */
+  /**
+   * Notes an entry that is not a tensor of numbers we compute with, so that asking for it can say
+   * why it is missing.
+   */
   void putSkipped(String name, String reason) {
     skipped.put(name, reason);
   }
@@ -52,7 +58,8 @@ public final class TensorMap implements AutoCloseable {
   /**
    * The tensor of a name; it stays the map's.
    *
-   * @throws InputException if there is none, listing the names there are, or saying why the file's entry was not read
+   * @throws InputException if there is none, listing the names there are, or saying why the file's
+   *     entry was not read
    */
   public Tensor get(String name) {
     Tensor tensor = tensors.get(name);
@@ -62,14 +69,19 @@ public final class TensorMap implements AutoCloseable {
     if (skipped.containsKey(name)) {
       throw Fault.of(source, "tensor %s %s", Fault.quote(name), skipped.get(name));
     }
-    throw Fault.of(source, "no tensor %s; %s", Fault.quote(String.valueOf(name)), known(tensors.keySet()));
+    throw Fault.of(
+        source, "no tensor %s; %s", Fault.quote(String.valueOf(name)), known(tensors.keySet()));
   }
 
   private static String known(Collection<String> names) {
     if (names.isEmpty()) {
       return "there are none";
     }
-    String first = names.stream().limit(NAMES_IN_A_MESSAGE).map(Fault::quote).collect(Collectors.joining(", "));
+    String first =
+        names.stream()
+            .limit(NAMES_IN_A_MESSAGE)
+            .map(Fault::quote)
+            .collect(Collectors.joining(", "));
     int more = names.size() - NAMES_IN_A_MESSAGE;
     return "there are " + first + (more > 0 ? " and " + more + " more" : "");
   }
@@ -94,7 +106,10 @@ public final class TensorMap implements AutoCloseable {
     return tensors.size();
   }
 
-  /** What the file says about itself ({@code __metadata__} of a safetensors file); empty for the other formats. */
+  /**
+   * What the file says about itself ({@code __metadata__} of a safetensors file); empty for the
+   * other formats.
+   */
   public Map<String, String> metadata() {
     return Collections.unmodifiableMap(metadata);
   }

@@ -13,13 +13,14 @@ import org.kpflow.base.DType;
 
 /** A model's weights in any of the accepted forms. */
 public final class WeightFile {
-  private static final String EXPECTED = "a .safetensors file, an .npz file, or a directory of .npy files named after the parameters";
+  private static final String EXPECTED =
+      "a .safetensors file, an .npz file, or a directory of .npy files named after the parameters";
 
   private WeightFile() {}
 
   /**
-   * Reads the weights of a .safetensors file, an .npz file, or a directory of .npy files named after the parameters (read in the
-   * order of their names; other files in it are not looked at).
+   * Reads the weights of a .safetensors file, an .npz file, or a directory of .npy files named
+   * after the parameters (read in the order of their names; other files in it are not looked at).
    *
    * @param wanted the tensors' type, or null for each tensor's own
    * @throws org.kpflow.base.InputException if it is missing, damaged, or of another kind
@@ -36,9 +37,13 @@ public final class WeightFile {
     if (name.endsWith(".npz")) {
       return Npz.read(path, wanted);
     }
-    if (name.endsWith(".pt") || name.endsWith(".pth") || name.endsWith(".ckpt") || name.endsWith(".bin")) {
+    if (name.endsWith(".pt")
+        || name.endsWith(".pth")
+        || name.endsWith(".ckpt")
+        || name.endsWith(".bin")) {
       throw Fault.of(
-          path.toString(), "looks like a pickled checkpoint; expected a .safetensors file (safetensors.torch.save_file)");
+          path.toString(),
+          "looks like a pickled checkpoint; expected a .safetensors file (safetensors.torch.save_file)");
     }
     throw Fault.of(path.toString(), "has an unknown extension; expected %s", EXPECTED);
   }
@@ -47,7 +52,9 @@ public final class WeightFile {
     List<Path> files = new ArrayList<>();
     try (DirectoryStream<Path> listed = Files.newDirectoryStream(directory, "*" + Npz.SUFFIX)) {
       for (Path file : listed) {
-        if (!file.getFileName().toString().startsWith(".")) { // macOS leaves ._name beside a copied file
+        if (!file.getFileName()
+            .toString()
+            .startsWith(".")) { // macOS leaves ._name beside a copied file
           files.add(file);
         }
       }
@@ -57,7 +64,8 @@ public final class WeightFile {
       throw Fault.io(directory, "read", fault);
     }
     if (files.isEmpty()) {
-      throw Fault.of(directory.toString(), "is a directory without .npy files; expected %s", EXPECTED);
+      throw Fault.of(
+          directory.toString(), "is a directory without .npy files; expected %s", EXPECTED);
     }
     Collections.sort(files);
     TensorMap tensors = new TensorMap(directory.toString());

@@ -13,8 +13,9 @@ import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /**
- * A model's forward pass on given inputs and its derivatives along it. It is a snapshot: weights, inputs and trajectory are copied, so
- * nothing computed from it changes when they do. Symbols: B trials, T steps, n units of the state, k = B T, p trainable scalars.
+ * A model's forward pass on given inputs and its derivatives along it. It is a snapshot: weights,
+ * inputs and trajectory are copied, so nothing computed from it changes when they do. Symbols: B
+ * trials, T steps, n units of the state, k = B T, p trainable scalars.
  */
 public final class Linearization implements AutoCloseable {
   private final ExecutionContext context;
@@ -22,14 +23,18 @@ public final class Linearization implements AutoCloseable {
   private final List<WeightFamily> families;
   private final String description;
 
-  private Linearization(ExecutionContext context, LinearizationHandle handle, RecurrentModel model) {
+  private Linearization(
+      ExecutionContext context, LinearizationHandle handle, RecurrentModel model) {
     this.context = context;
     this.handle = handle;
     this.families = model.families();
     this.description = model.toString();
   }
 
-  /** Linearizes along the model's own trajectory from a zero initial state; see {@link #of(ExecutionContext, Model, Tensor, Tensor)}. */
+  /**
+   * Linearizes along the model's own trajectory from a zero initial state; see {@link
+   * #of(ExecutionContext, Model, Tensor, Tensor)}.
+   */
   public static Linearization of(Model model, Tensor inputs) {
     return of(ExecutionContext.shared(), model, inputs, null);
   }
@@ -43,28 +48,46 @@ public final class Linearization implements AutoCloseable {
    * @throws org.kpflow.base.NumericalException if the state overflows
    * @throws org.kpflow.base.MemoryException if the predicted memory is not available
    */
-  public static Linearization of(ExecutionContext context, Model model, Tensor inputs, Tensor initialState) {
+  public static Linearization of(
+      ExecutionContext context, Model model, Tensor inputs, Tensor initialState) {
     return along(context, model, inputs, initialState, null);
   }
 
-  /** The same along a given trajectory [B, T, n] in place of the model's own; null runs the model. */
+  /**
+   * The same along a given trajectory [B, T, n] in place of the model's own; null runs the model.
+   */
   public static Linearization along(
-      ExecutionContext context, Model model, Tensor inputs, Tensor initialState, Tensor trajectory) {
+      ExecutionContext context,
+      Model model,
+      Tensor inputs,
+      Tensor initialState,
+      Tensor trajectory) {
     Checks.notNull(context, "context");
     Checks.notNull(inputs, "inputs");
     Checks.that(
-        Checks.notNull(model, "model") instanceof RecurrentModel, "model: expected a recurrent model, got %s", model);
+        Checks.notNull(model, "model") instanceof RecurrentModel,
+        "model: expected a recurrent model, got %s",
+        model);
     RecurrentModel recurrent = (RecurrentModel) model;
-    Checks.that(inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
+    Checks.that(
+        inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
     long trials = inputs.shape().size(0);
     long steps = inputs.shape().size(1);
-    Checks.that(trials >= 1 && steps >= 1, "inputs: expected at least one trial and one step, got %s", inputs.shape());
-    Checks.shape("inputs", Shape.of(trials, steps, model.inputs()).named("B", "T", "n_in"), inputs.shape());
+    Checks.that(
+        trials >= 1 && steps >= 1,
+        "inputs: expected at least one trial and one step, got %s",
+        inputs.shape());
+    Checks.shape(
+        "inputs", Shape.of(trials, steps, model.inputs()).named("B", "T", "n_in"), inputs.shape());
     if (initialState != null) {
-      Checks.shape("initialState", Shape.of(trials, model.stateUnits()).named("B", "n"), initialState.shape());
+      Checks.shape(
+          "initialState",
+          Shape.of(trials, model.stateUnits()).named("B", "n"),
+          initialState.shape());
     }
     if (trajectory != null) {
-      Checks.shape("trajectory", Shape.state(trials, steps, model.stateUnits()), trajectory.shape());
+      Checks.shape(
+          "trajectory", Shape.state(trials, steps, model.stateUnits()), trajectory.shape());
     }
     DType dtype = model.dtype();
     try (Tensor x = inputs.to(dtype);
@@ -91,7 +114,8 @@ public final class Linearization implements AutoCloseable {
               x.memory(),
               initial == null ? null : initial.memory(),
               given == null ? null : given.memory());
-      return new Linearization(context, LinearizationHandle.recurrent(context.handle(), description), recurrent);
+      return new Linearization(
+          context, LinearizationHandle.recurrent(context.handle(), description), recurrent);
     }
   }
 
@@ -159,7 +183,11 @@ public final class Linearization implements AutoCloseable {
         return family;
       }
     }
-    Checks.that(false, "family: expected one of %s, got '%s'", families.stream().map(WeightFamily::name).toList(), name);
+    Checks.that(
+        false,
+        "family: expected one of %s, got '%s'",
+        families.stream().map(WeightFamily::name).toList(),
+        name);
     return null;
   }
 
@@ -176,7 +204,10 @@ public final class Linearization implements AutoCloseable {
     return filled(out, () -> handle.sites(family.index(), family.sites(), out.memory()));
   }
 
-  /** Step Jacobians ∂h_t/∂h_{t-1} of {@code count} steps from {@code first} on, [B, count, n, n]; step 0 with respect to h_0. */
+  /**
+   * Step Jacobians ∂h_t/∂h_{t-1} of {@code count} steps from {@code first} on, [B, count, n, n];
+   * step 0 with respect to h_0.
+   */
   public Tensor stepJacobians(long first, long count) {
     Checks.that(
         first >= 0 && count >= 0 && first <= steps() - count,
@@ -196,7 +227,9 @@ public final class Linearization implements AutoCloseable {
    */
   public record Lyapunov(double[][] exponents, double smallestDiagonal) {}
 
-  /** Exponents by QR of the step Jacobians: Q starts as I, J_t Q = Q' R, mean over t of ln|R_ii|. */
+  /**
+   * Exponents by QR of the step Jacobians: Q starts as I, J_t Q = Q' R, mean over t of ln|R_ii|.
+   */
   public Lyapunov lyapunov() {
     double[] flat = handle.lyapunov();
     int n = (int) units();
@@ -207,8 +240,12 @@ public final class Linearization implements AutoCloseable {
     return new Lyapunov(exponents, flat[flat.length - 1]);
   }
 
-  /** out = A in or A* in on a block, by one native call; shapes are the caller's to check. Family is read by the gate maps only. */
-  public void apply(LinearizedMap map, WeightFamily family, boolean adjoint, Tensor in, Tensor out) {
+  /**
+   * out = A in or A* in on a block, by one native call; shapes are the caller's to check. Family is
+   * read by the gate maps only.
+   */
+  public void apply(
+      LinearizedMap map, WeightFamily family, boolean adjoint, Tensor in, Tensor out) {
     handle.apply(
         map.ordinal(),
         family == null ? 0 : family.index(),

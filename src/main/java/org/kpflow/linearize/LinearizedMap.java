@@ -1,6 +1,9 @@
 package org.kpflow.linearize;
 
-/** The linear maps of one linearization that native code applies; the order is that of enum kpflow_operator. */
+/**
+ * The linear maps of one linearization that native code applies; the order is that of enum
+ * kpflow_operator.
+ */
 public enum LinearizedMap {
   /** P = (I - D_h f)^{-1}, [B,T,n] to [B,T,n]. */
   PROPAGATION,

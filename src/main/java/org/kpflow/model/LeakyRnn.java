@@ -11,8 +11,16 @@ public final class LeakyRnn extends RecurrentModel {
    *
    * @param dt step over time constant, above 0 and at most 1
    */
-  public LeakyRnn(Map<String, Tensor> parameters, Activation activation, double dt, ModelOptions options) {
-    super("leaky_rnn_" + Checks.notNull(activation, "activation"), checked(dt), 1, 1, false, parameters, options);
+  public LeakyRnn(
+      Map<String, Tensor> parameters, Activation activation, double dt, ModelOptions options) {
+    super(
+        "leaky_rnn_" + Checks.notNull(activation, "activation"),
+        checked(dt),
+        1,
+        1,
+        false,
+        parameters,
+        options);
   }
 
   private static double checked(double dt) {

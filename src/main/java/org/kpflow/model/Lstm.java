@@ -4,8 +4,8 @@ import java.util.Map;
 import org.kpflow.tensor.Tensor;
 
 /**
- * PyTorch's {@code nn.LSTM}: gate rows (i, f, g, o) of a = W_hh h + b_hh + W_ih x + b_ih, c' = σ(a_f) c + σ(a_i) tanh(a_g), h' = σ(a_o)
- * tanh(c'). The state is [h ; c], n = 2 H.
+ * PyTorch's {@code nn.LSTM}: gate rows (i, f, g, o) of a = W_hh h + b_hh + W_ih x + b_ih, c' =
+ * σ(a_f) c + σ(a_i) tanh(a_g), h' = σ(a_o) tanh(c'). The state is [h ; c], n = 2 H.
  */
 public final class Lstm extends RecurrentModel {
   /** The layer of the given weights; see {@link RecurrentModel} for names and errors. */

@@ -4,7 +4,10 @@ import java.util.List;
 import org.kpflow.base.DType;
 import org.kpflow.tensor.Tensor;
 
-/** A network with its weights: what {@code Linearization} runs and differentiates. It owns copies of the weights. */
+/**
+ * A network with its weights: what {@code Linearization} runs and differentiates. It owns copies of
+ * the weights.
+ */
 public interface Model extends AutoCloseable {
   /** The type in which the model is computed. */
   DType dtype();

@@ -13,7 +13,10 @@ final class ParameterNames {
 
   private ParameterNames() {}
 
-  /** The parameters behind a prefix, by their names without it; a null prefix is the only one that has {@value #ANCHOR}. */
+  /**
+   * The parameters behind a prefix, by their names without it; a null prefix is the only one that
+   * has {@value #ANCHOR}.
+   */
   static Map<String, Tensor> select(Map<String, Tensor> parameters, String prefix) {
     Checks.notNull(parameters, "weights");
     String before = prefix != null ? prefix : findPrefix(parameters);
@@ -32,7 +35,9 @@ final class ParameterNames {
         });
     if (!unknown.isEmpty()) {
       throw new InputException(
-          "weights: " + unknown + " belong to a stacked, bidirectional or projected layer; expected a single layer in one direction");
+          "weights: "
+              + unknown
+              + " belong to a stacked, bidirectional or projected layer; expected a single layer in one direction");
     }
     return selected;
   }
@@ -48,7 +53,8 @@ final class ParameterNames {
       throw new InputException("weights: " + ANCHOR + " is missing; found " + parameters.keySet());
     }
     if (prefixes.size() > 1) {
-      throw new InputException("weights: several layers, " + prefixes + "; name one with the option prefix");
+      throw new InputException(
+          "weights: several layers, " + prefixes + "; name one with the option prefix");
     }
     return prefixes.first();
   }

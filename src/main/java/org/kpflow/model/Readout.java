@@ -8,8 +8,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * A linear read-out of the state, y = h W_outᵀ + b, with the mean squared error against targets. Where the state has more units than
- * W_out has columns (the cell state of an LSTM), the first ones are read. Owns copies of its arrays.
+ * A linear read-out of the state, y = h W_outᵀ + b, with the mean squared error against targets.
+ * Where the state has more units than W_out has columns (the cell state of an LSTM), the first ones
+ * are read. Owns copies of its arrays.
  */
 public final class Readout implements AutoCloseable {
   private final ExecutionContext context;
@@ -24,7 +25,10 @@ public final class Readout implements AutoCloseable {
    * @throws IllegalArgumentException if the shapes do not go together
    */
   public Readout(ExecutionContext context, Tensor weight, Tensor bias, DType dtype) {
-    Checks.that(weight.shape().rank() == 2, "readout weight: expected shape [n_out, H], got %s", weight.shape());
+    Checks.that(
+        weight.shape().rank() == 2,
+        "readout weight: expected shape [n_out, H], got %s",
+        weight.shape());
     if (bias != null) {
       Checks.shape("readout bias", Shape.of(weight.shape().size(0)), bias.shape());
     }
@@ -60,7 +64,13 @@ public final class Readout implements AutoCloseable {
       Tensor flat = out.reshape(Shape.of(rows, outputs()));
       if (bias != null) {
         TensorMath.strided(
-            new long[] {rows, outputs()}, 1, bias, new long[] {0, 1}, 0, flat, new long[] {outputs(), 1});
+            new long[] {rows, outputs()},
+            1,
+            bias,
+            new long[] {0, 1},
+            0,
+            flat,
+            new long[] {outputs(), 1});
       }
       TensorMath.gemm(context, false, true, 1, read, weight, 1, flat);
       return out;
@@ -70,16 +80,23 @@ public final class Readout implements AutoCloseable {
     }
   }
 
-  /** W_outᵀ applied to each row: y [B, T, n_out] to a state [B, T, n], zero in the units that are not read; a new tensor. */
+  /**
+   * W_outᵀ applied to each row: y [B, T, n_out] to a state [B, T, n], zero in the units that are
+   * not read; a new tensor.
+   */
   public Tensor lift(Tensor outputs, long units) {
     Shape shape = outputs.shape();
     Checks.that(
-        shape.rank() == 3 && shape.size(2) == outputs(), "outputs: expected shape [B, T, %d], got %s", outputs(), shape);
+        shape.rank() == 3 && shape.size(2) == outputs(),
+        "outputs: expected shape [B, T, %d], got %s",
+        outputs(),
+        shape);
     long rows = shape.size(0) * shape.size(1);
     long hidden = weight.shape().size(1);
     Tensor state = Tensor.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
     try (Tensor lifted = Tensor.zeros(weight.dtype(), rows, hidden)) {
-      TensorMath.gemm(context, false, false, 1, outputs.reshape(Shape.of(rows, outputs())), weight, 0, lifted);
+      TensorMath.gemm(
+          context, false, false, 1, outputs.reshape(Shape.of(rows, outputs())), weight, 0, lifted);
       copyUnits(rows, hidden, lifted, hidden, state, units);
       return state;
     } catch (RuntimeException failure) {
@@ -96,7 +113,10 @@ public final class Readout implements AutoCloseable {
     }
   }
 
-  /** Loss mean (y - targets)² over all B T n_out entries, err = (2 / (B T n_out)) (y - targets) W_out [B, T, n]. */
+  /**
+   * Loss mean (y - targets)² over all B T n_out entries, err = (2 / (B T n_out)) (y - targets)
+   * W_out [B, T, n].
+   */
   public Loss meanSquaredError(Tensor state, Tensor targets) {
     try (Tensor difference = apply(state)) {
       Checks.shape("targets", difference.shape(), targets.shape());
@@ -111,9 +131,16 @@ public final class Readout implements AutoCloseable {
     }
   }
 
-  private static void copyUnits(long rows, long units, Tensor from, long fromStride, Tensor to, long toStride) {
+  private static void copyUnits(
+      long rows, long units, Tensor from, long fromStride, Tensor to, long toStride) {
     TensorMath.strided(
-        new long[] {rows, units}, 1, from, new long[] {fromStride, 1}, 0, to, new long[] {toStride, 1});
+        new long[] {rows, units},
+        1,
+        from,
+        new long[] {fromStride, 1},
+        0,
+        to,
+        new long[] {toStride, 1});
   }
 
   @Override

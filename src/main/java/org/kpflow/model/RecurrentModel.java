@@ -12,13 +12,15 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
 /**
- * One recurrent layer in gate form (docs/theory.md, section 2), with PyTorch's parameter names and layouts: {@code weight_ih_l0} [g H,
- * n_in], {@code weight_hh_l0} [g H, H], and optionally {@code bias_ih_l0}, {@code bias_hh_l0} [g H]. Subclasses name the native cell;
- * the derivatives are in src/main/cpp/cell.
+ * One recurrent layer in gate form (docs/theory.md, section 2), with PyTorch's parameter names and
+ * layouts: {@code weight_ih_l0} [g H, n_in], {@code weight_hh_l0} [g H, H], and optionally {@code
+ * bias_ih_l0}, {@code bias_hh_l0} [g H]. Subclasses name the native cell; the derivatives are in
+ * src/main/cpp/cell.
  */
 public abstract class RecurrentModel implements Model {
   /** The parameter names, in the order of theta. */
-  public static final List<String> NAMES = List.of("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0");
+  public static final List<String> NAMES =
+      List.of("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0");
 
   private final String cell;
   private final double cellParameter;
@@ -33,7 +35,8 @@ public abstract class RecurrentModel implements Model {
    * @param cell name of the native cell
    * @param gates g, gate blocks of H rows in each weight
    * @param components m, state entries per unit
-   * @throws InputException if a weight is missing, has the wrong shape, or is not one this layer knows
+   * @throws InputException if a weight is missing, has the wrong shape, or is not one this layer
+   *     knows
    */
   protected RecurrentModel(
       String cell,
@@ -51,7 +54,8 @@ public abstract class RecurrentModel implements Model {
     checkShapes(found, gates, mayHaveBiases);
     for (String frozen : new TreeSet<>(options.frozen())) {
       if (!found.containsKey(frozen)) {
-        throw new InputException("freeze: expected one of " + found.keySet() + ", got '" + frozen + "'");
+        throw new InputException(
+            "freeze: expected one of " + found.keySet() + ", got '" + frozen + "'");
       }
     }
     for (String name : NAMES) {
@@ -79,7 +83,8 @@ public abstract class RecurrentModel implements Model {
         throw new InputException("weights: " + name + " is missing; found " + found.keySet());
       }
       if (found.get(name).shape().rank() != 2) {
-        throw new InputException(name + ": expected a matrix, got shape " + found.get(name).shape());
+        throw new InputException(
+            name + ": expected a matrix, got shape " + found.get(name).shape());
       }
     }
     Shape hidden = found.get("weight_hh_l0").shape();
@@ -91,7 +96,12 @@ public abstract class RecurrentModel implements Model {
     Shape input = found.get("weight_ih_l0").shape();
     if (input.size(0) != gates * units || input.size(1) < 1) {
       throw new InputException(
-          "weight_ih_l0: expected shape [" + gates * units + ", n_in] to go with weight_hh_l0 " + hidden + ", got " + input);
+          "weight_ih_l0: expected shape ["
+              + gates * units
+              + ", n_in] to go with weight_hh_l0 "
+              + hidden
+              + ", got "
+              + input);
     }
     for (String name : NAMES.subList(2, 4)) {
       if (found.containsKey(name)) {
@@ -155,6 +165,14 @@ public abstract class RecurrentModel implements Model {
 
   @Override
   public String toString() {
-    return cell + ", " + inputs() + " inputs, " + units() + " units, " + parameterCount() + " trainable parameters, " + dtype;
+    return cell
+        + ", "
+        + inputs()
+        + " inputs, "
+        + units()
+        + " units, "
+        + parameterCount()
+        + " trainable parameters, "
+        + dtype;
   }
 }

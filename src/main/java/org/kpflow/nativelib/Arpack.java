@@ -4,7 +4,10 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.kpflow.base.DType;
 
-/** The binding of kpflow_eigsh: ARPACK's loop in native code, products by a native operator or by an up-call to Java. */
+/**
+ * The binding of kpflow_eigsh: ARPACK's loop in native code, products by a native operator or by an
+ * up-call to Java.
+ */
 public final class Arpack {
   /** Ends of the spectrum, in the order of enum kpflow_which. */
   public static final int LM = 0;
@@ -25,20 +28,36 @@ public final class Arpack {
 
   /** What is asked: modes below the size, basis above modes, tolerance 0 for machine precision. */
   public record Request(
-      DType dtype, long size, long modes, long basis, long maxIterations, double tolerance, int which) {}
-
-  /** What came out: the first {@code converged} entries hold. Matvecs include one per mode for the residuals. */
-  public record Outcome(double[] values, double[] residuals, long converged, long matvecs, long iterations) {}
+      DType dtype,
+      long size,
+      long modes,
+      long basis,
+      long maxIterations,
+      double tolerance,
+      int which) {}
 
   /**
-   * Extreme eigenpairs; {@code vectors} [modes, size] receives the vectors, {@code start} [size] is overwritten. Either
-   * {@code operator} or {@code product} is given. Fewer converged than asked is not an exception here.
+   * What came out: the first {@code converged} entries hold. Matvecs include one per mode for the
+   * residuals.
+   */
+  public record Outcome(
+      double[] values, double[] residuals, long converged, long matvecs, long iterations) {}
+
+  /**
+   * Extreme eigenpairs; {@code vectors} [modes, size] receives the vectors, {@code start} [size] is
+   * overwritten. Either {@code operator} or {@code product} is given. Fewer converged than asked is
+   * not an exception here.
    */
   public static Outcome eigsh(
-      Request request, NativeOperator operator, Product product, NativeMemory start, NativeMemory vectors) {
+      Request request,
+      NativeOperator operator,
+      Product product,
+      NativeMemory start,
+      NativeMemory vectors) {
     Engine.holds(start, request.dtype(), request.size());
     Engine.holds(vectors, request.dtype(), Math.multiplyExact(request.modes(), request.size()));
-    Engine.require(request.modes() >= 1 && request.modes() <= Integer.MAX_VALUE, "modes: expected at least 1");
+    Engine.require(
+        request.modes() >= 1 && request.modes() <= Integer.MAX_VALUE, "modes: expected at least 1");
     if (operator != null) {
       return solve(request, operator, start, vectors);
     }
@@ -61,7 +80,8 @@ public final class Arpack {
     }
   }
 
-  private static Outcome solve(Request request, NativeOperator operator, NativeMemory start, NativeMemory vectors) {
+  private static Outcome solve(
+      Request request, NativeOperator operator, NativeMemory start, NativeMemory vectors) {
     int modes = (int) request.modes();
     Monitor monitor = Monitor.current();
     kpflow_monitor shared = monitor.enter();
@@ -140,7 +160,10 @@ public final class Arpack {
     }
   }
 
-  /** One native function pointer for the process: the thread that calls eigsh is the one that is called back. */
+  /**
+   * One native function pointer for the process: the thread that calls eigsh is the one that is
+   * called back.
+   */
   private static final class UpCall extends kpflow_matvec {
     @Override
     public int call(Pointer user, Pointer x, Pointer y) {

@@ -13,12 +13,14 @@ import org.kpflow.base.NativeException;
 import org.kpflow.base.NumericalException;
 
 /**
- * The array functions of kpflow.h with Java's types: memory is kept alive for the time of a call, and a status that is not OK becomes
- * an exception. Sizes are checked here against the memory given, so that no argument can make native code leave it.
+ * The array functions of kpflow.h with Java's types: memory is kept alive for the time of a call,
+ * and a status that is not OK becomes an exception. Sizes are checked here against the memory
+ * given, so that no argument can make native code leave it.
  */
 public final class Engine {
   static {
-    // JavaCPP would stop allocating at about -Xmx; our memory is counted and bounded by NativeMemory instead.
+    // JavaCPP would stop allocating at about -Xmx; our memory is counted and bounded by
+    // NativeMemory instead.
     System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     Loader.load(Kpflow.class);
@@ -26,7 +28,10 @@ public final class Engine {
 
   private Engine() {}
 
-  /** Loads the native library. Whatever makes a pointer before it calls Engine needs this first: JavaCPP reads its limits once. */
+  /**
+   * Loads the native library. Whatever makes a pointer before it calls Engine needs this first:
+   * JavaCPP reads its limits once.
+   */
   static void load() {}
 
   /** One line: version, compiler, BLAS and its kernel, CPU features in use. */
@@ -47,16 +52,29 @@ public final class Engine {
   /** Copies bytes between two spans of the same length. */
   public static void copy(NativeMemory source, NativeMemory target) {
     require(source.bytes() == target.bytes(), "copy: spans of different lengths");
-    call(() -> Kpflow.kpflow_buffer_copy(source.pointer(), target.pointer(), source.bytes()), source, target);
+    call(
+        () -> Kpflow.kpflow_buffer_copy(source.pointer(), target.pointer(), source.bytes()),
+        source,
+        target);
   }
 
   /** y = alpha x + beta y over count elements. */
   public static void axpby(
-      ContextHandle context, DType dtype, long count, double alpha, NativeMemory x, double beta, NativeMemory y) {
+      ContextHandle context,
+      DType dtype,
+      long count,
+      double alpha,
+      NativeMemory x,
+      double beta,
+      NativeMemory y) {
     holds(x, dtype, count);
     holds(y, dtype, count);
     context.call(
-        c -> Kpflow.kpflow_axpby(c, dtype.nativeCode(), count, alpha, x.pointer(), beta, y.pointer()), x, y);
+        c ->
+            Kpflow.kpflow_axpby(
+                c, dtype.nativeCode(), count, alpha, x.pointer(), beta, y.pointer()),
+        x,
+        y);
   }
 
   /** The inner products of corresponding rows, accumulated in f64. */
@@ -67,7 +85,11 @@ public final class Engine {
     double[] result = new double[Math.toIntExact(rows)];
     try (DoublePointer out = new DoublePointer(Math.max(rows, 1))) {
       context.call(
-          c -> Kpflow.kpflow_dot(c, dtype.nativeCode(), rows, columns, x.pointer(), y.pointer(), out), x, y);
+          c ->
+              Kpflow.kpflow_dot(
+                  c, dtype.nativeCode(), rows, columns, x.pointer(), y.pointer(), out),
+          x,
+          y);
       out.get(result);
     }
     return result;
@@ -110,7 +132,10 @@ public final class Engine {
         c);
   }
 
-  /** y[i . yStrides] = alpha x[i . xStrides] + beta y[i . yStrides] for every index i of the shape, in row-major order. */
+  /**
+   * y[i . yStrides] = alpha x[i . xStrides] + beta y[i . yStrides] for every index i of the shape,
+   * in row-major order.
+   */
   public static void stridedAxpby(
       long[] shape,
       double alpha,
@@ -121,7 +146,9 @@ public final class Engine {
       DType yType,
       NativeMemory y,
       long[] yStrides) {
-    require(shape.length == xStrides.length && shape.length == yStrides.length, "strides: one per axis expected");
+    require(
+        shape.length == xStrides.length && shape.length == yStrides.length,
+        "strides: one per axis expected");
     try (LongPointer sizes = new LongPointer(padded(shape));
         LongPointer xs = new LongPointer(padded(xStrides));
         LongPointer ys = new LongPointer(padded(yStrides))) {
@@ -146,8 +173,8 @@ public final class Engine {
   }
 
   /**
-   * out += alpha times the sum over samples and traced axes of x xᵀ; x [s, B, T, n], bit 0, 1, 2 of keep marks B, T, n as kept, out
-   * [d, d] in f64.
+   * out += alpha times the sum over samples and traced axes of x xᵀ; x [s, B, T, n], bit 0, 1, 2 of
+   * keep marks B, T, n as kept, out [d, d] in f64.
    */
   public static void accumulateGram(
       ContextHandle context,
@@ -160,26 +187,56 @@ public final class Engine {
       int keep,
       double alpha,
       NativeMemory out) {
-    holds(x, dtype, Math.multiplyExact(Math.multiplyExact(s, trials), Math.multiplyExact(steps, units)));
-    long d = ((keep & 1) != 0 ? trials : 1) * ((keep & 2) != 0 ? steps : 1) * ((keep & 4) != 0 ? units : 1);
+    holds(
+        x,
+        dtype,
+        Math.multiplyExact(Math.multiplyExact(s, trials), Math.multiplyExact(steps, units)));
+    long d =
+        ((keep & 1) != 0 ? trials : 1)
+            * ((keep & 2) != 0 ? steps : 1)
+            * ((keep & 4) != 0 ? units : 1);
     holds(out, DType.F64, Math.multiplyExact(d, d));
     context.monitored(
         (c, monitor) ->
             Kpflow.kpflow_accumulate_gram(
-                c, dtype.nativeCode(), s, trials, steps, units, x.pointer(), keep, alpha, doubles(out), monitor),
+                c,
+                dtype.nativeCode(),
+                s,
+                trials,
+                steps,
+                units,
+                x.pointer(),
+                keep,
+                alpha,
+                doubles(out),
+                monitor),
         x,
         out);
   }
 
-  /** Element i of out depends on (seed, offset + i) alone. Distribution codes are those of kpflow.h. */
+  /**
+   * Element i of out depends on (seed, offset + i) alone. Distribution codes are those of kpflow.h.
+   */
   public static void fillRandom(
-      ContextHandle context, DType dtype, int distribution, long seed, long offset, long count, NativeMemory out) {
+      ContextHandle context,
+      DType dtype,
+      int distribution,
+      long seed,
+      long offset,
+      long count,
+      NativeMemory out) {
     holds(out, dtype, count);
     context.call(
-        c -> Kpflow.kpflow_fill_random(c, dtype.nativeCode(), distribution, seed, offset, count, out.pointer()), out);
+        c ->
+            Kpflow.kpflow_fill_random(
+                c, dtype.nativeCode(), distribution, seed, offset, count, out.pointer()),
+        out);
   }
 
-  /** Eigenvalues, ascending, of the symmetric matrix a [n, n] (f64), which is overwritten, with its row eigenvectors if wanted. */
+  /**
+   * Eigenvalues, ascending, of the symmetric matrix a [n, n] (f64), which is overwritten, with its
+   * row eigenvectors if wanted.
+   */
   public static double[] symmetricEigen(long n, NativeMemory a, boolean vectors) {
     holds(a, DType.F64, Math.multiplyExact(n, n));
     double[] values = new double[Math.toIntExact(n)];
@@ -190,7 +247,10 @@ public final class Engine {
     return values;
   }
 
-  /** Singular values, descending, of a [m, n] (f64, overwritten); u [m, r] and vt [r, n] with r = min(m, n), or both null. */
+  /**
+   * Singular values, descending, of a [m, n] (f64, overwritten); u [m, r] and vt [r, n] with r =
+   * min(m, n), or both null.
+   */
   public static double[] svd(long m, long n, NativeMemory a, NativeMemory u, NativeMemory vt) {
     long rank = Math.min(m, n);
     holds(a, DType.F64, Math.multiplyExact(m, n));

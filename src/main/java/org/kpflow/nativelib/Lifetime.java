@@ -5,8 +5,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The life of one native resource: closed at most once, freed when no native call uses it any more. A resource that was never closed
- * is freed when its owner is garbage, and counted as leaked.
+ * The life of one native resource: closed at most once, freed when no native call uses it any more.
+ * A resource that was never closed is freed when its owner is garbage, and counted as leaked.
  */
 abstract class Lifetime {
   private static final Cleaner CLEANER = Cleaner.create();
@@ -22,7 +22,10 @@ abstract class Lifetime {
     LIVE.incrementAndGet();
   }
 
-  /** Frees the resource once nobody can reach its owner. The owner must not be reachable from this object. */
+  /**
+   * Frees the resource once nobody can reach its owner. The owner must not be reachable from this
+   * object.
+   */
   void guard(Object owner) {
     CLEANER.register(owner, this::leak);
   }

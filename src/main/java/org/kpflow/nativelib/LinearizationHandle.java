@@ -9,14 +9,19 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.kpflow.base.DType;
 
-/** A native linearization: forward pass, snapshot of the weights, derivatives along the trajectory. */
+/**
+ * A native linearization: forward pass, snapshot of the weights, derivatives along the trajectory.
+ */
 public final class LinearizationHandle implements AutoCloseable {
   private final ContextHandle context;
   private final DType dtype;
   private final Life life;
   private final long[] sizes;
 
-  /** What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null when absent. */
+  /**
+   * What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null
+   * when absent.
+   */
   public record Recurrent(
       String cell,
       double cellParameter,
@@ -60,12 +65,14 @@ public final class LinearizationHandle implements AutoCloseable {
         Engine.holds(initial, dtype, Math.multiplyExact(trials, state));
       }
       if (trajectory != null) {
-        Engine.holds(trajectory, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), state));
+        Engine.holds(
+            trajectory, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), state));
       }
     }
   }
 
-  private LinearizationHandle(ContextHandle context, DType dtype, NativeLinearization linearization) {
+  private LinearizationHandle(
+      ContextHandle context, DType dtype, NativeLinearization linearization) {
     this.context = context;
     this.dtype = dtype;
     this.life = new Life(linearization);
@@ -165,8 +172,13 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /** Step Jacobians of steps first to first + count - 1 into out [B, count, n, n]. */
   public void stepJacobians(long first, long count, NativeMemory out) {
-    Engine.holds(out, dtype, Math.multiplyExact(Math.multiplyExact(sizes[0], count), sizes[2] * sizes[2]));
-    use(() -> Kpflow.kpflow_linearization_step_jacobians(life.linearization, first, count, out.pointer()), out);
+    Engine.holds(
+        out, dtype, Math.multiplyExact(Math.multiplyExact(sizes[0], count), sizes[2] * sizes[2]));
+    use(
+        () ->
+            Kpflow.kpflow_linearization_step_jacobians(
+                life.linearization, first, count, out.pointer()),
+        out);
   }
 
   /** Finite-time Lyapunov exponents [B, n], row-major, followed by the smallest |R_ii| met. */
@@ -185,13 +197,27 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /** out = A in or A* in for a block of s vectors; the codes are those of enum kpflow_operator. */
   public void apply(
-      int operator, int family, boolean adjoint, long s, long inCount, NativeMemory in, long outCount, NativeMemory out) {
+      int operator,
+      int family,
+      boolean adjoint,
+      long s,
+      long inCount,
+      NativeMemory in,
+      long outCount,
+      NativeMemory out) {
     Engine.holds(in, dtype, Math.multiplyExact(s, inCount));
     Engine.holds(out, dtype, Math.multiplyExact(s, outCount));
     monitored(
         monitor ->
             Kpflow.kpflow_linearization_apply(
-                life.linearization, operator, family, adjoint ? 1 : 0, s, in.pointer(), out.pointer(), monitor),
+                life.linearization,
+                operator,
+                family,
+                adjoint ? 1 : 0,
+                s,
+                in.pointer(),
+                out.pointer(),
+                monitor),
         in,
         out);
   }
@@ -223,7 +249,8 @@ public final class LinearizationHandle implements AutoCloseable {
     }
   }
 
-  private void monitored(java.util.function.ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
+  private void monitored(
+      java.util.function.ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
     life.acquire();
     try {
       context.monitored((c, monitor) -> body.applyAsInt(monitor), used);

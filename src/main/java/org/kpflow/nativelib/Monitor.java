@@ -5,8 +5,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.kpflow.base.CancelledException;
 
 /**
- * What a running native call shares with Java: a cancel flag, which a thread interrupt sets, and the work done so far of the total.
- * Each thread has one; a daemon looks every 20 ms whether a thread inside a native call has been interrupted.
+ * What a running native call shares with Java: a cancel flag, which a thread interrupt sets, and
+ * the work done so far of the total. Each thread has one; a daemon looks every 20 ms whether a
+ * thread inside a native call has been interrupted.
  */
 public final class Monitor {
   private static final Map<Thread, Monitor> RUNNING = new ConcurrentHashMap<>();
@@ -20,7 +21,8 @@ public final class Monitor {
   }
 
   private final kpflow_monitor shared = new kpflow_monitor();
-  private int depth; // native calls of this thread under way: an operator written in Java may call back in
+  private int
+      depth; // native calls of this thread under way: an operator written in Java may call back in
 
   private Monitor() {
     shared.cancel(0).done(0).total(0);

@@ -9,14 +9,16 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.MemoryException;
 
 /**
- * A span of 64-byte aligned off-heap memory, zero-filled when allocated. A span is a part of one allocation; closing the span that
- * allocated it ends them all. Memory in use by a native call is freed only when that call returns.
+ * A span of 64-byte aligned off-heap memory, zero-filled when allocated. A span is a part of one
+ * allocation; closing the span that allocated it ends them all. Memory in use by a native call is
+ * freed only when that call returns.
  */
 public final class NativeMemory implements AutoCloseable {
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
   private final Allocation allocation;
-  private final Object owner; // shared by the spans of an allocation; when no span is reachable, the cleaner runs
+  private final Object
+      owner; // shared by the spans of an allocation; when no span is reachable, the cleaner runs
   private final long offset;
   private final long bytes;
 
@@ -37,7 +39,11 @@ public final class NativeMemory implements AutoCloseable {
     long available = Engine.availableMemory();
     if (available >= 0 && bytes > available) {
       throw new MemoryException(
-          "cannot allocate " + bytes + " bytes: " + available + " are available; use smaller blocks, fewer trials or f32");
+          "cannot allocate "
+              + bytes
+              + " bytes: "
+              + available
+              + " are available; use smaller blocks, fewer trials or f32");
     }
     Pointer pointer = Kpflow.kpflow_buffer_allocate(bytes);
     if (pointer == null || pointer.isNull()) {
@@ -67,7 +73,9 @@ public final class NativeMemory implements AutoCloseable {
 
   /** Whether the two spans have a byte in common. */
   public boolean overlaps(NativeMemory other) {
-    return allocation == other.allocation && offset < other.offset + other.bytes && other.offset < offset + bytes;
+    return allocation == other.allocation
+        && offset < other.offset + other.bytes
+        && other.offset < offset + bytes;
   }
 
   /** Whether the allocation has been closed. */
@@ -75,7 +83,10 @@ public final class NativeMemory implements AutoCloseable {
     return allocation.isClosed();
   }
 
-  /** Frees the allocation, at once or when the native calls that use it return. Closing twice does nothing. */
+  /**
+   * Frees the allocation, at once or when the native calls that use it return. Closing twice does
+   * nothing.
+   */
   @Override
   public void close() {
     allocation.close();

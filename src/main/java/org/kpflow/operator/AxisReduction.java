@@ -4,14 +4,20 @@ import org.kpflow.base.DType;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
-/** An operator on the kept axes of a square operator, as a weighted sum over the others; sums are kept in f64 and scratch is bounded. */
+/**
+ * An operator on the kept axes of a square operator, as a weighted sum over the others; sums are
+ * kept in f64 and scratch is bounded.
+ */
 abstract class AxisReduction extends DerivedOperator {
   private final LinearOperator part;
   private final AxisSplit split;
   private final double weight;
   private final long copies;
 
-  /** A reduction that sends up to {@code copies} arrays through {@code part} at a time for every one it is applied to. */
+  /**
+   * A reduction that sends up to {@code copies} arrays through {@code part} at a time for every one
+   * it is applied to.
+   */
   AxisReduction(LinearOperator part, AxisSplit split, double weight, long copies) {
     super(part.context(), split.kept(), split.kept(), part.dtype(), part.isSelfAdjoint());
     this.part = part;
@@ -20,7 +26,10 @@ abstract class AxisReduction extends DerivedOperator {
     this.copies = copies;
   }
 
-  /** sums += the unweighted result for x [c, kept]; probes and images are scratch [at least c, full], probes zero at first. */
+  /**
+   * sums += the unweighted result for x [c, kept]; probes and images are scratch [at least c,
+   * full], probes zero at first.
+   */
   abstract void accumulate(boolean adjoint, Tensor x, Tensor probes, Tensor images, Tensor sums);
 
   final LinearOperator part() {
@@ -34,7 +43,9 @@ abstract class AxisReduction extends DerivedOperator {
   @Override
   final void product(boolean adjoint, Tensor in, Tensor out) {
     long s = in.shape().size(0);
-    long rows = BasisSweep.blockSize(2 * split.full().count() * dtype().bytes(), Math.multiplyExact(s, copies));
+    long rows =
+        BasisSweep.blockSize(
+            2 * split.full().count() * dtype().bytes(), Math.multiplyExact(s, copies));
     long[] unit = {1};
     try (Tensor probes = Tensor.zeros(dtype(), split.full().block(rows));
         Tensor images = Tensor.zeros(dtype(), split.full().block(rows))) {
@@ -43,7 +54,8 @@ abstract class AxisReduction extends DerivedOperator {
         long length = Math.min(rows, s - first);
         try (Tensor sums = Tensor.zeros(DType.F64, split.kept().block(length))) {
           accumulate(adjoint, in.slice(first, length), probes, images, sums);
-          TensorMath.strided(new long[] {sums.count()}, weight, sums, unit, 0, out.slice(first, length), unit);
+          TensorMath.strided(
+              new long[] {sums.count()}, weight, sums, unit, 0, out.slice(first, length), unit);
         }
       }
     }

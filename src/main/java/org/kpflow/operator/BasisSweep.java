@@ -2,16 +2,19 @@ package org.kpflow.operator;
 
 import java.util.Locale;
 import org.kpflow.base.CancelledException;
-import org.kpflow.base.DType;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
-/** What is known exactly once an operator has been applied to every basis vector of its domain; in blocks of bounded size. */
+/**
+ * What is known exactly once an operator has been applied to every basis vector of its domain; in
+ * blocks of bounded size.
+ */
 final class BasisSweep {
   private static final long SCRATCH_BYTES = 64L << 20;
-  private static final long MOST_VECTORS = 64; // more gains nothing in a GEMM, and operators have scratch of their own
+  private static final long MOST_VECTORS =
+      64; // more gains nothing in a GEMM, and operators have scratch of their own
 
   private BasisSweep() {}
 
@@ -21,13 +24,18 @@ final class BasisSweep {
     void visit(long first, Tensor basis);
   }
 
-  /** How many vectors to send through an operator together, at least 1, when each takes the given bytes of scratch. */
+  /**
+   * How many vectors to send through an operator together, at least 1, when each takes the given
+   * bytes of scratch.
+   */
   static long blockSize(long bytesPerVector, long wanted) {
     long fitting = SCRATCH_BYTES / Math.max(bytesPerVector, 1);
     return Math.max(1, Math.min(wanted, Math.min(fitting, MOST_VECTORS)));
   }
 
-  /** Between blocks: native calls stop by themselves, but an operator written in Java may make none. */
+  /**
+   * Between blocks: native calls stop by themselves, but an operator written in Java may make none.
+   */
   static void stopIfInterrupted() {
     if (Thread.currentThread().isInterrupted()) {
       throw new CancelledException("cancelled: the thread was interrupted");
@@ -105,7 +113,8 @@ final class BasisSweep {
   }
 
   private static long blockSize(LinearOperator a, int images) {
-    return blockSize((a.domain().count() + images * a.range().count()) * a.dtype().bytes(), a.domain().count());
+    return blockSize(
+        (a.domain().count() + images * a.range().count()) * a.dtype().bytes(), a.domain().count());
   }
 
   /** Visits the basis of the domain of {@code a} in blocks of at most {@code size} vectors. */
@@ -139,7 +148,8 @@ final class BasisSweep {
     throw tooLarge(a, bytes, "", null);
   }
 
-  private static MemoryException tooLarge(LinearOperator a, double bytes, String why, Throwable cause) {
+  private static MemoryException tooLarge(
+      LinearOperator a, double bytes, String why, Throwable cause) {
     String message =
         String.format(
             Locale.ROOT,

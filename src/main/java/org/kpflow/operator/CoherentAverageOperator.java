@@ -2,7 +2,10 @@ package org.kpflow.operator;
 
 import org.kpflow.tensor.Tensor;
 
-/** (1/N) Σ_{u,v} A[(i,u), (j,v)]: x is repeated along the traced axes and the output averaged over them. Not a partial trace. */
+/**
+ * (1/N) Σ_{u,v} A[(i,u), (j,v)]: x is repeated along the traced axes and the output averaged over
+ * them. Not a partial trace.
+ */
 final class CoherentAverageOperator extends AxisReduction {
   CoherentAverageOperator(LinearOperator part, AxisSplit split) {
     super(part, split, 1.0 / split.tracedCount(), 1);

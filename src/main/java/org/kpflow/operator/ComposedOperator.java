@@ -5,7 +5,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.kpflow.tensor.Tensor;
 
-/** A_1 ∘ … ∘ A_m; the last factor is applied first. Nested products are flattened, so that two scratch blocks do for any m. */
+/**
+ * A_1 ∘ … ∘ A_m; the last factor is applied first. Nested products are flattened, so that two
+ * scratch blocks do for any m.
+ */
 final class ComposedOperator extends DerivedOperator {
   private final List<LinearOperator> factors;
 
@@ -13,13 +16,16 @@ final class ComposedOperator extends DerivedOperator {
     this(Stream.concat(factorsOf(left), factorsOf(right)).toList(), left, right);
   }
 
-  private ComposedOperator(List<LinearOperator> factors, LinearOperator left, LinearOperator right) {
+  private ComposedOperator(
+      List<LinearOperator> factors, LinearOperator left, LinearOperator right) {
     super(left.context(), right.domain(), left.range(), left.dtype(), isSymmetricProduct(factors));
     this.factors = factors;
   }
 
   private static Stream<LinearOperator> factorsOf(LinearOperator operator) {
-    return operator instanceof ComposedOperator product ? product.factors.stream() : Stream.of(operator);
+    return operator instanceof ComposedOperator product
+        ? product.factors.stream()
+        : Stream.of(operator);
   }
 
   /** Whether reading the product backwards gives its adjoint: A* ∘ A, P ∘ K ∘ P*, …. */
@@ -52,7 +58,10 @@ final class ComposedOperator extends DerivedOperator {
       for (int step = 0; step < last; step++) {
         LinearOperator factor = at(step, adjoint);
         Tensor scratch = step % 2 == 0 ? even : odd;
-        Tensor next = scratch.slice(0, s * factor.target(adjoint).count()).reshape(factor.target(adjoint).block(s));
+        Tensor next =
+            scratch
+                .slice(0, s * factor.target(adjoint).count())
+                .reshape(factor.target(adjoint).block(s));
         factor.apply(adjoint, current, next);
         current = next;
       }

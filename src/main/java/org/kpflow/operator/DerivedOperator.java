@@ -7,7 +7,8 @@ import org.kpflow.tensor.Tensor;
 
 /** An operator made of others: both directions in one method, and scratch blocks in between. */
 abstract class DerivedOperator extends LinearOperator {
-  DerivedOperator(ExecutionContext context, Shape domain, Shape range, DType dtype, boolean selfAdjoint) {
+  DerivedOperator(
+      ExecutionContext context, Shape domain, Shape range, DType dtype, boolean selfAdjoint) {
     super(context, domain, range, dtype, selfAdjoint);
   }
 

@@ -7,8 +7,9 @@ import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /**
- * An operator given by functions on blocks. The functions must be linear, write every element of {@code out}, leave {@code in} alone
- * and bear being called by several threads; shapes and types are checked before they are called.
+ * An operator given by functions on blocks. The functions must be linear, write every element of
+ * {@code out}, leave {@code in} alone and bear being called by several threads; shapes and types
+ * are checked before they are called.
  */
 public final class FunctionOperator extends LinearOperator {
   private final String symbol;
@@ -36,27 +37,40 @@ public final class FunctionOperator extends LinearOperator {
     this.backward = backward;
   }
 
-  /** An operator with its adjoint: {@code apply} maps [s, domain] to [s, range], {@code applyAdjoint} the other way. */
+  /**
+   * An operator with its adjoint: {@code apply} maps [s, domain] to [s, range], {@code
+   * applyAdjoint} the other way.
+   */
   public static FunctionOperator of(
-      ExecutionContext context, Shape domain, Shape range, DType dtype, BlockFunction apply, BlockFunction applyAdjoint) {
+      ExecutionContext context,
+      Shape domain,
+      Shape range,
+      DType dtype,
+      BlockFunction apply,
+      BlockFunction applyAdjoint) {
     Checks.notNull(applyAdjoint, "applyAdjoint");
     return new FunctionOperator(context, domain, range, dtype, false, "A", apply, applyAdjoint);
   }
 
-  /** An operator without an adjoint: {@code rmatvec} and what needs it throw an UnsupportedOperationException. */
+  /**
+   * An operator without an adjoint: {@code rmatvec} and what needs it throw an
+   * UnsupportedOperationException.
+   */
   public static FunctionOperator forwardOnly(
       ExecutionContext context, Shape domain, Shape range, DType dtype, BlockFunction apply) {
     return new FunctionOperator(context, domain, range, dtype, false, "A", apply, null);
   }
 
   /** An operator that is its own adjoint; the caller vouches for that. */
-  public static FunctionOperator selfAdjoint(ExecutionContext context, Shape shape, DType dtype, BlockFunction apply) {
+  public static FunctionOperator selfAdjoint(
+      ExecutionContext context, Shape shape, DType dtype, BlockFunction apply) {
     return new FunctionOperator(context, shape, shape, dtype, true, "A", apply, apply);
   }
 
   /** This operator under another symbol in formulas. */
   public FunctionOperator named(String newSymbol) {
-    return new FunctionOperator(context(), domain(), range(), dtype(), isSelfAdjoint(), newSymbol, forward, backward);
+    return new FunctionOperator(
+        context(), domain(), range(), dtype(), isSelfAdjoint(), newSymbol, forward, backward);
   }
 
   @Override
@@ -68,7 +82,8 @@ public final class FunctionOperator extends LinearOperator {
   protected void applyAdjoint(Tensor in, Tensor out) {
     if (backward == null) {
       throw new UnsupportedOperationException(
-          symbol + ": this operator has no adjoint; make it with FunctionOperator.of and both functions, or with selfAdjoint");
+          symbol
+              + ": this operator has no adjoint; make it with FunctionOperator.of and both functions, or with selfAdjoint");
     }
     backward.apply(in, out);
   }

@@ -8,13 +8,15 @@ import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /**
- * A linear map A between spaces of real arrays, known by its products alone. The public products check shape, type and closed state and
- * then call {@link #apply} or {@link #applyAdjoint}, which need not check again. Blocks carry s vectors on a leading axis: [s, domain]
- * to [s, range]. An operator is immutable and may be used by several threads; it owns no memory that needs closing.
+ * A linear map A between spaces of real arrays, known by its products alone. The public products
+ * check shape, type and closed state and then call {@link #apply} or {@link #applyAdjoint}, which
+ * need not check again. Blocks carry s vectors on a leading axis: [s, domain] to [s, range]. An
+ * operator is immutable and may be used by several threads; it owns no memory that needs closing.
  *
- * <p>The algebra ({@link #compose}, {@link #plus}, {@link #partialTrace}, …) builds new operators that stay matrix-free: nothing is
- * computed until they are applied, and what they need in between is allocated and freed within one application. A mismatch of shapes,
- * types or devices is an IllegalArgumentException that names both sides. {@link #toString()} is the formula.
+ * <p>The algebra ({@link #compose}, {@link #plus}, {@link #partialTrace}, …) builds new operators
+ * that stay matrix-free: nothing is computed until they are applied, and what they need in between
+ * is allocated and freed within one application. A mismatch of shapes, types or devices is an
+ * IllegalArgumentException that names both sides. {@link #toString()} is the formula.
  */
 public abstract class LinearOperator {
   private final ExecutionContext context;
@@ -28,13 +30,18 @@ public abstract class LinearOperator {
    *
    * @throws IllegalArgumentException if it is called self-adjoint and the two shapes differ
    */
-  protected LinearOperator(ExecutionContext context, Shape domain, Shape range, DType dtype, boolean selfAdjoint) {
+  protected LinearOperator(
+      ExecutionContext context, Shape domain, Shape range, DType dtype, boolean selfAdjoint) {
     this.context = Checks.notNull(context, "context");
     this.domain = Checks.notNull(domain, "domain");
     this.range = Checks.notNull(range, "range");
     this.dtype = Checks.notNull(dtype, "dtype");
     this.selfAdjoint = selfAdjoint;
-    Checks.that(!selfAdjoint || domain.equals(range), "self-adjoint operator: domain %s and range %s differ", domain, range);
+    Checks.that(
+        !selfAdjoint || domain.equals(range),
+        "self-adjoint operator: domain %s and range %s differ",
+        domain,
+        range);
   }
 
   /** out = A in for a block: in [s, domain], out [s, range], every element of which is written. */
@@ -129,16 +136,27 @@ public abstract class LinearOperator {
     }
   }
 
-  /** A*, from range to domain; A itself where it is self-adjoint, and the original where A is an adjoint. */
+  /**
+   * A*, from range to domain; A itself where it is self-adjoint, and the original where A is an
+   * adjoint.
+   */
   public LinearOperator adjoint() {
     return selfAdjoint ? this : new AdjointOperator(this);
   }
 
-  /** A ∘ B: B is applied first. Symmetric products such as P ∘ K ∘ P* with a self-adjoint K are known to be self-adjoint. */
+  /**
+   * A ∘ B: B is applied first. Symmetric products such as P ∘ K ∘ P* with a self-adjoint K are
+   * known to be self-adjoint.
+   */
   public final LinearOperator compose(LinearOperator other) {
     sameKind("compose", other);
     Checks.that(
-        domain.equals(other.range), "compose: domain %s of %s and range %s of %s differ", domain, this, other.range, other);
+        domain.equals(other.range),
+        "compose: domain %s of %s and range %s of %s differ",
+        domain,
+        this,
+        other.range,
+        other);
     return new ComposedOperator(this, other);
   }
 
@@ -184,24 +202,31 @@ public abstract class LinearOperator {
     return selfAdjoint ? this : new SymmetricPartOperator(this);
   }
 
-  /** A ⊗ B from [A.domain, B.domain] to [A.range, B.range]: (A ⊗ B)(x ⊗ y) = A x ⊗ B y, and A's axes come first. */
+  /**
+   * A ⊗ B from [A.domain, B.domain] to [A.range, B.range]: (A ⊗ B)(x ⊗ y) = A x ⊗ B y, and A's axes
+   * come first.
+   */
   public final LinearOperator tensorProduct(LinearOperator other) {
     sameKind("tensorProduct", other);
     return new TensorProductOperator(this, other);
   }
 
-  /** {@link #tensorProductLike(LinearOperator, AxisSide)} on the leading axes: G on [B, T] becomes G ⊗ I on the target's [B, T, n]. */
+  /**
+   * {@link #tensorProductLike(LinearOperator, AxisSide)} on the leading axes: G on [B, T] becomes G
+   * ⊗ I on the target's [B, T, n].
+   */
   public final LinearOperator tensorProductLike(LinearOperator target) {
     return tensorProductLike(target, AxisSide.LEADING);
   }
 
   /**
-   * A on some axes of the target's spaces, the identity on the others: A ⊗ I for {@link AxisSide#LEADING}, I ⊗ A for
-   * {@link AxisSide#TRAILING}. A's shape is that of these axes; an A with a single axis [k] may also stand for several axes with the
-   * product k, and the other way round.
+   * A on some axes of the target's spaces, the identity on the others: A ⊗ I for {@link
+   * AxisSide#LEADING}, I ⊗ A for {@link AxisSide#TRAILING}. A's shape is that of these axes; an A
+   * with a single axis [k] may also stand for several axes with the product k, and the other way
+   * round.
    *
-   * @throws IllegalArgumentException if A's shapes do not match axes of the target on that side, or the remaining axes of the
-   *     target's domain and range differ
+   * @throws IllegalArgumentException if A's shapes do not match axes of the target on that side, or
+   *     the remaining axes of the target's domain and range differ
    */
   public final LinearOperator tensorProductLike(LinearOperator target, AxisSide side) {
     sameKind("tensorProductLike", target);
@@ -209,12 +234,14 @@ public abstract class LinearOperator {
   }
 
   /**
-   * The same map between other shapes with the same numbers of elements, row-major. Self-adjoint if A is and the new shapes agree.
+   * The same map between other shapes with the same numbers of elements, row-major. Self-adjoint if
+   * A is and the new shapes agree.
    *
    * @throws IllegalArgumentException if a number of elements differs
    */
   public final LinearOperator reshape(Shape newDomain, Shape newRange) {
-    return ReshapedOperator.of(this, Checks.notNull(newDomain, "domain"), Checks.notNull(newRange, "range"));
+    return ReshapedOperator.of(
+        this, Checks.notNull(newDomain, "domain"), Checks.notNull(newRange, "range"));
   }
 
   /** {@link #reshape} to the domain and range of another operator. */
@@ -224,11 +251,13 @@ public abstract class LinearOperator {
   }
 
   /**
-   * The partial trace over some axes of a square operator: (tr A)[i, j] = Σ_u A[(i,u), (j,u)] with u over the traced axes and i, j over
-   * the kept ones, which keep their order. Matrix-free: one application costs as many applications of A as the traced axes have
-   * elements, sent through A in blocks. Tracing all axes gives the trace as an operator on shape []; tracing none gives A.
+   * The partial trace over some axes of a square operator: (tr A)[i, j] = Σ_u A[(i,u), (j,u)] with
+   * u over the traced axes and i, j over the kept ones, which keep their order. Matrix-free: one
+   * application costs as many applications of A as the traced axes have elements, sent through A in
+   * blocks. Tracing all axes gives the trace as an operator on shape []; tracing none gives A.
    *
-   * @throws IllegalArgumentException if domain and range differ, or an axis is negative, too large or given twice
+   * @throws IllegalArgumentException if domain and range differ, or an axis is negative, too large
+   *     or given twice
    */
   public final LinearOperator partialTrace(int... axes) {
     AxisSplit split = split("partialTrace", axes);
@@ -236,8 +265,9 @@ public abstract class LinearOperator {
   }
 
   /**
-   * {@link #partialTrace} divided by the number of elements of the traced axes. On [B, T, n], {@code partialAverage(2)} is the temporal
-   * view tr_n(A)/n and {@code partialAverage(0, 1)} the spatial view tr_k(A)/k with k = B T.
+   * {@link #partialTrace} divided by the number of elements of the traced axes. On [B, T, n],
+   * {@code partialAverage(2)} is the temporal view tr_n(A)/n and {@code partialAverage(0, 1)} the
+   * spatial view tr_k(A)/k with k = B T.
    *
    * @throws IllegalArgumentException as {@link #partialTrace}
    */
@@ -247,9 +277,10 @@ public abstract class LinearOperator {
   }
 
   /**
-   * The average of all blocks over some axes: (1/N) Σ_{u,v} A[(i,u), (j,v)], N the number of elements of these axes. The input is
-   * repeated along the axes, the output averaged over them. This is <em>not</em> a partial trace, which has the blocks u = v alone; it
-   * is what the {@code partial_avg} of the Python package kpflow computes, and costs one application of A.
+   * The average of all blocks over some axes: (1/N) Σ_{u,v} A[(i,u), (j,v)], N the number of
+   * elements of these axes. The input is repeated along the axes, the output averaged over them.
+   * This is <em>not</em> a partial trace, which has the blocks u = v alone; it is what the {@code
+   * partial_avg} of the Python package kpflow computes, and costs one application of A.
    *
    * @throws IllegalArgumentException as {@link #partialTrace}
    */
@@ -259,7 +290,8 @@ public abstract class LinearOperator {
   }
 
   /**
-   * The matrix of A as a new tensor [range.count, domain.count], by domain.count applications in blocks.
+   * The matrix of A as a new tensor [range.count, domain.count], by domain.count applications in
+   * blocks.
    *
    * @throws org.kpflow.base.MemoryException if it does not fit into memory, with the numbers
    */
@@ -268,8 +300,9 @@ public abstract class LinearOperator {
   }
 
   /**
-   * ||A - B||_F / max(||A||_F, ||B||_F), 0 where both are zero; exact up to rounding, by domain.count applications of each. It is at
-   * most 2, and not a number where an operator gives one.
+   * ||A - B||_F / max(||A||_F, ||B||_F), 0 where both are zero; exact up to rounding, by
+   * domain.count applications of each. It is at most 2, and not a number where an operator gives
+   * one.
    */
   public final double compare(LinearOperator other) {
     sameSpaces("compare", other);
@@ -324,12 +357,23 @@ public abstract class LinearOperator {
 
   private void requireSquare(String operation) {
     Checks.that(
-        domain.equals(range), "%s: expected an operator with one shape, got domain %s and range %s", operation, domain, range);
+        domain.equals(range),
+        "%s: expected an operator with one shape, got domain %s and range %s",
+        operation,
+        domain,
+        range);
   }
 
   private void sameKind(String operation, LinearOperator other) {
     Checks.notNull(other, operation + ": the other operator");
-    Checks.that(dtype == other.dtype, "%s: dtype %s of %s and dtype %s of %s differ", operation, dtype, this, other.dtype, other);
+    Checks.that(
+        dtype == other.dtype,
+        "%s: dtype %s of %s and dtype %s of %s differ",
+        operation,
+        dtype,
+        this,
+        other.dtype,
+        other);
     Checks.device(operation, device(), other.device());
   }
 
@@ -361,7 +405,10 @@ public abstract class LinearOperator {
   private long blockSize(String name, Tensor block) {
     Checks.notNull(block, name);
     Checks.that(
-        block.shape().rank() > 0, "%s: expected a block with a leading axis, got shape %s", name, block.shape());
+        block.shape().rank() > 0,
+        "%s: expected a block with a leading axis, got shape %s",
+        name,
+        block.shape());
     return block.shape().size(0);
   }
 

@@ -7,8 +7,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * A dense matrix M as an operator; a block goes through one GEMM. The tensor is used, not copied: it stays the caller's to close, and
- * must be neither closed (an IllegalStateException at the next product) nor changed while the operator is in use.
+ * A dense matrix M as an operator; a block goes through one GEMM. The tensor is used, not copied:
+ * it stays the caller's to close, and must be neither closed (an IllegalStateException at the next
+ * product) nor changed while the operator is in use.
  */
 public final class MatrixOperator extends LinearOperator {
   private static final long CHUNK = 1 << 16; // elements brought to Java at a time
@@ -17,14 +18,20 @@ public final class MatrixOperator extends LinearOperator {
   private final String symbol;
 
   private MatrixOperator(
-      ExecutionContext context, Shape domain, Shape range, Tensor matrix, boolean selfAdjoint, String symbol) {
+      ExecutionContext context,
+      Shape domain,
+      Shape range,
+      Tensor matrix,
+      boolean selfAdjoint,
+      String symbol) {
     super(context, domain, range, matrix.dtype(), selfAdjoint);
     this.matrix = matrix.reshape(Shape.of(range.count(), domain.count()));
     this.symbol = Checks.notNull(symbol, "symbol");
   }
 
   /**
-   * The operator from [n] to [m] of a matrix [m, n]. It is self-adjoint if the matrix equals its transpose exactly.
+   * The operator from [n] to [m] of a matrix [m, n]. It is self-adjoint if the matrix equals its
+   * transpose exactly.
    *
    * @throws IllegalArgumentException if the tensor is not a matrix
    */
@@ -35,28 +42,34 @@ public final class MatrixOperator extends LinearOperator {
   }
 
   /**
-   * The operator of a matrix of shape [range.count, domain.count] or [range, domain]. It is self-adjoint if domain and range agree and
-   * the matrix equals its transpose exactly.
+   * The operator of a matrix of shape [range.count, domain.count] or [range, domain]. It is
+   * self-adjoint if domain and range agree and the matrix equals its transpose exactly.
    *
    * @throws IllegalArgumentException if the matrix has another shape
    */
-  public static MatrixOperator of(ExecutionContext context, Shape domain, Shape range, Tensor matrix) {
+  public static MatrixOperator of(
+      ExecutionContext context, Shape domain, Shape range, Tensor matrix) {
     requireShape(domain, range, matrix);
     boolean symmetric = domain.equals(range) && asymmetry(matrix, domain.count()) == 0;
     return new MatrixOperator(context, domain, range, matrix, symmetric, "M");
   }
 
   /**
-   * A self-adjoint operator of a matrix that is symmetric up to rounding: |M - Mᵀ| within (16 + n) ε max |M|.
+   * A self-adjoint operator of a matrix that is symmetric up to rounding: |M - Mᵀ| within (16 + n)
+   * ε max |M|.
    *
-   * @throws IllegalArgumentException if the matrix is not symmetric, with the largest difference, or has another shape
+   * @throws IllegalArgumentException if the matrix is not symmetric, with the largest difference,
+   *     or has another shape
    */
   public static MatrixOperator symmetric(ExecutionContext context, Shape shape, Tensor matrix) {
     requireShape(shape, shape, matrix);
     double found = asymmetry(matrix, shape.count());
     double allowed = (16 + shape.count()) * matrix.dtype().epsilon() * largest(matrix);
     Checks.that(
-        found <= allowed, "matrix: expected a symmetric one, got differences of %.3g to its transpose (%.3g allowed)", found, allowed);
+        found <= allowed,
+        "matrix: expected a symmetric one, got differences of %.3g to its transpose (%.3g allowed)",
+        found,
+        allowed);
     return new MatrixOperator(context, shape, shape, matrix, true, "M");
   }
 
@@ -71,7 +84,12 @@ public final class MatrixOperator extends LinearOperator {
     Shape flat = Shape.of(range.count(), domain.count());
     Shape full = range.concat(domain);
     Shape shape = Checks.notNull(matrix, "matrix").shape();
-    Checks.that(shape.equals(flat) || shape.equals(full), "matrix: expected shape %s or %s, got %s", flat, full, shape);
+    Checks.that(
+        shape.equals(flat) || shape.equals(full),
+        "matrix: expected shape %s or %s, got %s",
+        flat,
+        full,
+        shape);
   }
 
   /** The largest |M - Mᵀ|, by panels of rows. */
@@ -83,7 +101,8 @@ public final class MatrixOperator extends LinearOperator {
       long rows = Math.min(panel, n - first);
       try (Tensor difference = flat.slice(first * n, rows * n).copy()) {
         Tensor columns = flat.slice(first, n * n - first);
-        TensorMath.strided(new long[] {rows, n}, -1, columns, new long[] {1, n}, 1, difference, new long[] {n, 1});
+        TensorMath.strided(
+            new long[] {rows, n}, -1, columns, new long[] {1, n}, 1, difference, new long[] {n, 1});
         worst = Math.max(worst, largest(difference));
       }
     }

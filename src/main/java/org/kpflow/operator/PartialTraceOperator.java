@@ -1,11 +1,10 @@
 package org.kpflow.operator;
 
-import org.kpflow.base.DType;
 import org.kpflow.tensor.Tensor;
 
 /**
- * (tr A)[i, j] = Σ_u A[(i,u), (j,u)] (THEORY 5), over N where it is averaged: x ⊗ e_u goes through A for every basis vector e_u of the
- * traced axes, and component u of what comes back is summed.
+ * (tr A)[i, j] = Σ_u A[(i,u), (j,u)] (THEORY 5), over N where it is averaged: x ⊗ e_u goes through
+ * A for every basis vector e_u of the traced axes, and component u of what comes back is summed.
  */
 final class PartialTraceOperator extends AxisReduction {
   private final boolean averaged;

@@ -9,7 +9,8 @@ final class ReshapedOperator extends DerivedOperator {
   private final LinearOperator part;
 
   private ReshapedOperator(LinearOperator part, Shape domain, Shape range) {
-    super(part.context(), domain, range, part.dtype(), part.isSelfAdjoint() && domain.equals(range));
+    super(
+        part.context(), domain, range, part.dtype(), part.isSelfAdjoint() && domain.equals(range));
     this.part = part;
   }
 
@@ -17,18 +18,27 @@ final class ReshapedOperator extends DerivedOperator {
   static ReshapedOperator of(LinearOperator operator, Shape domain, Shape range) {
     requireCount("domain", operator.domain(), domain);
     requireCount("range", operator.range(), range);
-    return new ReshapedOperator(operator instanceof ReshapedOperator view ? view.part : operator, domain, range);
+    return new ReshapedOperator(
+        operator instanceof ReshapedOperator view ? view.part : operator, domain, range);
   }
 
   private static void requireCount(String side, Shape from, Shape to) {
     Checks.that(
-        from.count() == to.count(), "reshape: expected a %s of %d elements as in %s, got %s", side, from.count(), from, to);
+        from.count() == to.count(),
+        "reshape: expected a %s of %d elements as in %s, got %s",
+        side,
+        from.count(),
+        from,
+        to);
   }
 
   @Override
   void product(boolean adjoint, Tensor in, Tensor out) {
     long s = in.shape().size(0);
-    part.apply(adjoint, in.reshape(part.source(adjoint).block(s)), out.reshape(part.target(adjoint).block(s)));
+    part.apply(
+        adjoint,
+        in.reshape(part.source(adjoint).block(s)),
+        out.reshape(part.target(adjoint).block(s)));
   }
 
   @Override

@@ -8,7 +8,10 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
-/** A ⊗ B: B goes over the trailing axes of every row, then A over the leading axes. An identity factor costs nothing. */
+/**
+ * A ⊗ B: B goes over the trailing axes of every row, then A over the leading axes. An identity
+ * factor costs nothing.
+ */
 final class TensorProductOperator extends DerivedOperator {
   private final LinearOperator left;
   private final LinearOperator right;
@@ -36,7 +39,8 @@ final class TensorProductOperator extends DerivedOperator {
         rangeOthers,
         target.range());
     LinearOperator identity = new IdentityOperator(part.context(), others, part.dtype());
-    return (side == AxisSide.LEADING ? part.tensorProduct(identity) : identity.tensorProduct(part)).like(target);
+    return (side == AxisSide.LEADING ? part.tensorProduct(identity) : identity.tensorProduct(part))
+        .like(target);
   }
 
   /** The axes of {@code whole} that remain when those of {@code part} are taken from a side. */
@@ -50,14 +54,22 @@ final class TensorProductOperator extends DerivedOperator {
       long[] taken = leading ? head : tail;
       boolean flat = part.rank() == 1 || length == 1;
       boolean matches =
-          flat ? LongStream.of(taken).reduce(1, (a, b) -> a * b) == part.count() : Arrays.equals(taken, part.sizes());
+          flat
+              ? LongStream.of(taken).reduce(1, (a, b) -> a * b) == part.count()
+              : Arrays.equals(taken, part.sizes());
       if (matches) {
         return Shape.of(leading ? tail : head);
       }
     }
     throw new IllegalArgumentException(
-        "tensorProductLike: expected a " + name + " of the shape of " + side.name().toLowerCase(Locale.ROOT)
-            + " axes of " + whole + ", got " + part);
+        "tensorProductLike: expected a "
+            + name
+            + " of the shape of "
+            + side.name().toLowerCase(Locale.ROOT)
+            + " axes of "
+            + whole
+            + ", got "
+            + part);
   }
 
   @Override
@@ -77,10 +89,16 @@ final class TensorProductOperator extends DerivedOperator {
   /** [s, left, right source] -> [s, left, right target]. */
   private void overTrailing(boolean adjoint, Tensor in, Tensor out) {
     long rows = in.shape().size(0) * left.source(adjoint).count();
-    right.apply(adjoint, in.reshape(right.source(adjoint).block(rows)), out.reshape(right.target(adjoint).block(rows)));
+    right.apply(
+        adjoint,
+        in.reshape(right.source(adjoint).block(rows)),
+        out.reshape(right.target(adjoint).block(rows)));
   }
 
-  /** [s, left source, right] -> [s, left target, right], by way of [s, right, left]: the left factor wants its axes last. */
+  /**
+   * [s, left source, right] -> [s, left target, right], by way of [s, right, left]: the left factor
+   * wants its axes last.
+   */
   private void overLeading(boolean adjoint, Tensor in, Tensor out) {
     long s = in.shape().size(0);
     long columns = right.target(adjoint).count();
@@ -100,7 +118,8 @@ final class TensorProductOperator extends DerivedOperator {
 
   /** [s, p, q] -> [s, q, p]. */
   private static void swap(long s, long p, long q, Tensor from, Tensor to) {
-    TensorMath.strided(new long[] {s, p, q}, 1, from, new long[] {p * q, q, 1}, 0, to, new long[] {p * q, 1, p});
+    TensorMath.strided(
+        new long[] {s, p, q}, 1, from, new long[] {p * q, q, 1}, 0, to, new long[] {p * q, 1, p});
   }
 
   @Override

@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 
-/** Writes a file under another name and renames it: a reader sees the old file or the whole new one, never a part. */
+/**
+ * Writes a file under another name and renames it: a reader sees the old file or the whole new one,
+ * never a part.
+ */
 final class AtomicFile {
   private AtomicFile() {}
 
@@ -20,14 +23,17 @@ final class AtomicFile {
   }
 
   /**
-   * Writes the file, creating its directories. A failure leaves the target as it was and no temporary file behind.
+   * Writes the file, creating its directories. A failure leaves the target as it was and no
+   * temporary file behind.
    */
   static void write(Path target, Content content) throws IOException {
     Path absolute = target.toAbsolutePath();
     Files.createDirectories(absolute.getParent());
-    // Not Files.createTempFile: its files are readable by their owner alone, and the rename would keep that.
+    // Not Files.createTempFile: its files are readable by their owner alone, and the rename would
+    // keep that.
     Path temporary =
-        absolute.resolveSibling("." + absolute.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
+        absolute.resolveSibling(
+            "." + absolute.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
     try {
       try (OutputStream out =
           new BufferedOutputStream(

@@ -3,9 +3,9 @@ package org.kpflow.report;
 import java.util.function.DoubleFunction;
 
 /**
- * A linear axis: its title, its range and how its ticks read. Logarithmic axes are linear ones of log₁₀, so that an
- * axis never meets a value it cannot place. XChart looks for ticks until all labels differ, which {@link #integers}
- * uses to forbid ticks in between.
+ * A linear axis: its title, its range and how its ticks read. Logarithmic axes are linear ones of
+ * log₁₀, so that an axis never meets a value it cannot place. XChart looks for ticks until all
+ * labels differ, which {@link #integers} uses to forbid ticks in between.
  */
 record Axis(String title, double min, double max, DoubleFunction<String> label) {
 
@@ -39,7 +39,8 @@ record Axis(String title, double min, double max, DoubleFunction<String> label) 
   }
 
   private static String decimal(double value) {
-    // XChart adds up its ticks from decimal steps; four decimals remove what is left of binary rounding.
+    // XChart adds up its ticks from decimal steps; four decimals remove what is left of binary
+    // rounding.
     double rounded = Math.rint(value * 1e4) / 1e4;
     return Numbers.significant(rounded, 6).replace('-', '−');
   }

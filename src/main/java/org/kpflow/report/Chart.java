@@ -14,8 +14,9 @@ import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
- * A chart in the house style: XChart's axes, grid, title and legend, and the data on a {@link PlotLayer}. Built once
- * for every picture made of it, because XChart keeps measurements from one painting to the next.
+ * A chart in the house style: XChart's axes, grid, title and legend, and the data on a {@link
+ * PlotLayer}. Built once for every picture made of it, because XChart keeps measurements from one
+ * painting to the next.
  */
 final class Chart {
   private static final double SLACK = 1e-6;
@@ -29,8 +30,8 @@ final class Chart {
   };
 
   /**
-   * Sizes of letters and markers, and the least distance of ticks: of a picture with one chart, or of one with
-   * several.
+   * Sizes of letters and markers, and the least distance of ticks: of a picture with one chart, or
+   * of one with several.
    */
   enum Lettering {
     LARGE(17, 14.5, 13.5, 13.5, 7, 70, 80),
@@ -45,7 +46,13 @@ final class Chart {
     final int yTickSpacing;
 
     Lettering(
-        double title, double axisTitle, double tick, double text, int marker, int xTickSpacing, int yTickSpacing) {
+        double title,
+        double axisTitle,
+        double tick,
+        double text,
+        int marker,
+        int xTickSpacing,
+        int yTickSpacing) {
       this.title = title;
       this.axisTitle = axisTitle;
       this.tick = tick;
@@ -117,7 +124,8 @@ final class Chart {
     series.setMarkerColor(key.color());
     series.setMarker(key.isBox() ? SeriesMarkers.NONE : key.marker());
     series.setLineStyle(key.isBox() ? NO_LINE : Palette.line(2));
-    series.setXYSeriesRenderStyle(key.isBox() ? XYSeriesRenderStyle.PolygonArea : XYSeriesRenderStyle.Line);
+    series.setXYSeriesRenderStyle(
+        key.isBox() ? XYSeriesRenderStyle.PolygonArea : XYSeriesRenderStyle.Line);
   }
 
   private void style(XYStyler style) {
@@ -126,7 +134,10 @@ final class Chart {
     double ySlack = SLACK * yAxis.length();
     style.setXAxisMin(xAxis.min() - xSlack).setXAxisMax(xAxis.max() + xSlack);
     style.setYAxisMin(yAxis.min() - ySlack).setYAxisMax(yAxis.max() + ySlack);
-    style.setChartBackgroundColor(Color.WHITE).setPlotBackgroundColor(Color.WHITE).setPlotBorderVisible(false);
+    style
+        .setChartBackgroundColor(Color.WHITE)
+        .setPlotBackgroundColor(Color.WHITE)
+        .setPlotBorderVisible(false);
     style.setPlotContentSize(1.0).setChartPadding(12).setMarkerSize(7);
     style.setChartFontColor(Palette.INK).setChartTitleFont(Palette.boldFont(lettering.title));
     style.setChartTitleBoxVisible(false).setChartTitlePadding(7);
@@ -134,12 +145,17 @@ final class Chart {
     style.setAxisTickLabelsFont(Palette.font(lettering.tick)).setAxisTickLabelsColor(Palette.INK);
     style.setAxisTickMarksColor(Palette.AXIS).setAxisTickMarksStroke(Palette.HAIRLINE);
     style.setAxisTickMarkLength(4).setAxisTickPadding(4).setAxisTicksLineVisible(true);
-    style.setXAxisTickMarkSpacingHint(lettering.xTickSpacing).setYAxisTickMarkSpacingHint(lettering.yTickSpacing);
+    style
+        .setXAxisTickMarkSpacingHint(lettering.xTickSpacing)
+        .setYAxisTickMarkSpacingHint(lettering.yTickSpacing);
     style.setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
     style.setPlotGridLinesColor(Palette.GRID).setPlotGridLinesStroke(Palette.HAIRLINE);
     style.setPlotTicksMarksVisible(false).setPlotMargin(0);
     style.setLegendVisible(!keys.isEmpty()).setLegendPosition(Styler.LegendPosition.OutsideE);
-    style.setLegendFont(Palette.font(lettering.text)).setLegendPadding(11).setLegendSeriesLineLength(26);
+    style
+        .setLegendFont(Palette.font(lettering.text))
+        .setLegendPadding(11)
+        .setLegendSeriesLineLength(26);
     style.setLegendBackgroundColor(Color.WHITE).setLegendBorderColor(Color.WHITE);
   }
 }

@@ -24,11 +24,19 @@ final class CumulativeFigure {
     Axis y = Axis.percent("cumulative share of the trace", 1.02);
     Chart chart = new Chart(title, x, y, Chart.Lettering.LARGE);
     chart.layer().horizontalGuide(GUIDE, Palette.GUIDE, Palette.DASHED);
-    chart.layer().text("95 %", modes, GUIDE, PlotLayer.Anchor.BELOW_RIGHT_END, Palette.FAINT_INK, Palette.font(12.5));
+    chart
+        .layer()
+        .text(
+            "95 %",
+            modes, GUIDE, PlotLayer.Anchor.BELOW_RIGHT_END, Palette.FAINT_INK, Palette.font(12.5));
     for (int i = 0; i < curves.size(); i++) {
       draw(chart, curves.get(i), i, modes);
     }
-    String names = curves.stream().map(CumulativeFigure::key).collect(Collectors.joining("; ")).replace('\n', ' ');
+    String names =
+        curves.stream()
+            .map(CumulativeFigure::key)
+            .collect(Collectors.joining("; "))
+            .replace('\n', ' ');
     String description = "x axis: " + x.title() + "; y axis: " + y.title() + "; curves: " + names;
     return Grid.picture("Cumulative variance", description, List.of(chart), List.of(), 1);
   }
@@ -80,15 +88,16 @@ final class CumulativeFigure {
   }
 
   /**
-   * The modes up to where the slowest low-rank curve has nearly everything, within bounds: a flat curve must not
-   * squeeze the others.
+   * The modes up to where the slowest low-rank curve has nearly everything, within bounds: a flat
+   * curve must not squeeze the others.
    */
   static int shownModes(List<Curve> curves) {
     int longest = curves.stream().mapToInt(curve -> curve.values().length).max().orElse(0);
     int wanted = 0;
     for (Curve curve : curves) {
       if (modesReaching(curve, GUIDE) <= MOST_MODES) {
-        wanted = Math.max(wanted, Math.min(modesReaching(curve, NEARLY_ALL), curve.values().length));
+        wanted =
+            Math.max(wanted, Math.min(modesReaching(curve, NEARLY_ALL), curve.values().length));
       }
     }
     if (wanted == 0) {
@@ -108,7 +117,9 @@ final class CumulativeFigure {
     return Integer.MAX_VALUE;
   }
 
-  /** The legend's two lines: the name, and how many modes reach 95 % or what all listed modes reach. */
+  /**
+   * The legend's two lines: the name, and how many modes reach 95 % or what all listed modes reach.
+   */
   private static String key(Curve curve) {
     int reaching = modesReaching(curve, GUIDE);
     int all = curve.values().length;

@@ -3,8 +3,8 @@ package org.kpflow.report;
 import org.kpflow.base.Checks;
 
 /**
- * A named series of numbers over mode indices 1, 2, …: cumulative shares, eigenvalues or Rayleigh quotients. NaN
- * marks a missing value.
+ * A named series of numbers over mode indices 1, 2, …: cumulative shares, eigenvalues or Rayleigh
+ * quotients. NaN marks a missing value.
  *
  * @param name what the legend says
  * @param values one number per mode, the leading mode first
@@ -36,7 +36,8 @@ public record Curve(String name, double[] values, double[] standardErrors) {
    * The cumulative shares (λ₁ + … + λ_i) / total of a spectrum.
    *
    * @param eigenvalues λ_i, the largest first
-   * @param total the trace, which the listed eigenvalues need not exhaust; if it is not positive, every share is NaN
+   * @param total the trace, which the listed eigenvalues need not exhaust; if it is not positive,
+   *     every share is NaN
    */
   public static Curve cumulative(String name, double[] eigenvalues, double total) {
     Checks.notNull(eigenvalues, "eigenvalues");

@@ -16,7 +16,8 @@ final class Grid {
   }
 
   /**
-   * A picture of one or more charts in columns; several charts share the legend of the given keys, if there are any.
+   * A picture of one or more charts in columns; several charts share the legend of the given keys,
+   * if there are any.
    */
   static Picture picture(
       String title, String description, List<Chart> charts, List<Key> sharedKeys, int columns) {
@@ -25,9 +26,12 @@ final class Grid {
     int height = Math.max(LOWEST_ROW, HEIGHT / rows);
     List<Picture.Panel> panels = new ArrayList<>();
     for (int i = 0; i < charts.size(); i++) {
-      panels.add(new Picture.Panel(charts.get(i), i % columns * width, i / columns * height, width, height));
+      panels.add(
+          new Picture.Panel(
+              charts.get(i), i % columns * width, i / columns * height, width, height));
     }
-    LegendStrip legend = sharedKeys.isEmpty() ? null : new LegendStrip(sharedKeys, WIDTH, Palette.font(13));
+    LegendStrip legend =
+        sharedKeys.isEmpty() ? null : new LegendStrip(sharedKeys, WIDTH, Palette.font(13));
     return new Picture(title, description, WIDTH, rows * height, panels, legend);
   }
 }

@@ -11,17 +11,22 @@ import java.util.Map;
 import org.kpflow.base.Checks;
 
 /**
- * A report as one HTML file that needs no other file and no network: pictures are inlined, there are no scripts. All
- * texts are plain text and are escaped.
+ * A report as one HTML file that needs no other file and no network: pictures are inlined, there
+ * are no scripts. All texts are plain text and are escaped.
  *
  * @param title the heading of the page
  * @param summary the main findings in a sentence or two; may be empty
  * @param warnings what limits the results, shown above them; may be empty
  * @param sections the results, in order
- * @param provenance how to get the same again: version, command line, seed, dtype, wall time, …; in the map's order
+ * @param provenance how to get the same again: version, command line, seed, dtype, wall time, …; in
+ *     the map's order
  */
 public record HtmlReport(
-    String title, String summary, List<String> warnings, List<Section> sections, Map<String, String> provenance) {
+    String title,
+    String summary,
+    List<String> warnings,
+    List<Section> sections,
+    Map<String, String> provenance) {
 
   private static final String STYLE =
       """
@@ -69,7 +74,8 @@ public record HtmlReport(
     Checks.notNull(summary, "summary");
     warnings = List.copyOf(Checks.notNull(warnings, "warnings"));
     sections = List.copyOf(Checks.notNull(sections, "sections"));
-    provenance = Collections.unmodifiableMap(new LinkedHashMap<>(Checks.notNull(provenance, "provenance")));
+    provenance =
+        Collections.unmodifiableMap(new LinkedHashMap<>(Checks.notNull(provenance, "provenance")));
   }
 
   /**
@@ -84,7 +90,9 @@ public record HtmlReport(
 
   /** The whole page. */
   public String toHtml() {
-    StringBuilder html = new StringBuilder("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    StringBuilder html =
+        new StringBuilder(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     html.append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     element(html, "title", "", title);
     html.append("<style>\n").append(STYLE).append("</style>\n</head>\n<body>\n");
@@ -114,7 +122,8 @@ public record HtmlReport(
     element(html, "h2", "", section.heading());
     paragraph(html, "", section.text());
     if (!section.numbers().isEmpty()) {
-      html.append("<table>\n<thead><tr><th scope=\"col\">Quantity</th><th scope=\"col\">Value</th>");
+      html.append(
+          "<table>\n<thead><tr><th scope=\"col\">Quantity</th><th scope=\"col\">Value</th>");
       html.append("<th scope=\"col\">How</th></tr></thead>\n<tbody>\n");
       section.numbers().forEach(row -> append(html, row));
       html.append("</tbody>\n</table>\n");
@@ -126,7 +135,9 @@ public record HtmlReport(
   private static void append(StringBuilder html, NumberRow row) {
     html.append("<tr><th scope=\"row\">").append(Markup.escape(row.name()));
     if (!row.meaning().isBlank()) {
-      html.append(" <span class=\"meaning\">").append(Markup.escape(row.meaning())).append("</span>");
+      html.append(" <span class=\"meaning\">")
+          .append(Markup.escape(row.meaning()))
+          .append("</span>");
     }
     html.append("</th>\n");
     element(html, "td", "value", Numbers.withError(row.value(), row.standardError()));
@@ -136,12 +147,16 @@ public record HtmlReport(
 
   private static void append(StringBuilder html, Figure figure) {
     Picture picture = figure.picture();
-    // The PNG rather than the SVG: for many trials it is smaller, and it needs no care for ids used twice on a page.
+    // The PNG rather than the SVG: for many trials it is smaller, and it needs no care for ids used
+    // twice on a page.
     html.append("<figure>\n<img width=\"").append(picture.width() / Picture.SCALE);
     html.append("\" height=\"").append(picture.height() / Picture.SCALE);
     html.append("\" alt=\"").append(Markup.escape(picture.title() + ". " + picture.description()));
-    html.append("\" src=\"data:image/png;base64,").append(Base64.getEncoder().encodeToString(picture.png()));
-    html.append("\">\n<figcaption><strong>").append(Markup.escape(picture.title())).append(".</strong> ");
+    html.append("\" src=\"data:image/png;base64,")
+        .append(Base64.getEncoder().encodeToString(picture.png()));
+    html.append("\">\n<figcaption><strong>")
+        .append(Markup.escape(picture.title()))
+        .append(".</strong> ");
     html.append(Markup.escape(figure.caption())).append("</figcaption>\n</figure>\n");
   }
 

@@ -17,10 +17,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Writes nested values as indented JSON (UTF-8, a newline at the end). Values: maps, iterables, arrays, records (an
- * object of their components, in order), optionals, numbers, strings, paths, booleans, enums (as their {@code
- * toString}) and null. Doubles and floats keep every digit that tells them apart; NaN and the infinities become null,
- * because JSON has none.
+ * Writes nested values as indented JSON (UTF-8, a newline at the end). Values: maps, iterables,
+ * arrays, records (an object of their components, in order), optionals, numbers, strings, paths,
+ * booleans, enums (as their {@code toString}) and null. Doubles and floats keep every digit that
+ * tells them apart; NaN and the infinities become null, because JSON has none.
  */
 public final class JsonWriter {
   private JsonWriter() {}
@@ -38,14 +38,16 @@ public final class JsonWriter {
   /**
    * Writes the value to a stream, which is flushed and stays open (for standard output).
    *
-   * @throws IllegalArgumentException for a value of another type, naming its place; a part may have been written
+   * @throws IllegalArgumentException for a value of another type, naming its place; a part may have
+   *     been written
    * @throws IOException if the stream refuses
    */
   public static void write(OutputStream out, Object value) throws IOException {
     DefaultIndenter lines = new DefaultIndenter("  ", "\n");
     JsonGenerator json = new JsonFactory().createGenerator(out);
     json.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
-    // Without this, an exception would be followed by closing brackets that make a broken document look complete.
+    // Without this, an exception would be followed by closing brackets that make a broken document
+    // look complete.
     json.disable(JsonGenerator.Feature.AUTO_CLOSE_JSON_CONTENT);
     json.setPrettyPrinter(new DefaultPrettyPrinter().withObjectIndenter(lines));
     try (json) {
@@ -62,7 +64,9 @@ public final class JsonWriter {
       writeNumber(json, number);
     } else if (value instanceof Boolean flag) {
       json.writeBoolean(flag);
-    } else if (value instanceof CharSequence || value instanceof Character || value instanceof Enum<?>) {
+    } else if (value instanceof CharSequence
+        || value instanceof Character
+        || value instanceof Enum<?>) {
       json.writeString(value.toString());
     } else if (value instanceof Path path) { // before Iterable, which a path is too
       json.writeString(path.toString());
@@ -78,7 +82,9 @@ public final class JsonWriter {
       writeRecord(json, structure, place);
     } else {
       throw new IllegalArgumentException(
-          place + ": expected a map, list, array, record, number, string or boolean, got " + value.getClass().getName());
+          place
+              + ": expected a map, list, array, record, number, string or boolean, got "
+              + value.getClass().getName());
     }
   }
 
@@ -86,7 +92,9 @@ public final class JsonWriter {
     if (number instanceof Double) {
       writeDouble(json, number.doubleValue());
     } else if (number instanceof Float && Float.isFinite(number.floatValue())) {
-      json.writeNumber(number.floatValue()); // its own digits: as a double, 0.1f would become 0.10000000149011612
+      json.writeNumber(
+          number
+              .floatValue()); // its own digits: as a double, 0.1f would become 0.10000000149011612
     } else if (number instanceof Float) {
       json.writeNull();
     } else if (number instanceof BigInteger big) {
@@ -116,7 +124,8 @@ public final class JsonWriter {
     json.writeEndObject();
   }
 
-  private static void writeItems(JsonGenerator json, Iterable<?> items, String place) throws IOException {
+  private static void writeItems(JsonGenerator json, Iterable<?> items, String place)
+      throws IOException {
     json.writeStartArray();
     int index = 0;
     for (Object item : items) {
@@ -125,7 +134,8 @@ public final class JsonWriter {
     json.writeEndArray();
   }
 
-  private static void writeArray(JsonGenerator json, Object array, String place) throws IOException {
+  private static void writeArray(JsonGenerator json, Object array, String place)
+      throws IOException {
     json.writeStartArray();
     int length = Array.getLength(array);
     for (int i = 0; i < length; i++) {
@@ -138,7 +148,8 @@ public final class JsonWriter {
     json.writeEndArray();
   }
 
-  private static void writeRecord(JsonGenerator json, Record structure, String place) throws IOException {
+  private static void writeRecord(JsonGenerator json, Record structure, String place)
+      throws IOException {
     json.writeStartObject();
     for (RecordComponent component : structure.getClass().getRecordComponents()) {
       json.writeFieldName(component.getName());

@@ -16,7 +16,10 @@ record Key(String label, Color color, Marker marker) {
     return marker == null;
   }
 
-  /** A name broken at a space into two lines where it is long, and shortened where that is not enough. */
+  /**
+   * A name broken at a space into two lines where it is long, and shortened where that is not
+   * enough.
+   */
   static String wrapped(String name) {
     String label = Markup.label(name);
     if (length(label) <= LONGEST_LINE) {
@@ -30,7 +33,9 @@ record Key(String label, Color color, Marker marker) {
   }
 
   private static String shortened(String label, int longest) {
-    return length(label) <= longest ? label : label.substring(0, label.offsetByCodePoints(0, longest - 1)) + "…";
+    return length(label) <= longest
+        ? label
+        : label.substring(0, label.offsetByCodePoints(0, longest - 1)) + "…";
   }
 
   private static int length(String label) {

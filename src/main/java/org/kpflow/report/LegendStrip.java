@@ -59,7 +59,10 @@ final class LegendStrip {
     if (!key.isBox()) {
       key.marker().paint(g, x + LINE / 2.0, y, MARKER_SIZE);
     }
-    Shape glyphs = layout(key).getOutline(AffineTransform.getTranslateInstance(x + LINE + GAP, y + 0.35 * font.getSize2D()));
+    Shape glyphs =
+        layout(key)
+            .getOutline(
+                AffineTransform.getTranslateInstance(x + LINE + GAP, y + 0.35 * font.getSize2D()));
     g.setColor(Palette.INK);
     g.fill(glyphs);
   }

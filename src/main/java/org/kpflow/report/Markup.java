@@ -4,7 +4,10 @@ package org.kpflow.report;
 final class Markup {
   private Markup() {}
 
-  /** Escapes the five special characters and replaces the control characters that neither language allows. */
+  /**
+   * Escapes the five special characters and replaces the control characters that neither language
+   * allows.
+   */
   static String escape(String text) {
     StringBuilder escaped = new StringBuilder(text.length() + 16);
     text.codePoints()

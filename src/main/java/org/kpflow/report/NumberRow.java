@@ -11,7 +11,8 @@ import org.kpflow.base.Checks;
  * @param evidence how it was found, e.g. "exact" or "estimated (64 samples)"
  * @param meaning one sentence for readers who do not know the quantity; may be empty
  */
-public record NumberRow(String name, double value, double standardError, String evidence, String meaning) {
+public record NumberRow(
+    String name, double value, double standardError, String evidence, String meaning) {
   /**
    * Checks the texts.
    *
@@ -29,7 +30,9 @@ public record NumberRow(String name, double value, double standardError, String 
   }
 
   /** An estimate from samples with its standard error. */
-  public static NumberRow estimated(String name, double value, double standardError, long samples, String meaning) {
-    return new NumberRow(name, value, standardError, "estimated (" + samples + " samples)", meaning);
+  public static NumberRow estimated(
+      String name, double value, double standardError, long samples, String meaning) {
+    return new NumberRow(
+        name, value, standardError, "estimated (" + samples + " samples)", meaning);
   }
 }

@@ -26,8 +26,8 @@ final class Numbers {
   }
 
   /**
-   * Both numbers to the second digit of the error: {@code 0.1234 ± 0.0012}. Without a positive error, the value
-   * alone.
+   * Both numbers to the second digit of the error: {@code 0.1234 ± 0.0012}. Without a positive
+   * error, the value alone.
    */
   static String withError(double value, double standardError) {
     if (!Double.isFinite(value) || !(standardError > 0) || Double.isInfinite(standardError)) {
@@ -66,7 +66,9 @@ final class Numbers {
     return value == 0 ? 0 : (int) Math.floor(Math.log10(Math.abs(value)));
   }
 
-  /** At most that many significant digits without trailing zeros; scientific outside 1e-4 to 1e6. */
+  /**
+   * At most that many significant digits without trailing zeros; scientific outside 1e-4 to 1e6.
+   */
   static String significant(double value, int digits) {
     if (!Double.isFinite(value)) {
       return Double.isNaN(value) ? "not a number" : value > 0 ? "∞" : "-∞";
@@ -74,7 +76,10 @@ final class Numbers {
     if (value == 0) {
       return "0";
     }
-    BigDecimal rounded = new BigDecimal(value).round(new MathContext(digits, RoundingMode.HALF_EVEN)).stripTrailingZeros();
+    BigDecimal rounded =
+        new BigDecimal(value)
+            .round(new MathContext(digits, RoundingMode.HALF_EVEN))
+            .stripTrailingZeros();
     int exponent = rounded.precision() - rounded.scale() - 1;
     if (exponent >= -4 && exponent < 6) {
       return rounded.toPlainString();
@@ -88,6 +93,9 @@ final class Numbers {
   }
 
   private static String fixed(double value, int exponent, int decimals) {
-    return new BigDecimal(value).movePointLeft(exponent).setScale(decimals, RoundingMode.HALF_EVEN).toPlainString();
+    return new BigDecimal(value)
+        .movePointLeft(exponent)
+        .setScale(decimals, RoundingMode.HALF_EVEN)
+        .toPlainString();
   }
 }

@@ -5,8 +5,8 @@ import java.awt.Color;
 import java.awt.Font;
 
 /**
- * The colours, fonts and strokes of every plot. The series colours are Okabe and Ito's, told apart by colour-blind
- * readers too.
+ * The colours, fonts and strokes of every plot. The series colours are Okabe and Ito's, told apart
+ * by colour-blind readers too.
  */
 final class Palette {
   static final Color INK = new Color(0x22, 0x22, 0x22);
@@ -17,7 +17,8 @@ final class Palette {
 
   static final BasicStroke HAIRLINE = new BasicStroke(0.8f);
   static final BasicStroke DASHED =
-      new BasicStroke(0.9f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_MITER, 10f, new float[] {4f, 3f}, 0f);
+      new BasicStroke(
+          0.9f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_MITER, 10f, new float[] {4f, 3f}, 0f);
 
   // Without the eighth, yellow: it vanishes on white.
   private static final Color[] SERIES = {
@@ -39,7 +40,8 @@ final class Palette {
 
   /** The same colour, see-through. */
   static Color withAlpha(Color color, double alpha) {
-    return new Color(color.getRed(), color.getGreen(), color.getBlue(), (int) Math.round(255 * alpha));
+    return new Color(
+        color.getRed(), color.getGreen(), color.getBlue(), (int) Math.round(255 * alpha));
   }
 
   /** A solid line with round joints. */

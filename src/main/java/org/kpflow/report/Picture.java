@@ -21,9 +21,9 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.KpflowException;
 
 /**
- * A finished figure of one or more charts, as PNG and as SVG with the same content. The same input gives the same
- * bytes on one machine; other fonts elsewhere give other letters. Needs no screen: {@code java.awt.headless} should
- * be true where a display is set but unreachable.
+ * A finished figure of one or more charts, as PNG and as SVG with the same content. The same input
+ * gives the same bytes on one machine; other fonts elsewhere give other letters. Needs no screen:
+ * {@code java.awt.headless} should be true where a display is set but unreachable.
  */
 public final class Picture {
   /** Pixels of the PNG per unit of the layout. */
@@ -43,8 +43,16 @@ public final class Picture {
   private final List<Panel> panels;
   private final LegendStrip legend;
 
-  /** A legend, if not null, stands under the panels, whose part of the picture has the given height. */
-  Picture(String title, String description, int width, int height, List<Panel> panels, LegendStrip legend) {
+  /**
+   * A legend, if not null, stands under the panels, whose part of the picture has the given height.
+   */
+  Picture(
+      String title,
+      String description,
+      int width,
+      int height,
+      List<Panel> panels,
+      LegendStrip legend) {
     this.title = Markup.label(title);
     this.description = Markup.label(description);
     this.width = width;
@@ -83,8 +91,10 @@ public final class Picture {
       BufferedImage image = new BufferedImage(width(), height(), BufferedImage.TYPE_INT_RGB);
       Graphics2D g = image.createGraphics();
       g.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
-      g.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
-      g.setRenderingHint(RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
+      g.setRenderingHint(
+          RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);
+      g.setRenderingHint(
+          RenderingHints.KEY_FRACTIONALMETRICS, RenderingHints.VALUE_FRACTIONALMETRICS_ON);
       g.scale(SCALE, SCALE);
       paint(g);
       g.dispose();
@@ -97,8 +107,8 @@ public final class Picture {
   }
 
   /**
-   * The figure as an SVG document. Letters are outlines, so that it looks the same on every machine; title and
-   * description are text.
+   * The figure as an SVG document. Letters are outlines, so that it looks the same on every
+   * machine; title and description are text.
    *
    * @throws KpflowException if this Java cannot draw text
    */
@@ -106,7 +116,8 @@ public final class Picture {
     try {
       VectorGraphics2D g = new VectorGraphics2D();
       paint(g);
-      Document document = new SVGProcessor().getDocument(g.getCommands(), new PageSize(0, 0, width, height));
+      Document document =
+          new SVGProcessor().getDocument(g.getCommands(), new PageSize(0, 0, width, height));
       ByteArrayOutputStream bytes = new ByteArrayOutputStream();
       document.writeTo(bytes);
       return finished(bytes.toString(StandardCharsets.UTF_8));
@@ -116,14 +127,16 @@ public final class Picture {
   }
 
   /**
-   * Writes {@code base.png} and {@code base.svg}, each whole or not at all; missing directories are made.
+   * Writes {@code base.png} and {@code base.svg}, each whole or not at all; missing directories are
+   * made.
    *
    * @param base the path without an extension
    * @return the two files
    * @throws IOException if one cannot be written
    */
   public List<Path> write(Path base) throws IOException {
-    Checks.that(base.getFileName() != null, "base: expected a file name without extension, got '%s'", base);
+    Checks.that(
+        base.getFileName() != null, "base: expected a file name without extension, got '%s'", base);
     Path png = base.resolveSibling(base.getFileName() + ".png");
     Path svg = base.resolveSibling(base.getFileName() + ".svg");
     byte[] pixels = png();
@@ -146,21 +159,32 @@ public final class Picture {
         legend.paint(g, height - legend.height());
       }
     } catch (InternalError | LinkageError e) {
-      // Thrown by AWT where fontconfig, every font or libfreetype is missing, as in bare containers.
+      // Thrown by AWT where fontconfig, every font or libfreetype is missing, as in bare
+      // containers.
       throw new KpflowException(
-          "Java cannot draw text here (" + e.getMessage() + "): install fontconfig and a font, e.g. fonts-dejavu-core", e);
+          "Java cannot draw text here ("
+              + e.getMessage()
+              + "): install fontconfig and a font, e.g. fonts-dejavu-core",
+          e);
     }
   }
 
   /**
-   * Rounds coordinates to hundredths, drops the DTD (parsers would fetch it from the network) and adds title and
-   * description.
+   * Rounds coordinates to hundredths, drops the DTD (parsers would fetch it from the network) and
+   * adds title and description.
    */
   private String finished(String svg) {
-    String rounded = LONG_NUMBER.matcher(svg).replaceAll(match -> hundredths(Double.parseDouble(match.group())));
+    String rounded =
+        LONG_NUMBER.matcher(svg).replaceAll(match -> hundredths(Double.parseDouble(match.group())));
     String bare = DOCTYPE.matcher(rounded).replaceFirst("");
-    String words = "<title>" + Markup.escape(title) + "</title><desc>" + Markup.escape(description) + "</desc>";
-    return ROOT.matcher(bare).replaceFirst(match -> Matcher.quoteReplacement(match.group() + "\n  " + words));
+    String words =
+        "<title>"
+            + Markup.escape(title)
+            + "</title><desc>"
+            + Markup.escape(description)
+            + "</desc>";
+    return ROOT.matcher(bare)
+        .replaceFirst(match -> Matcher.quoteReplacement(match.group() + "\n  " + words));
   }
 
   private static String hundredths(double value) {

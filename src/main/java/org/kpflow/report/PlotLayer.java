@@ -18,9 +18,9 @@ import org.knowm.xchart.internal.chartpart.Annotation;
 import org.knowm.xchart.style.markers.Marker;
 
 /**
- * The data of a chart, drawn over XChart's axes in the order added. XChart itself would paint every line segment on
- * its own: see-through lines would show their joints and an SVG of many trials would be tens of megabytes. Here a
- * line is one path. Values that are not finite are gaps.
+ * The data of a chart, drawn over XChart's axes in the order added. XChart itself would paint every
+ * line segment on its own: see-through lines would show their joints and an SVG of many trials
+ * would be tens of megabytes. Here a line is one path. Values that are not finite are gaps.
  */
 final class PlotLayer extends Annotation {
   private static final BasicStroke HALO = Palette.line(3);
@@ -127,27 +127,46 @@ final class PlotLayer extends Annotation {
         g -> {
           double top = Math.min(py(y), py(0));
           g.setColor(color);
-          g.fill(new Rectangle2D.Double(px(left), top, px(right) - px(left), Math.abs(py(y) - py(0))));
+          g.fill(
+              new Rectangle2D.Double(px(left), top, px(right) - px(left), Math.abs(py(y) - py(0))));
         });
   }
 
   /** A thin line across the plot at y. */
   void horizontalGuide(double y, Color color, BasicStroke stroke) {
-    clipped.add(g -> guide(g, new Line2D.Double(px(xAxis.min()), py(y), px(xAxis.max()), py(y)), color, stroke));
+    clipped.add(
+        g ->
+            guide(
+                g,
+                new Line2D.Double(px(xAxis.min()), py(y), px(xAxis.max()), py(y)),
+                color,
+                stroke));
   }
 
   /** A thin line up the plot at x. */
   void verticalGuide(double x, Color color, BasicStroke stroke) {
-    clipped.add(g -> guide(g, new Line2D.Double(px(x), py(yAxis.min()), px(x), py(yAxis.max())), color, stroke));
+    clipped.add(
+        g ->
+            guide(
+                g,
+                new Line2D.Double(px(x), py(yAxis.min()), px(x), py(yAxis.max())),
+                color,
+                stroke));
   }
 
-  /** A text at a point, kept inside the plot from left to right, with a white rim that sets it off from the data. */
+  /**
+   * A text at a point, kept inside the plot from left to right, with a white rim that sets it off
+   * from the data.
+   */
   void text(String text, double x, double y, Anchor anchor, Color color, Font font) {
     unclipped.add(
         g -> {
-          Shape glyphs = new TextLayout(Markup.label(text), font, g.getFontRenderContext()).getOutline(null);
+          Shape glyphs =
+              new TextLayout(Markup.label(text), font, g.getFontRenderContext()).getOutline(null);
           Rectangle2D size = glyphs.getBounds2D();
-          double left = px(x) - (anchor == Anchor.BELOW_RIGHT_END ? size.getWidth() + 6 : size.getWidth() / 2);
+          double left =
+              px(x)
+                  - (anchor == Anchor.BELOW_RIGHT_END ? size.getWidth() + 6 : size.getWidth() / 2);
           left = Math.min(left, px(xAxis.max()) - size.getWidth());
           left = Math.max(left, px(xAxis.min()));
           double baseline =
@@ -156,7 +175,8 @@ final class PlotLayer extends Annotation {
                 case BELOW_RIGHT_END -> py(y) + size.getHeight() + 5;
                 case CENTRE -> py(y) + size.getHeight() / 2;
               };
-          AffineTransform place = AffineTransform.getTranslateInstance(left - size.getX(), baseline);
+          AffineTransform place =
+              AffineTransform.getTranslateInstance(left - size.getX(), baseline);
           Shape placed = place.createTransformedShape(glyphs);
           g.setColor(Palette.withAlpha(Color.WHITE, 0.8));
           g.setStroke(HALO);
@@ -172,9 +192,13 @@ final class PlotLayer extends Annotation {
     g.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
     bounds =
         new Rectangle2D.Double(
-            px(xAxis.min()), py(yAxis.max()), px(xAxis.max()) - px(xAxis.min()), py(yAxis.min()) - py(yAxis.max()));
+            px(xAxis.min()),
+            py(yAxis.max()),
+            px(xAxis.max()) - px(xAxis.min()),
+            py(yAxis.min()) - py(yAxis.max()));
     Shape before = g.getClip();
-    // A rectangle, not an area: the SVG names its clip by the shape's hash, which is the same in every run only for
+    // A rectangle, not an area: the SVG names its clip by the shape's hash, which is the same in
+    // every run only for
     // rectangles.
     g.setClip(before == null ? bounds : bounds.createIntersection(before.getBounds2D()));
     clipped.forEach(mark -> mark.paint(g));

@@ -4,17 +4,20 @@ import java.util.List;
 import org.kpflow.base.Checks;
 
 /**
- * The figures of a report. Every method accepts what a degenerate operator gives (zero spectra, one mode, one step,
- * NaN) and draws what can be drawn. Nothing is painted before {@link Picture#png} or {@link Picture#svg}.
+ * The figures of a report. Every method accepts what a degenerate operator gives (zero spectra, one
+ * mode, one step, NaN) and draws what can be drawn. Nothing is painted before {@link Picture#png}
+ * or {@link Picture#svg}.
  */
 public final class Plots {
   private Plots() {}
 
   /**
-   * How many modes carry how much of each operator: cumulative shares over 0, 1, 2, … modes with a line at 95 %. The
-   * x axis ends where the slowest curve of low rank has 99.9 %, at 20 to 100 modes.
+   * How many modes carry how much of each operator: cumulative shares over 0, 1, 2, … modes with a
+   * line at 95 %. The x axis ends where the slowest curve of low rank has 99.9 %, at 20 to 100
+   * modes.
    *
-   * @param curves cumulative shares, 0 to 1 (see {@link Curve#cumulative}); standard errors become a shaded band
+   * @param curves cumulative shares, 0 to 1 (see {@link Curve#cumulative}); standard errors become
+   *     a shaded band
    * @throws IllegalArgumentException if there is no curve
    */
   public static Picture cumulativeVariance(List<Curve> curves) {
@@ -23,8 +26,8 @@ public final class Plots {
   }
 
   /**
-   * The leading temporal modes, at most six, one chart each. More than 100 trials are thinned out, and the title says
-   * so.
+   * The leading temporal modes, at most six, one chart each. More than 100 trials are thinned out,
+   * and the title says so.
    *
    * @param modes the leading mode first
    * @param phases parts of a trial in the order of time; may be empty
@@ -37,7 +40,8 @@ public final class Plots {
   }
 
   /**
-   * Eigenvalues over the mode index, logarithmic. Eigenvalues that are negative or below rounding are left out.
+   * Eigenvalues over the mode index, logarithmic. Eigenvalues that are negative or below rounding
+   * are left out.
    *
    * @param curves the eigenvalues of each operator, the largest first; standard errors become bars
    * @param relative whether each curve is divided by its largest value
@@ -50,7 +54,8 @@ public final class Plots {
   }
 
   /**
-   * The spectra of several reduced views, one chart each with a common y axis of eigenvalues relative to the largest.
+   * The spectra of several reduced views, one chart each with a common y axis of eigenvalues
+   * relative to the largest.
    *
    * @throws IllegalArgumentException if there is no panel
    */
@@ -60,7 +65,8 @@ public final class Plots {
   }
 
   /**
-   * The Rayleigh quotients ⟨u, A u⟩ / (‖A‖ ‖u‖²) of the target's modes u as columns with their values.
+   * The Rayleigh quotients ⟨u, A u⟩ / (‖A‖ ‖u‖²) of the target's modes u as columns with their
+   * values.
    *
    * @param models one curve per model, one value per target mode
    * @throws IllegalArgumentException if there is no model

@@ -4,7 +4,8 @@ import java.util.List;
 import org.kpflow.base.Checks;
 
 /**
- * A part of a report: a heading, a paragraph, a table of numbers, pictures. Every part but the heading may be empty.
+ * A part of a report: a heading, a paragraph, a table of numbers, pictures. Every part but the
+ * heading may be empty.
  *
  * @param heading its title
  * @param text an introduction in plain words

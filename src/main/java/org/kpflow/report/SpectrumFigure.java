@@ -10,7 +10,8 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** Eigenvalues over the mode index on a logarithmic axis: one chart, or one per reduced view. */
 final class SpectrumFigure {
-  // Eigenvalues smaller than this share of the largest are rounding, whatever the sign they came with.
+  // Eigenvalues smaller than this share of the largest are rounding, whatever the sign they came
+  // with.
   private static final double ROUNDING = Math.ulp(1.0);
   private static final double MOST_DECADES = 16;
   private static final int MOST_MARKERS = 60;
@@ -23,7 +24,11 @@ final class SpectrumFigure {
     Axis y = Axis.decades(yTitle, decades[0], decades[1]);
     // An operator keeps its colour in every panel, also where others are missing.
     List<String> names =
-        panels.stream().flatMap(panel -> panel.curves().stream()).map(Curve::name).distinct().toList();
+        panels.stream()
+            .flatMap(panel -> panel.curves().stream())
+            .map(Curve::name)
+            .distinct()
+            .toList();
     boolean several = panels.size() > 1;
     List<Chart> charts = new ArrayList<>();
     for (SpectrumPanel panel : panels) {
@@ -37,11 +42,15 @@ final class SpectrumFigure {
   }
 
   /**
-   * One chart. Colours follow the list of names where there is one, and else the order; then the chart has its own
-   * legend.
+   * One chart. Colours follow the list of names where there is one, and else the order; then the
+   * chart has its own legend.
    */
   private static Chart chart(
-      SpectrumPanel panel, List<String> names, Axis y, boolean relative, Chart.Lettering lettering) {
+      SpectrumPanel panel,
+      List<String> names,
+      Axis y,
+      boolean relative,
+      Chart.Lettering lettering) {
     int modes = panel.curves().stream().mapToInt(SpectrumFigure::drawnModes).max().orElse(1);
     Axis x = Axis.modes("mode", Math.max(2, modes + Math.ceil(modes / 40.0)));
     Chart chart = new Chart(panel.title(), x, y, lettering);
@@ -60,7 +69,13 @@ final class SpectrumFigure {
       double middle = (y.min() + y.max()) / 2;
       chart
           .layer()
-          .text("no eigenvalue above zero", x.max() / 2, middle, PlotLayer.Anchor.CENTRE, Palette.FAINT_INK, font);
+          .text(
+              "no eigenvalue above zero",
+              x.max() / 2,
+              middle,
+              PlotLayer.Anchor.CENTRE,
+              Palette.FAINT_INK,
+              font);
     }
     return chart;
   }
@@ -87,7 +102,10 @@ final class SpectrumFigure {
     chart.layer().markers(x, y, color, marker);
   }
 
-  /** Modes up to the last one that is drawn: a long tail of rounding would leave most of the plot empty. */
+  /**
+   * Modes up to the last one that is drawn: a long tail of rounding would leave most of the plot
+   * empty.
+   */
   private static int drawnModes(Curve curve) {
     double largest = largest(curve);
     int last = 0;
@@ -146,7 +164,10 @@ final class SpectrumFigure {
             panel ->
                 panel.title()
                     + ": "
-                    + panel.curves().stream().map(curve -> Markup.label(curve.name())).collect(Collectors.joining(", ")))
-        .collect(Collectors.joining("; ", "x axis: mode; y axis: " + yTitle + ", logarithmic; ", ""));
+                    + panel.curves().stream()
+                        .map(curve -> Markup.label(curve.name()))
+                        .collect(Collectors.joining(", ")))
+        .collect(
+            Collectors.joining("; ", "x axis: mode; y axis: " + yTitle + ", logarithmic; ", ""));
   }
 }

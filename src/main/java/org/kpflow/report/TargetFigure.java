@@ -12,23 +12,28 @@ final class TargetFigure {
   private TargetFigure() {}
 
   static Picture picture(List<Curve> models) {
-    int modes = Math.max(1, models.stream().mapToInt(model -> model.values().length).max().orElse(1));
+    int modes =
+        Math.max(1, models.stream().mapToInt(model -> model.values().length).max().orElse(1));
     double[] range = range(models);
     double largest = Math.max(range[1], -range[0]);
     int exponent = largest >= 1e-2 && largest < 1e4 ? 0 : Numbers.exponent(largest);
     double unit = Math.pow(10, exponent);
-    String yTitle = "Rayleigh quotient" + (exponent == 0 ? "" : " (in " + Numbers.powerOfTen(exponent) + ")");
+    String yTitle =
+        "Rayleigh quotient" + (exponent == 0 ? "" : " (in " + Numbers.powerOfTen(exponent) + ")");
     Axis x = Axis.integers("target mode", 0.4, modes + 0.6);
     double room = 0.12 * (range[1] - range[0]); // for the values above the columns
-    Axis y = Axis.decimal(yTitle, (range[0] < 0 ? range[0] - room : 0) / unit, (range[1] + room) / unit);
+    Axis y =
+        Axis.decimal(yTitle, (range[0] < 0 ? range[0] - room : 0) / unit, (range[1] + room) / unit);
     Chart chart = new Chart("Alignment of the target's modes", x, y, Chart.Lettering.LARGE);
     for (int i = 0; i < models.size(); i++) {
       draw(chart, models, i, modes, unit);
     }
     chart.layer().horizontalGuide(0, Palette.AXIS, Palette.HAIRLINE);
-    String names = models.stream().map(model -> Markup.label(model.name())).collect(Collectors.joining(", "));
+    String names =
+        models.stream().map(model -> Markup.label(model.name())).collect(Collectors.joining(", "));
     String description = "x axis: target mode; y axis: " + yTitle + "; models: " + names;
-    return Grid.picture("Alignment of the target's modes", description, List.of(chart), List.of(), 1);
+    return Grid.picture(
+        "Alignment of the target's modes", description, List.of(chart), List.of(), 1);
   }
 
   private static void draw(Chart chart, List<Curve> models, int i, int modes, double unit) {
@@ -55,7 +60,13 @@ final class TargetFigure {
         // The label bears the value itself, also where the axis shows multiples of it.
         chart
             .layer()
-            .text(Numbers.compact(value), middle, top, PlotLayer.Anchor.ABOVE, Palette.INK, Palette.font(12));
+            .text(
+                Numbers.compact(value),
+                middle,
+                top,
+                PlotLayer.Anchor.ABOVE,
+                Palette.INK,
+                Palette.font(12));
       }
     }
     chart.key(new Key(Key.wrapped(model.name()), Palette.series(i), null));

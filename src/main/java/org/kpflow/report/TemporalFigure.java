@@ -16,10 +16,12 @@ final class TemporalFigure {
   static Picture picture(List<TemporalMode> modes, List<Phase> phases) {
     List<TemporalMode> shown = modes.subList(0, Math.min(modes.size(), MOST_MODES));
     double largest = largest(shown);
-    // Ticks such as 0.00002 would take the room of the plot, and XChart's ticks have ten decimals at most.
+    // Ticks such as 0.00002 would take the room of the plot, and XChart's ticks have ten decimals
+    // at most.
     int exponent = largest >= 1e-2 && largest < 1e4 ? 0 : Numbers.exponent(largest);
     double unit = Math.pow(10, exponent);
-    String yTitle = exponent == 0 ? "amplitude" : "amplitude (in " + Numbers.powerOfTen(exponent) + ")";
+    String yTitle =
+        exponent == 0 ? "amplitude" : "amplitude (in " + Numbers.powerOfTen(exponent) + ")";
     Axis y = range(shown, unit, yTitle, !phases.isEmpty());
     List<Chart> charts = new ArrayList<>();
     for (int i = 0; i < shown.size(); i++) {
@@ -29,13 +31,24 @@ final class TemporalFigure {
     for (int i = 0; i < shown.size(); i++) {
       description.append("; ").append(title(shown.get(i), i));
     }
-    return Grid.picture("Leading temporal modes", description.toString(), charts, List.of(), shown.size() <= 3 ? 1 : 2);
+    return Grid.picture(
+        "Leading temporal modes",
+        description.toString(),
+        charts,
+        List.of(),
+        shown.size() <= 3 ? 1 : 2);
   }
 
   private static Chart chart(
-      TemporalMode mode, int i, Axis y, double unit, List<Phase> phases, Chart.Lettering lettering) {
+      TemporalMode mode,
+      int i,
+      Axis y,
+      double unit,
+      List<Phase> phases,
+      Chart.Lettering lettering) {
     int steps = mode.steps();
-    Axis x = steps == 1 ? Axis.integers("time step", -1, 1) : Axis.integers("time step", 0, steps - 1);
+    Axis x =
+        steps == 1 ? Axis.integers("time step", -1, 1) : Axis.integers("time step", 0, steps - 1);
     Chart chart = new Chart(title(mode, i), x, y, lettering);
     if (y.min() < 0 && y.max() > 0) {
       chart.layer().horizontalGuide(0, Palette.AXIS, Palette.HAIRLINE);
@@ -87,7 +100,10 @@ final class TemporalFigure {
   private static String title(TemporalMode mode, int i) {
     String share = Double.isFinite(mode.share()) ? " (" + Numbers.percent(mode.share()) + ")" : "";
     int shown = shownTrials(mode);
-    String some = shown == mode.trials().length ? "" : " · " + shown + " of " + mode.trials().length + " trials";
+    String some =
+        shown == mode.trials().length
+            ? ""
+            : " · " + shown + " of " + mode.trials().length + " trials";
     return "mode " + (i + 1) + share + some;
   }
 
@@ -119,7 +135,8 @@ final class TemporalFigure {
       return Axis.decimal(title, -1, 1);
     }
     double length = high - low;
-    // A constant mode has no length of its own: its size stands in, so that the axis shows where it lies.
+    // A constant mode has no length of its own: its size stands in, so that the axis shows where it
+    // lies.
     if (length <= 1e-6 * Math.max(Math.abs(low), Math.abs(high)) || length == 0) {
       length = Math.max(Math.abs(high), 1);
       low -= length / 2;

@@ -16,7 +16,9 @@ public record TemporalMode(double share, double[][] trials) {
    */
   public TemporalMode {
     Checks.notNull(trials, "trials");
-    Checks.that(trials.length > 0 && trials[0].length > 0, "trials: expected at least one trial of one step");
+    Checks.that(
+        trials.length > 0 && trials[0].length > 0,
+        "trials: expected at least one trial of one step");
     for (double[] trial : trials) {
       Checks.that(
           trial.length == trials[0].length,

@@ -14,7 +14,8 @@ import org.kpflow.tensor.Tensor;
 public record DenseEigen(double[] values, Tensor vectors) implements AutoCloseable {
 
   /**
-   * Eigenvalues and eigenvectors of the symmetric f64 matrix [d, d], which is left as it is; its lower triangle is read.
+   * Eigenvalues and eigenvectors of the symmetric f64 matrix [d, d], which is left as it is; its
+   * lower triangle is read.
    *
    * @throws IllegalArgumentException if it is not a square f64 matrix
    */
@@ -40,7 +41,8 @@ public record DenseEigen(double[] values, Tensor vectors) implements AutoCloseab
 
   /** Singular values of an f64 matrix [m, n], descending. */
   public static double[] singularValues(Tensor matrix) {
-    Checks.that(matrix.shape().rank() == 2, "matrix: expected two axes, got shape %s", matrix.shape());
+    Checks.that(
+        matrix.shape().rank() == 2, "matrix: expected two axes, got shape %s", matrix.shape());
     Checks.dtype("matrix", DType.F64, matrix.dtype());
     try (Tensor work = matrix.copy()) {
       return Engine.svd(matrix.shape().size(0), matrix.shape().size(1), work.memory(), null, null);

@@ -13,7 +13,12 @@ import org.kpflow.tensor.Tensor;
  * @param complete whether all pairs that were asked for converged
  */
 public record EigenPairs(
-    double[] values, Tensor vectors, double[] residuals, long matvecs, long iterations, boolean complete)
+    double[] values,
+    Tensor vectors,
+    double[] residuals,
+    long matvecs,
+    long iterations,
+    boolean complete)
     implements AutoCloseable {
   @Override
   public void close() {

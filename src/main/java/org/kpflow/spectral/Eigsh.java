@@ -12,9 +12,10 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * Extreme eigenpairs of a self-adjoint operator by implicitly restarted Lanczos (ARPACK). Operators of the engine are applied without
- * leaving native code; operators in Java by an up-call. ARPACK keeps static state, so one solution runs at a time in the process.
- * Operators too small for ARPACK, or asked for nearly all of their modes, are solved densely.
+ * Extreme eigenpairs of a self-adjoint operator by implicitly restarted Lanczos (ARPACK). Operators
+ * of the engine are applied without leaving native code; operators in Java by an up-call. ARPACK
+ * keeps static state, so one solution runs at a time in the process. Operators too small for
+ * ARPACK, or asked for nearly all of their modes, are solved densely.
  */
 public final class Eigsh {
   private static final long DENSE_SIZE = 32;
@@ -25,14 +26,20 @@ public final class Eigsh {
   /**
    * The eigenpairs that the options ask for, values descending.
    *
-   * @throws IllegalArgumentException if the operator is not self-adjoint or more modes are asked for than it has
+   * @throws IllegalArgumentException if the operator is not self-adjoint or more modes are asked
+   *     for than it has
    * @throws NoConvergenceException with the pairs that converged, if not all did
    * @throws org.kpflow.base.CancelledException if the thread is interrupted
    */
   public static EigenPairs solve(LinearOperator operator, LanczosOptions options) {
     Checks.that(operator.isSelfAdjoint(), "operator %s: expected a self-adjoint one", operator);
     long size = operator.domain().count();
-    Checks.that(options.modes() <= size, "modes: expected at most %d for %s, got %d", size, operator, options.modes());
+    Checks.that(
+        options.modes() <= size,
+        "modes: expected at most %d for %s, got %d",
+        size,
+        operator,
+        options.modes());
     boolean small = size <= DENSE_SIZE || (2L * options.modes() >= size && size <= DENSE_MOST);
     return small ? dense(operator, options) : lanczos(operator, options, size);
   }
@@ -40,7 +47,8 @@ public final class Eigsh {
   private static EigenPairs lanczos(LinearOperator operator, LanczosOptions options, long size) {
     int modes = options.modes();
     long basis = options.basis() > 0 ? options.basis() : Math.max(2L * modes + 1, 20);
-    Checks.that(modes < size, "modes: expected below %d for an operator of this size, got %d", size, modes);
+    Checks.that(
+        modes < size, "modes: expected below %d for an operator of this size, got %d", size, modes);
     Checks.that(
         options.basis() == 0 || (basis > modes && basis <= size),
         "basis: expected %d to %d, got %d",
@@ -61,7 +69,8 @@ public final class Eigsh {
         Tensor x = Tensor.zeros(operator.dtype(), operator.domain());
         Tensor y = Tensor.zeros(operator.dtype(), operator.domain())) {
       NativeOperator engine = operator instanceof NativeOperator known ? known : null;
-      Arpack.Outcome outcome = Arpack.eigsh(request, engine, product(operator, x, y), start.memory(), vectors.memory());
+      Arpack.Outcome outcome =
+          Arpack.eigsh(request, engine, product(operator, x, y), start.memory(), vectors.memory());
       int converged = (int) outcome.converged();
       boolean complete = converged == modes;
       EigenPairs pairs =
@@ -74,7 +83,14 @@ public final class Eigsh {
               complete);
       if (!complete) {
         throw new NoConvergenceException(
-            "eigsh on " + operator + ": " + converged + " of " + modes + " eigenpairs converged in " + outcome.iterations()
+            "eigsh on "
+                + operator
+                + ": "
+                + converged
+                + " of "
+                + modes
+                + " eigenpairs converged in "
+                + outcome.iterations()
                 + " restarts; raise maxIterations, basis or tolerance",
             pairs);
       }
@@ -123,9 +139,13 @@ public final class Eigsh {
       try (eigen) {
         for (int i = 0; i < order.length; i++) {
           values[i] = eigen.values()[order[i]];
-          vectors.slice(i).reshape(Shape.of(size)).copyFrom(eigen.vectors().slice(order[i]).toDoubles());
+          vectors
+              .slice(i)
+              .reshape(Shape.of(size))
+              .copyFrom(eigen.vectors().slice(order[i]).toDoubles());
         }
-        return new EigenPairs(values, vectors, residuals(operator, values, vectors), 2L * size, 0, true);
+        return new EigenPairs(
+            values, vectors, residuals(operator, values, vectors), 2L * size, 0, true);
       } catch (RuntimeException failure) {
         vectors.close();
         throw failure;

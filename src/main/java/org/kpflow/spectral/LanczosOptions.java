@@ -16,7 +16,13 @@ import org.kpflow.tensor.Tensor;
  * @param start first vector in the operator's shape, or null to draw it
  */
 public record LanczosOptions(
-    int modes, Which which, int basis, double tolerance, int maxIterations, RngState rng, Tensor start) {
+    int modes,
+    Which which,
+    int basis,
+    double tolerance,
+    int maxIterations,
+    RngState rng,
+    Tensor start) {
 
   /** Largest in magnitude, largest, smallest, or half from each end. */
   public enum Which {
@@ -57,7 +63,8 @@ public record LanczosOptions(
   }
 
   public LanczosOptions seed(long seed) {
-    return new LanczosOptions(modes, which, basis, tolerance, maxIterations, RngState.of(seed), start);
+    return new LanczosOptions(
+        modes, which, basis, tolerance, maxIterations, RngState.of(seed), start);
   }
 
   public LanczosOptions start(Tensor vector) {

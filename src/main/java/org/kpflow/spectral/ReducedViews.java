@@ -14,8 +14,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * Partial traces of a self-adjoint operator on [B, T, n] as dense f64 matrices, exact to rounding. Several views come out of one sweep.
- * Closing frees them. Sampled views, for operators too large for a sweep, are in {@link SampledViews}.
+ * Partial traces of a self-adjoint operator on [B, T, n] as dense f64 matrices, exact to rounding.
+ * Several views come out of one sweep. Closing frees them. Sampled views, for operators too large
+ * for a sweep, are in {@link SampledViews}.
  */
 public final class ReducedViews implements AutoCloseable {
   private final Map<View, Tensor> matrices;
@@ -48,7 +49,8 @@ public final class ReducedViews implements AutoCloseable {
    *
    * @param progress told the number of vectors done, after each block
    */
-  public static ReducedViews ofOperator(LinearOperator operator, Collection<View> views, LongConsumer progress) {
+  public static ReducedViews ofOperator(
+      LinearOperator operator, Collection<View> views, LongConsumer progress) {
     Shape state = stateShape(operator.domain());
     Checks.shape("operator " + operator + ": range", operator.domain(), operator.range());
     Map<View, Tensor> matrices = allocate(state, views);
@@ -91,7 +93,8 @@ public final class ReducedViews implements AutoCloseable {
    *
    * @param progress told the number of columns done, after each block
    */
-  public static ReducedViews ofColumns(Columns columns, Collection<View> views, LongConsumer progress) {
+  public static ReducedViews ofColumns(
+      Columns columns, Collection<View> views, LongConsumer progress) {
     LinearOperator owner = columns.owner();
     Shape state = stateShape(owner.range());
     Map<View, Tensor> matrices = allocate(state, views);
@@ -111,10 +114,11 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /**
-   * The views of A = F F* for an F on [B, T, n] that does not mix trials, such as P: a basis vector is set in all trials at once, so B
-   * times fewer products are needed.
+   * The views of A = F F* for an F on [B, T, n] that does not mix trials, such as P: a basis vector
+   * is set in all trials at once, so B times fewer products are needed.
    */
-  public static ReducedViews ofTrialwiseFactor(LinearOperator factor, Collection<View> views, LongConsumer progress) {
+  public static ReducedViews ofTrialwiseFactor(
+      LinearOperator factor, Collection<View> views, LongConsumer progress) {
     Shape state = stateShape(factor.range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
     Map<View, Tensor> matrices = allocate(state, views);
@@ -134,10 +138,16 @@ public final class ReducedViews implements AutoCloseable {
           long[] sizes = {s, columns};
           long[] from = {trials * columns, 1};
           TensorMath.strided(
-              sizes, 1, out.reshape(Shape.of(block * trials, columns)).slice(b, block * trials - b), from, 0, trial,
+              sizes,
+              1,
+              out.reshape(Shape.of(block * trials, columns)).slice(b, block * trials - b),
+              from,
+              0,
+              trial,
               new long[] {columns, 1});
           long index = b;
-          matrices.forEach((view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
+          matrices.forEach(
+              (view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
         }
         progress.accept(first + s);
       }
@@ -149,7 +159,13 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */
-  static void accumulate(LinearOperator factor, View view, Shape state, Tensor products, double weight, Tensor matrix) {
+  static void accumulate(
+      LinearOperator factor,
+      View view,
+      Shape state,
+      Tensor products,
+      double weight,
+      Tensor matrix) {
     Engine.accumulateGram(
         factor.context().handle(),
         factor.dtype(),
@@ -172,7 +188,16 @@ public final class ReducedViews implements AutoCloseable {
         long available = Engine.availableMemory();
         if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {
           throw new MemoryException(
-              "view " + view + " of " + state + " is " + size + " x " + size + " (" + (size * size >> 27)
+              "view "
+                  + view
+                  + " of "
+                  + state
+                  + " is "
+                  + size
+                  + " x "
+                  + size
+                  + " ("
+                  + (size * size >> 27)
                   + " GiB); leave it out, use fewer trials or steps, or keep it matrix-free with partialAverage");
         }
         matrices.put(view, Tensor.zeros(DType.F64, size, size));
@@ -212,7 +237,10 @@ public final class ReducedViews implements AutoCloseable {
     }
   }
 
-  /** Adds what the column A e_(b,t,u) contributes to row (kept part of (b,t,u)) of a view, A being self-adjoint. */
+  /**
+   * Adds what the column A e_(b,t,u) contributes to row (kept part of (b,t,u)) of a view, A being
+   * self-adjoint.
+   */
   private static void addColumn(View view, Shape state, long flat, Tensor column, Tensor matrix) {
     long[] strides = state.strides();
     long row = 0;
@@ -236,11 +264,18 @@ public final class ReducedViews implements AutoCloseable {
     }
     Tensor source = column.reshape(Shape.of(column.count()));
     TensorMath.strided(
-        sizes, 1.0 / view.traced(state), source.slice(offset, source.count() - offset), from, 1, matrix.slice(row), to);
+        sizes,
+        1.0 / view.traced(state),
+        source.slice(offset, source.count() - offset),
+        from,
+        1,
+        matrix.slice(row),
+        to);
   }
 
   /** Adds trial b's products [s, 1, T, n] to the part of a view that belongs to that trial. */
-  private static void addTrial(LinearOperator factor, View view, Shape state, long b, Tensor products, Tensor matrix) {
+  private static void addTrial(
+      LinearOperator factor, View view, Shape state, long b, Tensor products, Tensor matrix) {
     Shape single = Shape.state(1, state.size(1), state.size(2));
     double weight = (double) view.traced(single) / view.traced(state);
     if ((view.keep() & 1) == 0) {
@@ -254,7 +289,13 @@ public final class ReducedViews implements AutoCloseable {
       Tensor flat = matrix.reshape(Shape.of(d * d));
       long corner = b * size * (d + 1);
       TensorMath.strided(
-          new long[] {size, size}, 1, part, new long[] {size, 1}, 1, flat.slice(corner, d * d - corner), new long[] {d, 1});
+          new long[] {size, size},
+          1,
+          part,
+          new long[] {size, 1},
+          1,
+          flat.slice(corner, d * d - corner),
+          new long[] {d, 1});
     }
   }
 }

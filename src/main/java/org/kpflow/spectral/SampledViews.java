@@ -15,9 +15,10 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * Partial traces of A = F F* from samples x = F g, g ~ N(0, I), whose covariance is A: every view is the mean of the samples' own views,
- * all from the same m products with F. The views are unbiased; what is read off a noisy matrix is not, so norms and ranks come from
- * pairs of different groups of samples, whose noise is independent. Errors are jackknife errors over the groups.
+ * Partial traces of A = F F* from samples x = F g, g ~ N(0, I), whose covariance is A: every view
+ * is the mean of the samples' own views, all from the same m products with F. The views are
+ * unbiased; what is read off a noisy matrix is not, so norms and ranks come from pairs of different
+ * groups of samples, whose noise is independent. Errors are jackknife errors over the groups.
  */
 public final class SampledViews implements AutoCloseable {
   /** Groups of samples at most; the jackknife has one degree of freedom less. */
@@ -30,7 +31,8 @@ public final class SampledViews implements AutoCloseable {
   private final Shape state;
   private final int groups;
   private final int perGroup;
-  private final Map<View, Tensor[]> sums = new EnumMap<>(View.class); // per group: Σ of the samples' views
+  private final Map<View, Tensor[]> sums =
+      new EnumMap<>(View.class); // per group: Σ of the samples' views
   private final Map<View, Tensor> totals = new EnumMap<>(View.class);
   private final double[] energies; // per group: Σ ||F* x||²
   private long products;
@@ -52,12 +54,18 @@ public final class SampledViews implements AutoCloseable {
    * Samples the views.
    *
    * @param factor F with A = F F*, any domain to [B, T, n]; J for the NTK, P for P P*
-   * @param samples at least {@value #LEAST_GROUPS}; rounded up to a multiple of the number of groups
+   * @param samples at least {@value #LEAST_GROUPS}; rounded up to a multiple of the number of
+   *     groups
    * @param progress told the number of samples done, after each group
    */
   public static SampledViews of(
-      LinearOperator factor, Collection<View> views, int samples, RngState rng, LongConsumer progress) {
-    Checks.that(samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
+      LinearOperator factor,
+      Collection<View> views,
+      int samples,
+      RngState rng,
+      LongConsumer progress) {
+    Checks.that(
+        samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
     SampledViews result = new SampledViews(factor, views, samples);
     try {
       result.totals.putAll(ReducedViews.allocate(result.state, views));
@@ -74,7 +82,10 @@ public final class SampledViews implements AutoCloseable {
 
   private void run(RngState rng, LongConsumer progress) {
     long vector = factor.domain().count() + state.count();
-    int block = (int) Math.max(1, Math.min(perGroup, (512L << 20) / Math.max(1, vector * factor.dtype().bytes())));
+    int block =
+        (int)
+            Math.max(
+                1, Math.min(perGroup, (512L << 20) / Math.max(1, vector * factor.dtype().bytes())));
     RngState next = rng;
     try (Tensor draws = Tensor.zeros(factor.dtype(), factor.domain().block(block));
         Tensor samples = Tensor.zeros(factor.dtype(), state.block(block))) {
@@ -94,7 +105,9 @@ public final class SampledViews implements AutoCloseable {
           energies[group] += TensorMath.dot(factor.context(), g, g);
         }
         double weight = 1.0 / ((double) groups * perGroup);
-        sum.forEach((view, matrix) -> TensorMath.axpby(factor.context(), weight, matrix, 1, totals.get(view)));
+        sum.forEach(
+            (view, matrix) ->
+                TensorMath.axpby(factor.context(), weight, matrix, 1, totals.get(view)));
         products += perGroup;
         progress.accept(products);
       }
@@ -106,7 +119,10 @@ public final class SampledViews implements AutoCloseable {
     return products;
   }
 
-  /** The mean of the samples' views, [d, d] in f64: unbiased for the view of A. It is freed with this object. */
+  /**
+   * The mean of the samples' views, [d, d] in f64: unbiased for the view of A. It is freed with
+   * this object.
+   */
   public Tensor matrix(View view) {
     Tensor matrix = totals.get(view);
     Checks.that(matrix != null, "view: expected one of %s, got %s", totals.keySet(), view);
@@ -155,13 +171,15 @@ public final class SampledViews implements AutoCloseable {
   }
 
   /**
-   * Cosine of A with G ⊗ I over the axes that a view traces: N <A_view, G> / (||A||_F ||G||_F sqrt(N)), N the traced size. With the
-   * temporal view, G [k, k] and N = n this is cos(A, G ⊗ I_n).
+   * Cosine of A with G ⊗ I over the axes that a view traces: N <A_view, G> / (||A||_F ||G||_F
+   * sqrt(N)), N the traced size. With the temporal view, G [k, k] and N = n this is cos(A, G ⊗
+   * I_n).
    */
   public Estimate cosineWithLifted(View view, Tensor other) {
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
     double scale = Math.sqrt(view.traced(state)) / TensorMath.norm(factor.context(), other);
-    return jackknife(leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / perGroup));
+    return jackknife(
+        leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / perGroup));
   }
 
   /** Cosine of the view itself with a matrix [d, d]. */
@@ -169,16 +187,21 @@ public final class SampledViews implements AutoCloseable {
     Pairs pairs = new Pairs(view);
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
     double norm = TensorMath.norm(factor.context(), other);
-    return jackknife(leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
+    return jackknife(
+        leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
   }
 
-  /** The mean over every second group, from group {@code parity} (0 or 1) on: two independent estimates of the view. */
+  /**
+   * The mean over every second group, from group {@code parity} (0 or 1) on: two independent
+   * estimates of the view.
+   */
   public Tensor half(View view, int parity) {
     Checks.range("parity", parity, 0, 1);
     Tensor result = Tensor.zeros(DType.F64, matrix(view).shape());
     int used = (groups - parity + 1) / 2;
     for (int group = parity; group < groups; group += 2) {
-      TensorMath.axpby(factor.context(), 1.0 / (used * (double) perGroup), sums.get(view)[group], 1, result);
+      TensorMath.axpby(
+          factor.context(), 1.0 / (used * (double) perGroup), sums.get(view)[group], 1, result);
     }
     return result;
   }
@@ -222,7 +245,10 @@ public final class SampledViews implements AutoCloseable {
     return (sum * sum - squares) / (count * (count - 1.0));
   }
 
-  /** The value from all groups, with the jackknife error of leaving out one group at a time (index -1: none). */
+  /**
+   * The value from all groups, with the jackknife error of leaving out one group at a time (index
+   * -1: none).
+   */
   private Estimate jackknife(IntToDoubleFunction statistic) {
     double[] values = new double[groups];
     double mean = 0;
@@ -234,10 +260,14 @@ public final class SampledViews implements AutoCloseable {
     for (double value : values) {
       squares += (value - mean) * (value - mean);
     }
-    return new Estimate(statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), products);
+    return new Estimate(
+        statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), products);
   }
 
-  /** Inner products of the group means M_g of a view: ||M_g||², <M_g, M> and ||M||², M the mean of them all. */
+  /**
+   * Inner products of the group means M_g of a view: ||M_g||², <M_g, M> and ||M||², M the mean of
+   * them all.
+   */
   private final class Pairs {
     private final double[] own = new double[groups];
     private final double[] withMean = new double[groups];

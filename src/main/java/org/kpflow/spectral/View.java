@@ -4,8 +4,8 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 
 /**
- * The partial traces of an operator on [B, T, n], each divided by the product of the traced sizes: A_view[i, j] = (1/N) Σ_u A[(i, u),
- * (j, u)], u over the traced axes.
+ * The partial traces of an operator on [B, T, n], each divided by the product of the traced sizes:
+ * A_view[i, j] = (1/N) Σ_u A[(i, u), (j, u)], u over the traced axes.
  */
 public enum View {
   /** Units traced: [B T, B T]. */

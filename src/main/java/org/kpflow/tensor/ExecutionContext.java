@@ -6,7 +6,9 @@ import org.kpflow.base.NativeException;
 import org.kpflow.nativelib.ContextHandle;
 import org.kpflow.nativelib.Engine;
 
-/** Where and with how many threads native work runs. Results do not depend on the number of threads. */
+/**
+ * Where and with how many threads native work runs. Results do not depend on the number of threads.
+ */
 public final class ExecutionContext implements AutoCloseable {
   /** Most threads a context may have. */
   public static final int MOST_THREADS = 1024;
@@ -35,7 +37,10 @@ public final class ExecutionContext implements AutoCloseable {
     return new ExecutionContext(threads, false);
   }
 
-  /** The process-wide context with one thread per core this process may use; closing it does nothing. */
+  /**
+   * The process-wide context with one thread per core this process may use; closing it does
+   * nothing.
+   */
   public static ExecutionContext shared() {
     return Shared.CONTEXT;
   }
@@ -48,7 +53,8 @@ public final class ExecutionContext implements AutoCloseable {
   public static void require(Device device) {
     Checks.notNull(device, "device");
     if (device == Device.CUDA) {
-      throw new NativeException("device cuda: this build has no CUDA backend; use --device cpu or auto");
+      throw new NativeException(
+          "device cuda: this build has no CUDA backend; use --device cpu or auto");
     }
   }
 

@@ -4,8 +4,9 @@ import org.kpflow.base.Checks;
 import org.kpflow.nativelib.Engine;
 
 /**
- * A position in a counter-based random stream (Philox4x32-10): element i drawn here depends on (seed, position + i) alone, so numbers
- * are the same for any number of threads and any blocking. Immutable: drawing does not move it, {@link #advance} gives the next.
+ * A position in a counter-based random stream (Philox4x32-10): element i drawn here depends on
+ * (seed, position + i) alone, so numbers are the same for any number of threads and any blocking.
+ * Immutable: drawing does not move it, {@link #advance} gives the next.
  */
 public record RngState(long seed, long position) {
 
@@ -30,7 +31,10 @@ public record RngState(long seed, long position) {
     return new RngState(seed, Math.addExact(position, count));
   }
 
-  /** A stream of another seed, derived from this one and a label: for independent parts of a computation. */
+  /**
+   * A stream of another seed, derived from this one and a label: for independent parts of a
+   * computation.
+   */
   public RngState split(long label) {
     long mixed = seed + 0x9E3779B97F4A7C15L * (label + 1);
     mixed = (mixed ^ (mixed >>> 30)) * 0xBF58476D1CE4E5B9L;
@@ -41,7 +45,13 @@ public record RngState(long seed, long position) {
   /** Fills a tensor with the next numbers and returns the state after them. */
   public RngState fill(ExecutionContext context, Distribution distribution, Tensor out) {
     Engine.fillRandom(
-        context.handle(), out.dtype(), distribution.ordinal(), seed, position, out.count(), out.memory());
+        context.handle(),
+        out.dtype(),
+        distribution.ordinal(),
+        seed,
+        position,
+        out.count(),
+        out.memory());
     return advance(out.count());
   }
 }

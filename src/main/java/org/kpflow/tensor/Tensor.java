@@ -12,9 +12,10 @@ import org.kpflow.nativelib.Engine;
 import org.kpflow.nativelib.NativeMemory;
 
 /**
- * A dense row-major array in off-heap memory, 64-byte aligned where it was allocated. {@link #reshape} and {@link #slice} give views:
- * they share the memory, which is freed when the tensor that allocated it is closed. Using a closed tensor is an
- * IllegalStateException. A tensor may be read by several threads; writing is the caller's to order.
+ * A dense row-major array in off-heap memory, 64-byte aligned where it was allocated. {@link
+ * #reshape} and {@link #slice} give views: they share the memory, which is freed when the tensor
+ * that allocated it is closed. Using a closed tensor is an IllegalStateException. A tensor may be
+ * read by several threads; writing is the caller's to order.
  */
 public final class Tensor implements AutoCloseable {
   private static final int CHUNK = 1 << 16;
@@ -105,7 +106,12 @@ public final class Tensor implements AutoCloseable {
   /** The same elements under another shape, as a view. */
   public Tensor reshape(Shape other) {
     Checks.notNull(other, "shape");
-    Checks.that(other.count() == count(), "reshape: expected %d elements as in %s, got %s", count(), shape, other);
+    Checks.that(
+        other.count() == count(),
+        "reshape: expected %d elements as in %s, got %s",
+        count(),
+        shape,
+        other);
     return new Tensor(memory, other, dtype, true);
   }
 
@@ -155,7 +161,8 @@ public final class Tensor implements AutoCloseable {
     } else {
       long[] size = {source.count()};
       long[] unit = {1};
-      Engine.stridedAxpby(size, 1, source.dtype, source.memory, unit, 0, target.dtype, target.memory, unit);
+      Engine.stridedAxpby(
+          size, 1, source.dtype, source.memory, unit, 0, target.dtype, target.memory, unit);
     }
   }
 
@@ -183,12 +190,20 @@ public final class Tensor implements AutoCloseable {
   }
 
   private long offset(long[] index) {
-    Checks.that(index.length == shape.rank(), "index %s: expected %d axes of %s", Arrays.toString(index), shape.rank(), shape);
+    Checks.that(
+        index.length == shape.rank(),
+        "index %s: expected %d axes of %s",
+        Arrays.toString(index),
+        shape.rank(),
+        shape);
     long[] strides = shape.strides();
     long offset = 0;
     for (int axis = 0; axis < index.length; axis++) {
       Checks.that(
-          index[axis] >= 0 && index[axis] < shape.size(axis), "index %s: outside of shape %s", Arrays.toString(index), shape);
+          index[axis] >= 0 && index[axis] < shape.size(axis),
+          "index %s: outside of shape %s",
+          Arrays.toString(index),
+          shape);
       offset += index[axis] * strides[axis];
     }
     return offset;
@@ -196,7 +211,12 @@ public final class Tensor implements AutoCloseable {
 
   /** Overwrites all elements with the values, rounded where the type is f32. */
   public Tensor copyFrom(double... values) {
-    Checks.that(values.length == count(), "values: expected %d for shape %s, got %d", count(), shape, values.length);
+    Checks.that(
+        values.length == count(),
+        "values: expected %d for shape %s, got %d",
+        count(),
+        shape,
+        values.length);
     if (dtype == DType.F64) {
       memory.put(0, values, 0, values.length);
       return this;
@@ -214,7 +234,12 @@ public final class Tensor implements AutoCloseable {
 
   /** Overwrites all elements with the values. */
   public Tensor copyFrom(float... values) {
-    Checks.that(values.length == count(), "values: expected %d for shape %s, got %d", count(), shape, values.length);
+    Checks.that(
+        values.length == count(),
+        "values: expected %d for shape %s, got %d",
+        count(),
+        shape,
+        values.length);
     if (dtype == DType.F32) {
       memory.put(0, values, 0, values.length);
       return this;
@@ -246,7 +271,9 @@ public final class Tensor implements AutoCloseable {
 
   /** Overwrites all elements with raw little-endian bytes of this tensor's type. */
   public Tensor copyFromBytes(byte[] source, int start, long firstElement, int elements) {
-    Checks.that(ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN, "byte order: expected a little-endian machine");
+    Checks.that(
+        ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN,
+        "byte order: expected a little-endian machine");
     memory.put(firstElement * dtype.bytes(), source, start, elements * dtype.bytes());
     return this;
   }
@@ -295,7 +322,8 @@ public final class Tensor implements AutoCloseable {
   }
 
   private int arrayLength() {
-    Checks.that(count() <= Integer.MAX_VALUE - 8, "tensor %s: too many elements for a Java array", shape);
+    Checks.that(
+        count() <= Integer.MAX_VALUE - 8, "tensor %s: too many elements for a Java array", shape);
     return (int) count();
   }
 

@@ -4,12 +4,16 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
 
-/** Arithmetic on whole tensors, by native kernels. Shapes and types must agree; results do not depend on the thread count. */
+/**
+ * Arithmetic on whole tensors, by native kernels. Shapes and types must agree; results do not
+ * depend on the thread count.
+ */
 public final class TensorMath {
   private TensorMath() {}
 
   /** y = alpha x + beta y; with beta 0, y is not read. */
-  public static void axpby(ExecutionContext context, double alpha, Tensor x, double beta, Tensor y) {
+  public static void axpby(
+      ExecutionContext context, double alpha, Tensor x, double beta, Tensor y) {
     Checks.shape("y", x.shape(), y.shape());
     Checks.dtype("y", x.dtype(), y.dtype());
     Engine.axpby(context.handle(), x.dtype(), x.count(), alpha, x.memory(), beta, y.memory());
@@ -27,7 +31,8 @@ public final class TensorMath {
     Checks.shape("y", x.shape(), y.shape());
     Checks.dtype("y", x.dtype(), y.dtype());
     long rows = x.shape().size(0);
-    return Engine.dot(context.handle(), x.dtype(), rows, x.shape().tail().count(), x.memory(), y.memory());
+    return Engine.dot(
+        context.handle(), x.dtype(), rows, x.shape().tail().count(), x.memory(), y.memory());
   }
 
   /** Euclidean norm of all elements. */
@@ -46,16 +51,32 @@ public final class TensorMath {
       double beta,
       Tensor c) {
     for (Tensor matrix : new Tensor[] {a, b, c}) {
-      Checks.that(matrix.shape().rank() == 2, "gemm: expected matrices, got shape %s", matrix.shape());
+      Checks.that(
+          matrix.shape().rank() == 2, "gemm: expected matrices, got shape %s", matrix.shape());
       Checks.dtype("gemm", a.dtype(), matrix.dtype());
     }
     long m = a.shape().size(transposeA ? 1 : 0);
     long k = a.shape().size(transposeA ? 0 : 1);
     long n = b.shape().size(transposeB ? 0 : 1);
-    Checks.that(b.shape().size(transposeB ? 1 : 0) == k, "gemm: inner sizes of %s and %s differ", a.shape(), b.shape());
+    Checks.that(
+        b.shape().size(transposeB ? 1 : 0) == k,
+        "gemm: inner sizes of %s and %s differ",
+        a.shape(),
+        b.shape());
     Checks.shape("c", Shape.of(m, n), c.shape());
     Engine.gemm(
-        context.handle(), a.dtype(), transposeA, transposeB, m, n, k, alpha, a.memory(), b.memory(), beta, c.memory());
+        context.handle(),
+        a.dtype(),
+        transposeA,
+        transposeB,
+        m,
+        n,
+        k,
+        alpha,
+        a.memory(),
+        b.memory(),
+        beta,
+        c.memory());
   }
 
   /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
@@ -67,9 +88,19 @@ public final class TensorMath {
     Engine.orthonormalize(a.dtype(), a.shape().size(0), a.shape().size(1), a.memory());
   }
 
-  /** y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats or accumulates. */
+  /**
+   * y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats
+   * or accumulates.
+   */
   public static void strided(
-      long[] sizes, double alpha, Tensor x, long[] xStrides, double beta, Tensor y, long[] yStrides) {
-    Engine.stridedAxpby(sizes, alpha, x.dtype(), x.memory(), xStrides, beta, y.dtype(), y.memory(), yStrides);
+      long[] sizes,
+      double alpha,
+      Tensor x,
+      long[] xStrides,
+      double beta,
+      Tensor y,
+      long[] yStrides) {
+    Engine.stridedAxpby(
+        sizes, alpha, x.dtype(), x.memory(), xStrides, beta, y.dtype(), y.memory(), yStrides);
   }
 }

@@ -16,7 +16,10 @@ import org.kpflow.base.DType;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
-/** Every quantity of every reference case, in both types, against answers made by an independent program. */
+/**
+ * Every quantity of every reference case, in both types, against answers made by an independent
+ * program.
+ */
 class FixtureTest {
   private static final Path FIXTURES = Path.of("src", "test", "resources", "fixtures");
 
@@ -30,7 +33,9 @@ class FixtureTest {
     List<DynamicContainer> containers = new ArrayList<>();
     for (Path path : cases) {
       for (DType dtype : DType.values()) {
-        containers.add(DynamicContainer.dynamicContainer(path.getFileName() + " " + dtype, checks(path, dtype)));
+        containers.add(
+            DynamicContainer.dynamicContainer(
+                path.getFileName() + " " + dtype, checks(path, dtype)));
       }
     }
     return containers.stream();
@@ -56,6 +61,7 @@ class FixtureTest {
         quantities,
         Stream.of(
             DynamicTest.dynamicTest("nothing leaks", () -> assertEquals(0, leaked)),
-            DynamicTest.dynamicTest("many quantities were compared", () -> assertTrue(checks.size() > 60))));
+            DynamicTest.dynamicTest(
+                "many quantities were compared", () -> assertTrue(checks.size() > 60))));
   }
 }

@@ -16,7 +16,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every truncation and every damaged header byte of NumPy's files is read or refused in one line, and leaks nothing. */
+/**
+ * Every truncation and every damaged header byte of NumPy's files is read or refused in one line,
+ * and leaks nothing.
+ */
 class DamagedFileTest {
   private static final int[] FLIPS = {0x01, 0x08, 0x80, 0xff};
 
@@ -25,13 +28,26 @@ class DamagedFileTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "f8.npy", "f4_fortran.npy", "i8_big_endian.npy", "bool.npy", "f2.npy", "scalar.npy", "f8_version2.npy",
-        "f8_version3.npy", "records.npy", "stored.npz", "deflated.npz", "no_arrays.npz", "mixed.safetensors"
+        "f8.npy",
+        "f4_fortran.npy",
+        "i8_big_endian.npy",
+        "bool.npy",
+        "f2.npy",
+        "scalar.npy",
+        "f8_version2.npy",
+        "f8_version3.npy",
+        "records.npy",
+        "stored.npz",
+        "deflated.npz",
+        "no_arrays.npz",
+        "mixed.safetensors"
       })
   void everyPrefixIsRefused(String name) throws IOException {
     byte[] whole = bytes(name);
     for (int length = 0; length < whole.length; length++) {
-      assertFalse(reads(name, Arrays.copyOf(whole, length)), name + " read from its first " + length + " bytes");
+      assertFalse(
+          reads(name, Arrays.copyOf(whole, length)),
+          name + " read from its first " + length + " bytes");
     }
   }
 
@@ -45,7 +61,9 @@ class DamagedFileTest {
         damaged[at] = (byte) value;
         String what = name + " with byte " + at + " set to " + value;
         readsOrIsRefused(
-            name, what, () -> Npy.read(new ByteArrayInputStream(damaged), damaged.length, null, name));
+            name,
+            what,
+            () -> Npy.read(new ByteArrayInputStream(damaged), damaged.length, null, name));
       }
     }
     assertTrue(reads(name, whole));

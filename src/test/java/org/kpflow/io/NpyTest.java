@@ -64,7 +64,10 @@ class NpyTest {
     }
     try (Tensor huge = Tensor.of(Shape.of(2), 1.0, 1e300)) {
       Npy.write(directory.resolve("huge.npy"), huge);
-      assertRefused(() -> Npy.read(directory.resolve("huge.npy"), DType.F32), "element 1 is 1.0E300", "overflows f32");
+      assertRefused(
+          () -> Npy.read(directory.resolve("huge.npy"), DType.F32),
+          "element 1 is 1.0E300",
+          "overflows f32");
     }
   }
 
@@ -82,8 +85,10 @@ class NpyTest {
   @Test
   void anIntegerWithoutAnEqualInTheWantedTypeIsRefused() {
     assertRefused(() -> Npy.read(resource("i4.npy"), DType.F32), "element 2 is 2147483647", "f32");
-    assertRefused(() -> Npy.read(resource("i8_inexact.npy")), "element 1 is 9007199254740993", "f64");
-    assertRefused(() -> Npy.read(resource("i8_largest.npy")), "element 0 is 9223372036854775807", "f64");
+    assertRefused(
+        () -> Npy.read(resource("i8_inexact.npy")), "element 1 is 9007199254740993", "f64");
+    assertRefused(
+        () -> Npy.read(resource("i8_largest.npy")), "element 0 is 9223372036854775807", "f64");
   }
 
   @Test
@@ -113,7 +118,8 @@ class NpyTest {
       int exponent = bits >> 10 & 31;
       if (exponent < 31) {
         double magnitude =
-            Math.pow(2, Math.max(exponent, 1) - 15) * ((exponent == 0 ? 0 : 1) + (bits & 1023) / 1024.0);
+            Math.pow(2, Math.max(exponent, 1) - 15)
+                * ((exponent == 0 ? 0 : 1) + (bits & 1023) / 1024.0);
         half.putShort(0, (short) bits);
         assertEquals(bits < 1 << 15 ? magnitude : -magnitude, Encoding.F16.value(half, 0));
       }
@@ -133,7 +139,8 @@ class NpyTest {
 
   @Test
   void theHeaderAloneTellsShapeTypeAndOrder() {
-    assertEquals(new Npy.Header(Shape.of(2, 3), "<f8", true), Npy.header(resource("f8_fortran.npy")));
+    assertEquals(
+        new Npy.Header(Shape.of(2, 3), "<f8", true), Npy.header(resource("f8_fortran.npy")));
     assertEquals(new Npy.Header(Shape.of(1), "<c16", false), Npy.header(resource("complex.npy")));
   }
 
@@ -187,14 +194,16 @@ class NpyTest {
     assertRefused(() -> Npy.read(directory), directory + ": is a directory");
     assertRefused(() -> Npy.header(Path.of("/dev/zero")), "/dev/zero: is not a regular file");
     try (Tensor tensor = Tensor.zeros(DType.F32, 1)) {
-      assertRefused(() -> Npy.write(missing, tensor), missing + ": cannot be written", "no directory");
+      assertRefused(
+          () -> Npy.write(missing, tensor), missing + ": cannot be written", "no directory");
       assertRefused(() -> Npy.write(directory, tensor), directory + ": is a directory");
     }
   }
 
   @Test
   void typesThatAreNoRealNumbersAreNamed() {
-    assertRefused(() -> Npy.read(resource("complex.npy")), "complex.npy", "'<c16'", "expected f2, f4, f8");
+    assertRefused(
+        () -> Npy.read(resource("complex.npy")), "complex.npy", "'<c16'", "expected f2, f4, f8");
     assertRefused(() -> Npy.read(resource("objects.npy")), "objects.npy", "'|O'");
     assertRefused(() -> Npy.read(resource("records.npy")), "records.npy", "several fields");
   }
@@ -205,7 +214,10 @@ class NpyTest {
     assertRefused(
         () -> read(Arrays.copyOf(file, file.length - 8)),
         "test.npy: header says shape [2, 3] of f8 (48 bytes) but 40 bytes follow; is the file truncated?");
-    assertRefused(() -> read(Arrays.copyOf(file, file.length + 1)), "but 49 bytes follow", "nothing after the data");
+    assertRefused(
+        () -> read(Arrays.copyOf(file, file.length + 1)),
+        "but 49 bytes follow",
+        "nothing after the data");
   }
 
   @ParameterizedTest
@@ -241,7 +253,8 @@ class NpyTest {
 
   @Test
   void headersMayDifferFromNumpysInOrderQuotesAndSpaces() throws IOException {
-    try (Tensor tensor = read(file(1, " {\"shape\":(0L,3,),'descr':\t'<f4' , 'fortran_order':True }\n"))) {
+    try (Tensor tensor =
+        read(file(1, " {\"shape\":(0L,3,),'descr':\t'<f4' , 'fortran_order':True }\n"))) {
       assertEquals(Shape.of(0, 3), tensor.shape());
     }
   }
@@ -262,14 +275,28 @@ class NpyTest {
   @Test
   void fortranOrderIsReadForAsManyAxesAsCanBeTurned() throws IOException {
     String ones = "1, ".repeat(20);
-    byte[] flat = file(1, "{'descr': '|b1', 'fortran_order': True, 'shape': (" + ones + "2, " + ones + "3)}", 0, 1, 1, 0, 0, 1);
+    byte[] flat =
+        file(
+            1,
+            "{'descr': '|b1', 'fortran_order': True, 'shape': (" + ones + "2, " + ones + "3)}",
+            0,
+            1,
+            1,
+            0,
+            0,
+            1);
     try (Tensor tensor = read(flat)) {
       assertEquals(42, tensor.shape().rank());
       assertArrayEquals(new double[] {0, 1, 0, 1, 0, 1}, tensor.toDoubles());
     }
     byte[] data = new byte[1 << 9];
     assertRefused(
-        () -> read(file(1, "{'descr': '|b1', 'fortran_order': True, 'shape': (" + "2, ".repeat(9) + ")}", data)),
+        () ->
+            read(
+                file(
+                    1,
+                    "{'descr': '|b1', 'fortran_order': True, 'shape': (" + "2, ".repeat(9) + ")}",
+                    data)),
         "Fortran order with 9 axes");
   }
 
@@ -278,7 +305,8 @@ class NpyTest {
     try (Tensor tensor = Tensor.zeros(DType.F32, 3, 40_000)) {
       Finite.require("w.npz: bias", tensor);
       tensor.set(Double.NEGATIVE_INFINITY, 2, 7);
-      assertRefused(() -> Finite.require("w.npz: bias", tensor), "w.npz: bias: element [2, 7] is -Infinity");
+      assertRefused(
+          () -> Finite.require("w.npz: bias", tensor), "w.npz: bias: element [2, 7] is -Infinity");
       tensor.set(Double.NaN, 2, 6);
       assertRefused(() -> Finite.require("w.npz: bias", tensor), "element [2, 6] is NaN");
     }
@@ -312,7 +340,8 @@ class NpyTest {
 
   private static byte[] file(int version, String dict, byte[] data) {
     byte[] text = dict.getBytes(StandardCharsets.ISO_8859_1);
-    ByteBuffer file = ByteBuffer.allocate(12 + text.length + data.length).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer file =
+        ByteBuffer.allocate(12 + text.length + data.length).order(ByteOrder.LITTLE_ENDIAN);
     file.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', (byte) version, 0});
     if (version == 1) {
       file.putShort((short) text.length);

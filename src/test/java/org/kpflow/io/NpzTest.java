@@ -38,8 +38,10 @@ class NpzTest {
   @ValueSource(strings = {"stored.npz", "deflated.npz"})
   void numpysArchivesAreReadInTheirOrder(String name) {
     try (TensorMap tensors = Npz.read(resource(name), null)) {
-      assertEquals(List.of("rnn.weight", "rnn.bias", "count"), List.copyOf(tensors.names()).subList(0, 3));
-      assertArrayEquals(new double[] {1.5, -2.25, 3, 4, 1e-300, -0.0}, tensors.get("rnn.weight").toDoubles());
+      assertEquals(
+          List.of("rnn.weight", "rnn.bias", "count"), List.copyOf(tensors.names()).subList(0, 3));
+      assertArrayEquals(
+          new double[] {1.5, -2.25, 3, 4, 1e-300, -0.0}, tensors.get("rnn.weight").toDoubles());
       assertEquals(Shape.of(2, 3, 4), tensors.get("rnn.bias").shape());
       assertEquals(DType.F32, tensors.get("rnn.bias").dtype());
       assertEquals(23, tensors.get("rnn.bias").get(1, 2, 3));
@@ -62,18 +64,27 @@ class NpzTest {
     try (TensorMap tensors = Npz.read(resource("nested.npz"), null)) {
       assertTrue(tensors.contains("params/rnn/kernel"));
     }
-    assertRefused(() -> Npz.read(resource("climbing.npz"), null), "climbing.npz: entry '../f8.npy': has a path for a name");
-    for (String name : new String[] {"/etc/x.npy", "a//b.npy", "./a.npy", "a\\b.npy", "a\nb.npy", ".npy", "a.npz", "a.npy/"}) {
+    assertRefused(
+        () -> Npz.read(resource("climbing.npz"), null),
+        "climbing.npz: entry '../f8.npy': has a path for a name");
+    for (String name :
+        new String[] {
+          "/etc/x.npy", "a//b.npy", "./a.npy", "a\\b.npy", "a\nb.npy", ".npy", "a.npz", "a.npy/"
+        }) {
       Path file = directory.resolve("named.npz");
       zip(file, Map.of(name, bytes("f8.npy")));
-      assertRefused(() -> Npz.read(file, null), "named.npz: entry ", "expected only the name of an array");
+      assertRefused(
+          () -> Npz.read(file, null), "named.npz: entry ", "expected only the name of an array");
     }
   }
 
   @Test
   void otherZipFilesAreRefused() {
-    assertRefused(() -> Npz.read(resource("pickled.npz"), null), "pickled.npz: entry 'archive/data.pkl': is not an .npy file");
-    assertRefused(() -> Npz.read(resource("f8.npy"), null), "f8.npy: does not begin as a zip archive");
+    assertRefused(
+        () -> Npz.read(resource("pickled.npz"), null),
+        "pickled.npz: entry 'archive/data.pkl': is not an .npy file");
+    assertRefused(
+        () -> Npz.read(resource("f8.npy"), null), "f8.npy: does not begin as a zip archive");
     assertRefused(() -> Npz.read(directory, null), "is a directory");
     assertRefused(() -> Npz.read(directory.resolve("x.npz"), null), "x.npz: no such file");
   }
@@ -161,10 +172,15 @@ class NpzTest {
     assertRefused(() -> read(otherCrc), "test.npz: entry 'zeros.npy': is damaged (its checksum is");
     byte[] larger = deflated.clone();
     ByteBuffer.wrap(larger).order(ByteOrder.LITTLE_ENDIAN).putInt(entry + LISTED_SIZE, 16_128 + 8);
-    assertRefused(() -> read(larger), "entry 'zeros.npy': header says shape [2000] of f8 (16000 bytes) but 16008 bytes follow");
+    assertRefused(
+        () -> read(larger),
+        "entry 'zeros.npy': header says shape [2000] of f8 (16000 bytes) but 16008 bytes follow");
     byte[] bomb = deflated.clone();
-    ByteBuffer.wrap(bomb).order(ByteOrder.LITTLE_ENDIAN).putInt(entry + LISTED_SIZE, Integer.MAX_VALUE);
-    assertRefused(() -> read(bomb), "claims 2147483647 bytes out of", "deflated ones, which cannot be");
+    ByteBuffer.wrap(bomb)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putInt(entry + LISTED_SIZE, Integer.MAX_VALUE);
+    assertRefused(
+        () -> read(bomb), "claims 2147483647 bytes out of", "deflated ones, which cannot be");
     byte[] flipped = bytes("stored.npz");
     flipped[indexOf(flipped, "NUMPY") + 130] ^= 1; // in the data of the first array
     assertRefused(() -> read(flipped), "entry 'rnn.weight.npy': is damaged (its checksum is");
@@ -199,7 +215,9 @@ class NpzTest {
   @Test
   void nothingMayStandAfterTheArchive() throws IOException {
     byte[] archive = bytes("stored.npz");
-    assertRefused(() -> read(Arrays.copyOf(archive, archive.length + 1)), "test.npz: does not end as a zip archive");
+    assertRefused(
+        () -> read(Arrays.copyOf(archive, archive.length + 1)),
+        "test.npz: does not end as a zip archive");
     assertRefused(() -> read(Arrays.copyOf(archive, archive.length - 1)), "is the file truncated");
   }
 

@@ -31,17 +31,23 @@ class SafetensorsTest {
   @Test
   void allFloatingTypesAreReadAndTheOthersLeftOut() {
     try (TensorMap tensors = Safetensors.read(resource("mixed.safetensors"), null)) {
-      assertEquals(List.of("wide", "half", "brain", "scalar", "empty", "cube"), List.copyOf(tensors.names()));
+      assertEquals(
+          List.of("wide", "half", "brain", "scalar", "empty", "cube"),
+          List.copyOf(tensors.names()));
       assertEquals(DType.F64, tensors.get("wide").dtype());
-      assertArrayEquals(new double[] {1.5, -2.25, 3, 4, 1e-300, -0.0}, tensors.get("wide").toDoubles());
+      assertArrayEquals(
+          new double[] {1.5, -2.25, 3, 4, 1e-300, -0.0}, tensors.get("wide").toDoubles());
       assertEquals(Shape.of(), tensors.get("scalar").shape());
       assertEquals(2.5, tensors.get("scalar").get());
       assertEquals(Shape.of(0, 4), tensors.get("empty").shape());
       assertEquals(23, tensors.get("cube").get(1, 2, 3));
       assertEquals(Map.of("format", "pt", "note", "ünïcode"), tensors.metadata());
       assertFalse(tensors.contains("steps"));
-      assertRefused(() -> tensors.get("steps"), "mixed.safetensors: tensor 'steps' is of dtype I64; expected F32, F64");
-      assertRefused(() -> tensors.get("Wide"), "no tensor 'Wide'; there are 'wide', 'half', 'brain'");
+      assertRefused(
+          () -> tensors.get("steps"),
+          "mixed.safetensors: tensor 'steps' is of dtype I64; expected F32, F64");
+      assertRefused(
+          () -> tensors.get("Wide"), "no tensor 'Wide'; there are 'wide', 'half', 'brain'");
     }
   }
 
@@ -55,7 +61,8 @@ class SafetensorsTest {
         assertArrayEquals(halves.toDoubles(), tensors.get("half").toDoubles());
         assertArrayEquals(brains.toDoubles(), tensors.get("brain").toDoubles());
         assertEquals(0x1p-133, tensors.get("brain").toDoubles()[2], "the smallest subnormal");
-        assertRefused(() -> Finite.require("brain", tensors.get("brain")), "brain: element [8] is Infinity");
+        assertRefused(
+            () -> Finite.require("brain", tensors.get("brain")), "brain: element [8] is Infinity");
       }
     }
   }
@@ -90,9 +97,12 @@ class SafetensorsTest {
               assertArrayEquals(tensor.toDoubles(), read.get(name).toDoubles());
             });
       }
-      assertEquals(0, ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).getLong() % 8);
+      assertEquals(
+          0,
+          ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).getLong() % 8);
       assertThrows(
-          IllegalArgumentException.class, () -> Safetensors.write(file, Map.of("__metadata__", wide), Map.of()));
+          IllegalArgumentException.class,
+          () -> Safetensors.write(file, Map.of("__metadata__", wide), Map.of()));
       Safetensors.write(file, Map.of(), Map.of());
     }
     try (TensorMap read = Safetensors.read(file, null)) {
@@ -158,7 +168,11 @@ class SafetensorsTest {
       Path file = Files.write(directory.resolve("long.safetensors"), bytes);
       assertRefused(
           () -> Safetensors.read(file, null),
-          "the header claims " + Long.toUnsignedString(length) + " bytes but " + (bytes.length - 8) + " follow");
+          "the header claims "
+              + Long.toUnsignedString(length)
+              + " bytes but "
+              + (bytes.length - 8)
+              + " follow");
     }
     Path deep = file("{\"a\":{\"x\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}}", 0);
     assertRefused(() -> Safetensors.read(deep, null), "not sound JSON");
@@ -175,7 +189,11 @@ class SafetensorsTest {
   private Path file(String json, int data) throws IOException {
     byte[] text = json.getBytes(StandardCharsets.UTF_8);
     byte[] bytes =
-        ByteBuffer.allocate(8 + text.length + data).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text).array();
+        ByteBuffer.allocate(8 + text.length + data)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(text.length)
+            .put(text)
+            .array();
     return Files.write(directory.resolve("test.safetensors"), bytes);
   }
 }

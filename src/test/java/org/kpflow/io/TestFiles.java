@@ -13,7 +13,10 @@ import org.junit.jupiter.api.function.Executable;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
-/** The files that NumPy made (src/test/resources/io/make_files.py), and what is asked of every refusal. */
+/**
+ * The files that NumPy made (src/test/resources/io/make_files.py), and what is asked of every
+ * refusal.
+ */
 final class TestFiles {
   private TestFiles() {}
 
@@ -40,7 +43,10 @@ final class TestFiles {
     }
   }
 
-  /** The call reads something or is refused in one line that begins with the file; it never fails otherwise, and leaks nothing. */
+  /**
+   * The call reads something or is refused in one line that begins with the file; it never fails
+   * otherwise, and leaks nothing.
+   */
   static boolean readsOrIsRefused(String file, String what, ReadCall call) {
     long before = Tensor.liveCount();
     boolean read = false;
@@ -48,7 +54,8 @@ final class TestFiles {
       read = result != null;
     } catch (InputException refusal) {
       assertOneLine(refusal.getMessage());
-      assertTrue(refusal.getMessage().startsWith(file + ": "), () -> what + ": " + refusal.getMessage());
+      assertTrue(
+          refusal.getMessage().startsWith(file + ": "), () -> what + ": " + refusal.getMessage());
     } catch (Throwable other) {
       throw new AssertionError(what + ": expected an InputException, got " + other, other);
     }

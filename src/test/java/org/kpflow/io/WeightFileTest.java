@@ -48,9 +48,13 @@ class WeightFileTest {
   void otherFilesAreToldWhatIsExpected() throws IOException {
     Path text = Files.writeString(directory.resolve("weights.txt"), "1 2 3");
     Path pickle = Files.writeString(directory.resolve("model.pt"), "");
-    assertRefused(() -> WeightFile.read(text, null), text + ": has an unknown extension; expected a .safetensors file");
+    assertRefused(
+        () -> WeightFile.read(text, null),
+        text + ": has an unknown extension; expected a .safetensors file");
     assertRefused(() -> WeightFile.read(pickle, null), "pickled", "safetensors.torch.save_file");
-    assertRefused(() -> WeightFile.read(directory.resolve("none.npz"), null), "none.npz: no such file; expected");
+    assertRefused(
+        () -> WeightFile.read(directory.resolve("none.npz"), null),
+        "none.npz: no such file; expected");
     assertRefused(() -> WeightFile.read(directory, null), "is a directory without .npy files");
   }
 
@@ -63,7 +67,10 @@ class WeightFileTest {
       }
       assertEquals("t60", tensors.names().iterator().next());
       assertEquals(60, tensors.size());
-      assertRefused(() -> tensors.get("x"), "test: no tensor 'x'; there are 't60', 't59'", "'t11' and 10 more");
+      assertRefused(
+          () -> tensors.get("x"),
+          "test: no tensor 'x'; there are 't60', 't59'",
+          "'t11' and 10 more");
       assertThrows(UnsupportedOperationException.class, () -> tensors.asMap().clear());
       assertThrows(IllegalArgumentException.class, () -> tensors.put("t1", tensors.get("t2")));
     }

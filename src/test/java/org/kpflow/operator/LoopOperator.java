@@ -6,7 +6,10 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
-/** An operator as a user would write it in Java: a matrix applied by plain loops, nothing shared with the library's own operators. */
+/**
+ * An operator as a user would write it in Java: a matrix applied by plain loops, nothing shared
+ * with the library's own operators.
+ */
 final class LoopOperator extends LinearOperator {
   final double[][] matrix;
   int largestBlock;
@@ -17,12 +20,14 @@ final class LoopOperator extends LinearOperator {
   }
 
   static LoopOperator random(DType dtype, Shape domain, Shape range, long seed) {
-    return new LoopOperator(dtype, domain, range, Matrices.random(dtype, range.count(), domain.count(), seed), false);
+    return new LoopOperator(
+        dtype, domain, range, Matrices.random(dtype, range.count(), domain.count(), seed), false);
   }
 
   static LoopOperator symmetric(DType dtype, Shape shape, long seed) {
     double[][] a = Matrices.random(dtype, shape.count(), shape.count(), seed);
-    double[][] mirrored = Matrices.fill(a.length, a.length, (i, j) -> a[Math.min(i, j)][Math.max(i, j)]);
+    double[][] mirrored =
+        Matrices.fill(a.length, a.length, (i, j) -> a[Math.min(i, j)][Math.max(i, j)]);
     return new LoopOperator(dtype, shape, shape, mirrored, true);
   }
 

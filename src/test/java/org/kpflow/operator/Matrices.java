@@ -30,7 +30,10 @@ final class Matrices {
   /** Entries of order 1 that the type holds exactly. */
   static double[][] random(DType dtype, long rows, long columns, long seed) {
     Random random = new Random(seed);
-    return fill(rows, columns, (i, j) -> dtype == DType.F32 ? (float) random.nextGaussian() : random.nextGaussian());
+    return fill(
+        rows,
+        columns,
+        (i, j) -> dtype == DType.F32 ? (float) random.nextGaussian() : random.nextGaussian());
   }
 
   static int columns(double[][] a) {
@@ -58,7 +61,8 @@ final class Matrices {
   static double[][] kronecker(double[][] a, double[][] b) {
     int m = b.length;
     int n = columns(b);
-    return fill((long) a.length * m, (long) columns(a) * n, (i, j) -> a[i / m][j / n] * b[i % m][j % n]);
+    return fill(
+        (long) a.length * m, (long) columns(a) * n, (i, j) -> a[i / m][j / n] * b[i % m][j % n]);
   }
 
   static double trace(double[][] a) {
@@ -103,7 +107,11 @@ final class Matrices {
       assertEquals(expected[i].length, actual[i].length, what + ": columns");
       for (int j = 0; j < expected[i].length; j++) {
         // assertEquals refuses a tolerance of 0, which a zero matrix has
-        assertEquals(expected[i][j], actual[i][j], Math.max(tolerance, Double.MIN_NORMAL), what + " at " + i + ", " + j);
+        assertEquals(
+            expected[i][j],
+            actual[i][j],
+            Math.max(tolerance, Double.MIN_NORMAL),
+            what + " at " + i + ", " + j);
       }
     }
   }

@@ -23,7 +23,10 @@ class MatrixAndFunctionOperatorTest {
   void aMatrixOperatorKeepsTheContractAndIsItsMatrix(DType dtype) {
     for (Shape[] pair :
         new Shape[][] {
-          {Shape.of(4), Shape.of(3)}, {Shape.of(2, 3), Shape.of(5, 1)}, {Shape.of(1), Shape.of(1)}, {Shape.of(1), Shape.of(90)}
+          {Shape.of(4), Shape.of(3)},
+          {Shape.of(2, 3), Shape.of(5, 1)},
+          {Shape.of(1), Shape.of(1)},
+          {Shape.of(1), Shape.of(90)}
         }) {
       double[][] m = Matrices.random(dtype, pair[1].count(), pair[0].count(), 1);
       try (Tensor full = Matrices.tensor(dtype, pair[1].concat(pair[0]), m)) {
@@ -64,7 +67,9 @@ class MatrixAndFunctionOperatorTest {
     try (Tensor cube = Tensor.zeros(DType.F64, 2, 3, 4);
         Tensor x = Tensor.zeros(DType.F64, 4)) {
       refused("[2, 3, 4]", () -> MatrixOperator.of(CONTEXT, cube));
-      refused("[6, 5] or [2, 3, 5]", () -> MatrixOperator.of(CONTEXT, Shape.of(5), Shape.of(2, 3), cube));
+      refused(
+          "[6, 5] or [2, 3, 5]",
+          () -> MatrixOperator.of(CONTEXT, Shape.of(5), Shape.of(2, 3), cube));
       refused("null", () -> MatrixOperator.of(CONTEXT, null));
       refused("null", () -> MatrixOperator.of(null, Shape.of(4), Shape.of(2, 3), cube));
       Tensor gone = cube.copy();
@@ -80,28 +85,40 @@ class MatrixAndFunctionOperatorTest {
     Shape line = Shape.of(3);
     Shape twice = Shape.of(2, 3);
     FunctionOperator.BlockFunction repeat = // x -> [x, 2 x]
-        (in, out) -> TensorMath.strided(
-            new long[] {in.shape().size(0), 3}, 1, in, new long[] {3, 1}, 0, out, new long[] {6, 1});
+        (in, out) ->
+            TensorMath.strided(
+                new long[] {in.shape().size(0), 3},
+                1,
+                in,
+                new long[] {3, 1},
+                0,
+                out,
+                new long[] {6, 1});
     FunctionOperator.BlockFunction stack =
         (in, out) -> {
           repeat.apply(in, out);
           long s = in.shape().size(0);
           Tensor second = out.reshape(Shape.of(s * 6)).slice(3, s * 6 - 3);
-          TensorMath.strided(new long[] {s, 3}, 2, in, new long[] {3, 1}, 0, second, new long[] {6, 1});
+          TensorMath.strided(
+              new long[] {s, 3}, 2, in, new long[] {3, 1}, 0, second, new long[] {6, 1});
         };
     FunctionOperator.BlockFunction fold =
         (in, out) -> {
           long s = in.shape().size(0);
-          TensorMath.strided(new long[] {s, 3}, 1, in, new long[] {6, 1}, 0, out, new long[] {3, 1});
+          TensorMath.strided(
+              new long[] {s, 3}, 1, in, new long[] {6, 1}, 0, out, new long[] {3, 1});
           Tensor second = in.reshape(Shape.of(s * 6)).slice(3, s * 6 - 3);
-          TensorMath.strided(new long[] {s, 3}, 2, second, new long[] {6, 1}, 1, out, new long[] {3, 1});
+          TensorMath.strided(
+              new long[] {s, 3}, 2, second, new long[] {6, 1}, 1, out, new long[] {3, 1});
         };
     LinearOperator op = FunctionOperator.of(CONTEXT, line, twice, dtype, stack, fold);
     OperatorContract.check(op, 1);
     OperatorContract.check(op.gram(), 2);
     OperatorContract.check(op.outerGram().partialTrace(0), 3);
     LinearOperator scaling =
-        FunctionOperator.selfAdjoint(CONTEXT, twice, dtype, (in, out) -> TensorMath.axpby(CONTEXT, -3, in, 0, out)).named("D");
+        FunctionOperator.selfAdjoint(
+                CONTEXT, twice, dtype, (in, out) -> TensorMath.axpby(CONTEXT, -3, in, 0, out))
+            .named("D");
     OperatorContract.check(scaling, 4);
     assertEquals(0, scaling.compare(new IdentityOperator(CONTEXT, twice, dtype).scale(-3)));
   }
@@ -110,7 +127,9 @@ class MatrixAndFunctionOperatorTest {
   void aMissingAdjointIsSaidClearly() {
     Shape shape = Shape.of(2, 3);
     LinearOperator op =
-        FunctionOperator.forwardOnly(CONTEXT, shape, shape, DType.F64, (in, out) -> out.copyFrom(in)).named("Q");
+        FunctionOperator.forwardOnly(
+                CONTEXT, shape, shape, DType.F64, (in, out) -> out.copyFrom(in))
+            .named("Q");
     long live = Tensor.liveCount();
     try (Tensor x = Tensor.of(shape, 1.0, 2, 3, 4, 5, 6);
         Tensor y = op.matvec(x);
@@ -119,14 +138,19 @@ class MatrixAndFunctionOperatorTest {
       assertEquals(6, traced.get(1));
       for (Executable call :
           new Executable[] {
-            () -> op.rmatvec(x), () -> op.gram().matvec(x), () -> op.adjoint().matvec(x), () -> op.adjoint().toDense()
+            () -> op.rmatvec(x),
+            () -> op.gram().matvec(x),
+            () -> op.adjoint().matvec(x),
+            () -> op.adjoint().toDense()
           }) {
         String text = assertThrows(UnsupportedOperationException.class, call).getMessage();
         assertTrue(text.contains("Q") && text.contains("no adjoint"), text);
       }
     }
     assertEquals(live, Tensor.liveCount());
-    refused("applyAdjoint", () -> FunctionOperator.of(CONTEXT, shape, shape, DType.F64, (in, out) -> {}, null));
+    refused(
+        "applyAdjoint",
+        () -> FunctionOperator.of(CONTEXT, shape, shape, DType.F64, (in, out) -> {}, null));
     refused("apply", () -> FunctionOperator.selfAdjoint(CONTEXT, shape, DType.F64, null));
   }
 

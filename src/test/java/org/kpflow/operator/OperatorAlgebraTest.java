@@ -39,7 +39,8 @@ class OperatorAlgebraTest {
             List.of(Shape.of(1), Shape.of(4, 1)),
             List.of(Shape.of(1, 3), Shape.of(1)),
             List.of(Shape.of(), Shape.of(2)));
-    return Stream.of(DType.values()).flatMap(type -> pairs.stream().map(pair -> Arguments.of(type, pair.get(0), pair.get(1))));
+    return Stream.of(DType.values())
+        .flatMap(type -> pairs.stream().map(pair -> Arguments.of(type, pair.get(0), pair.get(1))));
   }
 
   @ParameterizedTest
@@ -68,7 +69,9 @@ class OperatorAlgebraTest {
     cases.put(a.outerGram(), multiply(a.matrix, at));
     cases.put(s.gram(), multiply(s.matrix, s.matrix));
     cases.put(c.compose(a), ca);
-    cases.put(a.compose(c).compose(b.compose(s)), multiply(multiply(a.matrix, c.matrix), multiply(b.matrix, s.matrix)));
+    cases.put(
+        a.compose(c).compose(b.compose(s)),
+        multiply(multiply(a.matrix, c.matrix), multiply(b.matrix, s.matrix)));
     cases.put(a.compose(s).compose(a.adjoint()), multiply(multiply(a.matrix, s.matrix), at));
     cases.put(c.compose(a).symmetricPart(), combine(0.5, ca, 0.5, transpose(ca)));
     cases.put(a.tensorProduct(c), kronecker(a.matrix, c.matrix));
@@ -81,7 +84,8 @@ class OperatorAlgebraTest {
   }
 
   private static void check(LinearOperator op, double[][] expected) {
-    double allowed = 64 * op.dtype().epsilon() * Math.max(1, Matrices.norm(expected)) * expected.length;
+    double allowed =
+        64 * op.dtype().epsilon() * Math.max(1, Matrices.norm(expected)) * expected.length;
     Matrices.assertClose(expected, Matrices.of(op), allowed, op.toString());
     OperatorContract.check(op, 5, 8);
   }
@@ -100,11 +104,14 @@ class OperatorAlgebraTest {
     equal.put(a.gram(), a.adjoint().compose(a));
     equal.put(a.outerGram(), a.adjoint().gram());
     equal.put(a.tensorProduct(b).adjoint(), a.adjoint().tensorProduct(b.adjoint()));
-    equal.put(a.tensorProduct(b).compose(c.tensorProduct(c)), a.compose(c).tensorProduct(b.compose(c)));
+    equal.put(
+        a.tensorProduct(b).compose(c.tensorProduct(c)), a.compose(c).tensorProduct(b.compose(c)));
     equal.put(b.symmetricPart().plus(b.minus(b.adjoint()).scale(0.5)), b);
     equal.put(b.reshape(Shape.of(4), Shape.of(4)).like(c), b);
     equal.put(b.partialTrace(0).adjoint(), b.adjoint().partialTrace(0));
-    equal.forEach((left, right) -> assertEquals(0, left.compare(right), 50 * dtype.epsilon(), left + " = " + right));
+    equal.forEach(
+        (left, right) ->
+            assertEquals(0, left.compare(right), 50 * dtype.epsilon(), left + " = " + right));
   }
 
   @Test
@@ -148,7 +155,8 @@ class OperatorAlgebraTest {
     LoopOperator a = LoopOperator.random(DType.F64, domain, Shape.of(3), 1);
     LoopOperator b = LoopOperator.random(DType.F64, domain, Shape.of(3), 2);
     double expected =
-        Matrices.norm(combine(1, a.matrix, -1, b.matrix)) / Math.max(Matrices.norm(a.matrix), Matrices.norm(b.matrix));
+        Matrices.norm(combine(1, a.matrix, -1, b.matrix))
+            / Math.max(Matrices.norm(a.matrix), Matrices.norm(b.matrix));
     assertEquals(expected, a.compare(b), 1e-14);
     assertEquals(expected, b.compare(a), 1e-14);
     assertEquals(0, a.compare(a));
@@ -156,8 +164,13 @@ class OperatorAlgebraTest {
     assertEquals(1, a.compare(a.scale(0)));
     assertEquals(0, a.scale(0).compare(b.minus(b)));
     assertEquals(Matrices.norm(a.matrix), a.frobeniusNorm(), 1e-13);
-    LinearOperator broken = new LoopOperator(DType.F64, domain, Shape.of(3), Matrices.fill(3, 70, (i, j) -> Double.NaN), false);
-    assertTrue(Double.isNaN(broken.compare(a)) && Double.isNaN(a.compare(broken)) && Double.isNaN(broken.frobeniusNorm()));
+    LinearOperator broken =
+        new LoopOperator(
+            DType.F64, domain, Shape.of(3), Matrices.fill(3, 70, (i, j) -> Double.NaN), false);
+    assertTrue(
+        Double.isNaN(broken.compare(a))
+            && Double.isNaN(a.compare(broken))
+            && Double.isNaN(broken.frobeniusNorm()));
     Matrices.assertClose(a.matrix, Matrices.of(a), 0, "dense matrix in several blocks");
   }
 
@@ -165,7 +178,15 @@ class OperatorAlgebraTest {
   void tensorProductLikePutsTheIdentityOnTheOtherAxes() {
     Shape state = Shape.state(2, 3, 4);
     LinearOperator target = new IdentityOperator(CONTEXT, state, DType.F64);
-    for (Shape shape : List.of(Shape.of(2, 3), Shape.of(6), Shape.of(2), Shape.of(2, 3, 4), Shape.of(24), Shape.of(), Shape.of(1))) {
+    for (Shape shape :
+        List.of(
+            Shape.of(2, 3),
+            Shape.of(6),
+            Shape.of(2),
+            Shape.of(2, 3, 4),
+            Shape.of(24),
+            Shape.of(),
+            Shape.of(1))) {
       LoopOperator g = LoopOperator.random(DType.F64, shape, shape, 1);
       LinearOperator lifted = g.tensorProductLike(target);
       assertEquals(state, lifted.domain());
@@ -173,25 +194,34 @@ class OperatorAlgebraTest {
     }
     for (Shape shape : List.of(Shape.of(4), Shape.of(3, 4), Shape.of(12), Shape.of())) {
       LoopOperator g = LoopOperator.random(DType.F64, shape, shape, 1);
-      check(g.tensorProductLike(target, AxisSide.TRAILING), kronecker(identity(24 / shape.count()), g.matrix));
+      check(
+          g.tensorProductLike(target, AxisSide.TRAILING),
+          kronecker(identity(24 / shape.count()), g.matrix));
     }
     LoopOperator wide = LoopOperator.random(DType.F64, Shape.of(2, 3), Shape.of(5), 2);
     LinearOperator between = LoopOperator.random(DType.F64, state, Shape.of(5, 4), 3);
     check(wide.tensorProductLike(between), kronecker(wide.matrix, identity(4)));
     for (Shape wrong : List.of(Shape.of(3, 2), Shape.of(5), Shape.of(4), Shape.of(2, 3, 5))) {
       LinearOperator g = LoopOperator.random(DType.F64, wrong, wrong, 1);
-      String text = assertThrows(IllegalArgumentException.class, () -> g.tensorProductLike(target)).getMessage();
+      String text =
+          assertThrows(IllegalArgumentException.class, () -> g.tensorProductLike(target))
+              .getMessage();
       assertTrue(text.contains(wrong.toString()) && text.contains(state.toString()), text);
     }
     LinearOperator other = LoopOperator.random(DType.F64, Shape.of(2, 3), Shape.of(2, 4), 3);
     assertThrows(
-        IllegalArgumentException.class, () -> LoopOperator.random(DType.F64, Shape.of(2), Shape.of(2), 1).tensorProductLike(other));
+        IllegalArgumentException.class,
+        () -> LoopOperator.random(DType.F64, Shape.of(2), Shape.of(2), 1).tensorProductLike(other));
   }
 
   @Test
   void formulasAreReadable() {
-    LinearOperator p = FunctionOperator.of(CONTEXT, Shape.of(6), Shape.of(6), DType.F64, (x, y) -> {}, (x, y) -> {}).named("P");
-    LinearOperator k = FunctionOperator.selfAdjoint(CONTEXT, Shape.of(6), DType.F64, (x, y) -> {}).named("K");
+    LinearOperator p =
+        FunctionOperator.of(
+                CONTEXT, Shape.of(6), Shape.of(6), DType.F64, (x, y) -> {}, (x, y) -> {})
+            .named("P");
+    LinearOperator k =
+        FunctionOperator.selfAdjoint(CONTEXT, Shape.of(6), DType.F64, (x, y) -> {}).named("K");
     LinearOperator state = new IdentityOperator(CONTEXT, Shape.state(2, 3, 4), DType.F64);
     assertEquals("P ∘ K ∘ P*", p.compose(k).compose(p.adjoint()).toString());
     assertEquals("(P + K) ∘ P", p.plus(k).compose(p).toString());

@@ -13,8 +13,9 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
 /**
- * What holds for every {@link LinearOperator}; call {@link #check} on an instance small enough for its dense matrix. Rounding is allowed
- * for by 16 ε sqrt(m + n) ||A||_F ||x|| times a slack, for operators whose steps are larger than their result.
+ * What holds for every {@link LinearOperator}; call {@link #check} on an instance small enough for
+ * its dense matrix. Rounding is allowed for by 16 ε sqrt(m + n) ||A||_F ||x|| times a slack, for
+ * operators whose steps are larger than their result.
  */
 public final class OperatorContract {
   private final LinearOperator op;
@@ -42,7 +43,10 @@ public final class OperatorContract {
     OperatorContract contract = new OperatorContract(op, seed, slack);
     assertEquals(op.range().count(), contract.dense.length);
     Matrices.assertClose(
-        Matrices.transpose(contract.dense), Matrices.of(op.adjoint()), contract.tolerance, op + ": matrix of the adjoint");
+        Matrices.transpose(contract.dense),
+        Matrices.of(op.adjoint()),
+        contract.tolerance,
+        op + ": matrix of the adjoint");
     for (boolean adjoint : new boolean[] {false, true}) {
       for (int s : new int[] {1, 3, 7}) {
         contract.blockProductsAreThoseOfTheMatrix(adjoint, s);
@@ -73,7 +77,8 @@ public final class OperatorContract {
             Tensor freshSingle = adjoint ? op.rmatvec(in.slice(row)) : op.matvec(in.slice(row))) {
           vectorProduct(adjoint, in.slice(row), single);
           double[][] one = {single.toDoubles()};
-          Matrices.assertClose(new double[][] {expected[row]}, one, allowed, what + ": vector " + row);
+          Matrices.assertClose(
+              new double[][] {expected[row]}, one, allowed, what + ": vector " + row);
           assertArrayEquals(one[0], freshSingle.toDoubles(), what + ": the form that allocates");
         }
       }
@@ -90,7 +95,8 @@ public final class OperatorContract {
         Tensor image = adjoint ? op.rmatmat(mixed) : op.matmat(mixed)) {
       double[][] y = Matrices.rows(images, 2);
       double[][] expected = Matrices.combine(2, new double[][] {y[0]}, -0.5, new double[][] {y[1]});
-      Matrices.assertClose(expected, Matrices.rows(image, 1), 4 * tolerance * Matrices.norm(x), op + ": linearity");
+      Matrices.assertClose(
+          expected, Matrices.rows(image, 1), 4 * tolerance * Matrices.norm(x), op + ": linearity");
     }
   }
 
@@ -105,15 +111,20 @@ public final class OperatorContract {
       double left = Matrices.multiply(Matrices.rows(image, 1), Matrices.transpose(y))[0][0];
       double right = Matrices.multiply(x, Matrices.transpose(Matrices.rows(back, 1)))[0][0];
       double allowed = 2 * tolerance * Matrices.norm(x) * Matrices.norm(y);
-      assertTrue(Math.abs(left - right) <= allowed, op + ": <Ax,y> = " + left + ", <x,A*y> = " + right);
-      Matrices.assertClose(Matrices.rows(back, 1), Matrices.rows(viaAdjoint, 1), allowed, op + ": adjoint()");
+      assertTrue(
+          Math.abs(left - right) <= allowed, op + ": <Ax,y> = " + left + ", <x,A*y> = " + right);
+      Matrices.assertClose(
+          Matrices.rows(back, 1), Matrices.rows(viaAdjoint, 1), allowed, op + ": adjoint()");
     }
-    assertTrue(op.adjoint().adjoint() == op || op instanceof AdjointOperator, op + ": adjoint of the adjoint");
+    assertTrue(
+        op.adjoint().adjoint() == op || op instanceof AdjointOperator,
+        op + ": adjoint of the adjoint");
     assertEquals(op.range(), op.adjoint().domain());
     assertEquals(op.domain(), op.adjoint().range());
     if (op.isSelfAdjoint()) {
       assertSame(op, op.adjoint());
-      Matrices.assertClose(dense, Matrices.transpose(dense), 2 * tolerance, op + ": called self-adjoint");
+      Matrices.assertClose(
+          dense, Matrices.transpose(dense), 2 * tolerance, op + ": called self-adjoint");
     }
     assertTrue(!op.toString().isEmpty());
   }
@@ -147,9 +158,17 @@ public final class OperatorContract {
       refused("shares memory", adjoint, sharedIn, sharedOut);
       Tensor closedIn = closed(source.block(2));
       Tensor closedOut = closed(target.block(2));
-      assertThrows(IllegalStateException.class, () -> product(adjoint, closedIn, out), op + ": closed input");
-      assertThrows(IllegalStateException.class, () -> product(adjoint, in, closedOut), op + ": closed output");
-      assertThrows(IllegalStateException.class, () -> vectorProduct(adjoint, closedIn.slice(0), out.slice(0)));
+      assertThrows(
+          IllegalStateException.class,
+          () -> product(adjoint, closedIn, out),
+          op + ": closed input");
+      assertThrows(
+          IllegalStateException.class,
+          () -> product(adjoint, in, closedOut),
+          op + ": closed output");
+      assertThrows(
+          IllegalStateException.class,
+          () -> vectorProduct(adjoint, closedIn.slice(0), out.slice(0)));
     }
   }
 
@@ -160,7 +179,10 @@ public final class OperatorContract {
   }
 
   private void refused(String why, boolean adjoint, Tensor in, Tensor out) {
-    String text = assertThrows(IllegalArgumentException.class, () -> product(adjoint, in, out), op + ": " + why).getMessage();
+    String text =
+        assertThrows(
+                IllegalArgumentException.class, () -> product(adjoint, in, out), op + ": " + why)
+            .getMessage();
     assertTrue(text.toLowerCase(Locale.ROOT).contains(why), text);
   }
 

@@ -26,8 +26,10 @@ class PartialTraceOperatorTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
 
   static Stream<Arguments> instances() {
-    List<Shape> shapes = List.of(Shape.of(2, 3, 4), Shape.of(1, 3, 2), Shape.of(2, 1, 1), Shape.of(5));
-    return Stream.of(DType.values()).flatMap(type -> shapes.stream().map(shape -> Arguments.of(type, shape)));
+    List<Shape> shapes =
+        List.of(Shape.of(2, 3, 4), Shape.of(1, 3, 2), Shape.of(2, 1, 1), Shape.of(5));
+    return Stream.of(DType.values())
+        .flatMap(type -> shapes.stream().map(shape -> Arguments.of(type, shape)));
   }
 
   @ParameterizedTest
@@ -37,8 +39,10 @@ class PartialTraceOperatorTest {
     LoopOperator s = LoopOperator.symmetric(dtype, shape, 2);
     for (int mask = 0; mask < 1 << shape.rank(); mask++) {
       int chosen = mask;
-      int[] axes = IntStream.range(0, shape.rank()).filter(axis -> (chosen >> axis & 1) == 1).toArray();
-      int[] backwards = IntStream.range(0, axes.length).map(i -> axes[axes.length - 1 - i]).toArray();
+      int[] axes =
+          IntStream.range(0, shape.rank()).filter(axis -> (chosen >> axis & 1) == 1).toArray();
+      int[] backwards =
+          IntStream.range(0, axes.length).map(i -> axes[axes.length - 1 - i]).toArray();
       int[][] index = indices(shape, axes);
       double n = Arrays.stream(axes).mapToLong(shape::size).reduce(1, (x, y) -> x * y);
       check(blockSum(a.matrix, index, false, 1), a.partialTrace(axes));
@@ -51,7 +55,10 @@ class PartialTraceOperatorTest {
     }
   }
 
-  /** The kept and the traced index of every element of the shape, written out for at most three axes. */
+  /**
+   * The kept and the traced index of every element of the shape, written out for at most three
+   * axes.
+   */
   private static int[][] indices(Shape shape, int... axes) {
     int[][] result = new int[(int) shape.count()][2];
     for (int element = 0; element < result.length; element++) {
@@ -98,7 +105,8 @@ class PartialTraceOperatorTest {
     assertEquals(0, product.partialTrace(2).compare(a.scale(Matrices.trace(b.matrix))), allowed);
     assertEquals(0, product.partialTrace(0, 1).compare(b.scale(Matrices.trace(a.matrix))), allowed);
     assertEquals(0, product.partialTrace(1).compare(a.partialTrace(1).tensorProduct(b)), allowed);
-    assertEquals(0, product.partialTrace(2).partialTrace(0).compare(product.partialTrace(0, 2)), allowed);
+    assertEquals(
+        0, product.partialTrace(2).partialTrace(0).compare(product.partialTrace(0, 2)), allowed);
     try (Tensor one = Tensor.of(dtype, Shape.of(), 1);
         Tensor trace = product.partialTrace(0, 1, 2).matvec(one)) {
       assertEquals(Matrices.trace(a.matrix) * Matrices.trace(b.matrix), trace.get(), 100 * allowed);
@@ -131,10 +139,8 @@ class PartialTraceOperatorTest {
   @Test
   void sumsOfAnF32OperatorDoNotLoseDigits() {
     int n = 20_000;
-    FunctionOperator.BlockFunction tenth =
-        (in, out) -> TensorMath.axpby(CONTEXT, 0.1, in, 0, out);
-    LinearOperator a =
-        FunctionOperator.selfAdjoint(CONTEXT, Shape.of(n), DType.F32, tenth);
+    FunctionOperator.BlockFunction tenth = (in, out) -> TensorMath.axpby(CONTEXT, 0.1, in, 0, out);
+    LinearOperator a = FunctionOperator.selfAdjoint(CONTEXT, Shape.of(n), DType.F32, tenth);
     try (Tensor one = Tensor.of(DType.F32, Shape.of(), 1);
         Tensor coherent = a.coherentAverage(0).matvec(one)) {
       assertEquals(0.1f, coherent.get(), 2e-8);
@@ -157,7 +163,9 @@ class PartialTraceOperatorTest {
   private static void refused(LinearOperator a, String why, int... axes) {
     for (Executable call :
         List.<Executable>of(
-            () -> a.partialTrace(axes), () -> a.partialAverage(axes), () -> a.coherentAverage(axes))) {
+            () -> a.partialTrace(axes),
+            () -> a.partialAverage(axes),
+            () -> a.coherentAverage(axes))) {
       String text = assertThrows(IllegalArgumentException.class, call).getMessage();
       assertTrue(text.contains(why), text);
     }

@@ -19,12 +19,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class HtmlReportTest {
-  private static final String HOSTILE = "\"><script>alert('x')</script><img src=http://evil.example/a.png> & \u0000";
+  private static final String HOSTILE =
+      "\"><script>alert('x')</script><img src=http://evil.example/a.png> & \u0000";
 
   @Test
   void thePageNeedsNothingFromTheNetwork() {
     String html = report("a title").toHtml();
-    Matcher links = Pattern.compile("(?i)(?:src|href|url)\\s*[=(]\\s*[\"']?([^\"')\\s>]{0,30})").matcher(html);
+    Matcher links =
+        Pattern.compile("(?i)(?:src|href|url)\\s*[=(]\\s*[\"']?([^\"')\\s>]{0,30})").matcher(html);
     int count = 0;
     while (links.find()) {
       assertTrue(links.group(1).startsWith("data:image/png;base64,"), links.group(1));
@@ -41,7 +43,8 @@ class HtmlReportTest {
     assertFalse(html.contains("<img src=http"));
     assertFalse(html.contains("alert('"), "quotes cannot end an attribute");
     assertTrue(html.indexOf('\u0000') < 0);
-    // title, heading, summary, warning, section heading and text, name, meaning, evidence, curve name in the
+    // title, heading, summary, warning, section heading and text, name, meaning, evidence, curve
+    // name in the
     // alternative text,
     // caption, name and value of the provenance
     assertEquals(13, html.split("&lt;script&gt;alert\\(&#39;x&#39;\\)", -1).length - 1);
@@ -60,13 +63,19 @@ class HtmlReportTest {
     String html = report("a title").toHtml();
     Matcher data = Pattern.compile("base64,([A-Za-z0-9+/=]+)\"").matcher(html);
     assertTrue(data.find());
-    assertEquals(1800, ImageIO.read(new ByteArrayInputStream(Base64.getDecoder().decode(data.group(1)))).getWidth());
+    assertEquals(
+        1800,
+        ImageIO.read(new ByteArrayInputStream(Base64.getDecoder().decode(data.group(1))))
+            .getWidth());
   }
 
   @Test
   void theTagsOfThePageAreBalanced() {
     String html = report("a title").toHtml();
-    for (String tag : List.of("html", "head", "body", "section", "table", "thead", "tbody", "tr", "th", "td", "p", "figure")) {
+    for (String tag :
+        List.of(
+            "html", "head", "body", "section", "table", "thead", "tbody", "tr", "th", "td", "p",
+            "figure")) {
       int opened = html.split("<" + tag + "[ >]", -1).length;
       assertEquals(opened, html.split("</" + tag + ">", -1).length, tag);
     }
@@ -88,7 +97,9 @@ class HtmlReportTest {
     provenance.put("Seed", "42");
     provenance.put("Command line", "kpflow analyze");
     String html = new HtmlReport("t", "", List.of(), List.of(), provenance).toHtml();
-    assertTrue(html.indexOf("Version") < html.indexOf("Seed") && html.indexOf("Seed") < html.indexOf("Command line"));
+    assertTrue(
+        html.indexOf("Version") < html.indexOf("Seed")
+            && html.indexOf("Seed") < html.indexOf("Command line"));
   }
 
   private static HtmlReport report(String text) {

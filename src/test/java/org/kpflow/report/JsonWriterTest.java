@@ -26,11 +26,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.kpflow.base.DType;
 
 class JsonWriterTest {
-  private record Estimate(double value, double standardError, long matvecs, DType dtype, List<String> notes) {}
+  private record Estimate(
+      double value, double standardError, long matvecs, DType dtype, List<String> notes) {}
 
   @Test
   void everyDoubleComesBackBitForBit() throws IOException {
-    double[] values = {Math.PI, 1.0 / 3, 1e-310, Double.MIN_VALUE, -Double.MAX_VALUE, -0.0, 0.1, 123456789.123456789};
+    double[] values = {
+      Math.PI, 1.0 / 3, 1e-310, Double.MIN_VALUE, -Double.MAX_VALUE, -0.0, 0.1, 123456789.123456789
+    };
     List<?> back = (List<?>) roundTrip(values);
     double[] read = back.stream().mapToDouble(v -> ((Number) v).doubleValue()).toArray();
     assertTrue(Arrays.equals(values, read), () -> Arrays.toString(read));
@@ -38,7 +41,8 @@ class JsonWriterTest {
 
   @Test
   void recordsBecomeObjectsInTheOrderOfTheirComponents() throws IOException {
-    Object back = roundTrip(new Estimate(1.5, 0.25, 64, DType.F64, List.of("ä \"quoted\" \n line")));
+    Object back =
+        roundTrip(new Estimate(1.5, 0.25, 64, DType.F64, List.of("ä \"quoted\" \n line")));
     Map<String, Object> expected = new LinkedHashMap<>();
     expected.put("value", 1.5);
     expected.put("standardError", 0.25);
@@ -82,7 +86,9 @@ class JsonWriterTest {
   void anUnknownTypeIsRefusedWithItsPlace() {
     Object value = Map.of("views", List.of(1, Map.of("trace", new Object())));
     IllegalArgumentException e =
-        assertThrows(IllegalArgumentException.class, () -> JsonWriter.write(new ByteArrayOutputStream(), value));
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> JsonWriter.write(new ByteArrayOutputStream(), value));
     assertTrue(e.getMessage().startsWith("$.views[1].trace: "), e.getMessage());
   }
 
@@ -105,7 +111,8 @@ class JsonWriterTest {
   void aFailureLeavesTheOldFileAndNoOther(@TempDir Path directory) throws IOException {
     Path file = directory.resolve("deep/report.json");
     JsonWriter.write(file, List.of("old"));
-    assertThrows(IllegalArgumentException.class, () -> JsonWriter.write(file, List.of(new Object())));
+    assertThrows(
+        IllegalArgumentException.class, () -> JsonWriter.write(file, List.of(new Object())));
     assertEquals("[ \"old\" ]\n", Files.readString(file));
     try (var files = Files.list(file.getParent())) {
       assertEquals(List.of(file), files.toList());

@@ -36,7 +36,8 @@ class PlotsTest {
     Picture picture = Plots.cumulativeVariance(Samples.cumulative());
     List<Path> files = picture.write(directory.resolve("new/cumulative"));
     assertEquals(
-        List.of(directory.resolve("new/cumulative.png"), directory.resolve("new/cumulative.svg")), files);
+        List.of(directory.resolve("new/cumulative.png"), directory.resolve("new/cumulative.svg")),
+        files);
     BufferedImage image = ImageIO.read(files.get(0).toFile());
     assertEquals(1800, image.getWidth());
     assertEquals(1200, image.getHeight());
@@ -63,7 +64,8 @@ class PlotsTest {
     String description = text(document, "desc");
     assertTrue(description.contains("x axis: ") && description.contains("y axis: "), description);
     assertEquals(picture.title(), text(document, "title"));
-    assertTrue(document.getElementsByTagName("path").getLength() > 20, "letters and lines are paths");
+    assertTrue(
+        document.getElementsByTagName("path").getLength() > 20, "letters and lines are paths");
     assertEquals(picture.width() / 2 + "px", document.getDocumentElement().getAttribute("width"));
     assertFalse(svg.contains("NaN") || svg.contains("Infinity"), "coordinates are numbers");
   }
@@ -97,8 +99,12 @@ class PlotsTest {
 
   @Test
   void thinnedTrialsAreAnnounced() {
-    assertTrue(Plots.temporalModes(Samples.modes(1, 300, 5), List.of()).description().contains("100 of 300 trials"));
-    assertFalse(Plots.temporalModes(Samples.modes(1, 100, 5), List.of()).description().contains("trials"));
+    assertTrue(
+        Plots.temporalModes(Samples.modes(1, 300, 5), List.of())
+            .description()
+            .contains("100 of 300 trials"));
+    assertFalse(
+        Plots.temporalModes(Samples.modes(1, 100, 5), List.of()).description().contains("trials"));
   }
 
   @Test
@@ -116,7 +122,10 @@ class PlotsTest {
       flat[i] = (i + 1) / 2000.0;
     }
     Curve fast = Curve.exact("fast", Samples.geometric(300, 1, 0.96, 0.9999));
-    assertEquals(43, CumulativeFigure.shownModes(List.of(fast, Curve.exact("slow", slow), Curve.exact("flat", flat))));
+    assertEquals(
+        43,
+        CumulativeFigure.shownModes(
+            List.of(fast, Curve.exact("slow", slow), Curve.exact("flat", flat))));
     assertEquals(20, CumulativeFigure.shownModes(List.of(fast, Curve.exact("flat", flat))));
     assertEquals(100, CumulativeFigure.shownModes(List.of(Curve.exact("flat", flat))));
     assertEquals(5, CumulativeFigure.shownModes(List.of(Curve.exact("short", .2, .4, .6, .8, 1))));
@@ -124,7 +133,10 @@ class PlotsTest {
 
   @Test
   void cumulativeSharesAreSumsOverTheTrace() {
-    assertArrayEquals(new double[] {0.5, 0.75, 0.875}, Curve.cumulative("a", new double[] {4, 2, 1}, 8).values(), 1e-15);
+    assertArrayEquals(
+        new double[] {0.5, 0.75, 0.875},
+        Curve.cumulative("a", new double[] {4, 2, 1}, 8).values(),
+        1e-15);
     assertTrue(Double.isNaN(Curve.cumulative("zero", new double[] {0}, 0).values()[0]));
   }
 
@@ -132,8 +144,10 @@ class PlotsTest {
   void emptyInputIsRefused() {
     assertThrows(IllegalArgumentException.class, () -> Plots.cumulativeVariance(List.of()));
     assertThrows(IllegalArgumentException.class, () -> Plots.temporalModes(List.of(), List.of()));
-    assertThrows(IllegalArgumentException.class, () -> new TemporalMode(1, new double[][] {{1, 2}, {1}}));
-    assertThrows(IllegalArgumentException.class, () -> new Curve("a", new double[3], new double[2]));
+    assertThrows(
+        IllegalArgumentException.class, () -> new TemporalMode(1, new double[][] {{1, 2}, {1}}));
+    assertThrows(
+        IllegalArgumentException.class, () -> new Curve("a", new double[3], new double[2]));
   }
 
   static Stream<Picture> realisticPictures() {
@@ -168,13 +182,21 @@ class PlotsTest {
         Plots.eigenvalueSpectra(List.of(zero), true),
         Plots.eigenvalueSpectra(List.of(zero, nothing, broken), false),
         Plots.eigenvalueSpectra(List.of(Curve.exact("one", 1)), true),
-        Plots.eigenvalueSpectra(List.of(Curve.exact("tiny", 1e-300, 1e-301), Curve.exact("huge", 1e300)), false),
-        Plots.eigenvalueSpectra(List.of(new Curve("noisy", new double[] {1, 0.1}, new double[] {2, 0.2})), false),
-        Plots.viewSpectra(List.of(new SpectrumPanel("temp", List.of(zero)), new SpectrumPanel("space", List.of(broken)))),
-        Plots.temporalModes(List.of(new TemporalMode(1, new double[][] {{0.3}, {-0.2}})), Samples.phases()),
+        Plots.eigenvalueSpectra(
+            List.of(Curve.exact("tiny", 1e-300, 1e-301), Curve.exact("huge", 1e300)), false),
+        Plots.eigenvalueSpectra(
+            List.of(new Curve("noisy", new double[] {1, 0.1}, new double[] {2, 0.2})), false),
+        Plots.viewSpectra(
+            List.of(
+                new SpectrumPanel("temp", List.of(zero)),
+                new SpectrumPanel("space", List.of(broken)))),
+        Plots.temporalModes(
+            List.of(new TemporalMode(1, new double[][] {{0.3}, {-0.2}})), Samples.phases()),
         Plots.temporalModes(List.of(new TemporalMode(NAN, constant)), Samples.phases()),
         Plots.temporalModes(List.of(new TemporalMode(0.5, gaps)), List.of(new Phase("late", 99))),
-        Plots.temporalModes(List.of(new TemporalMode(0.5, new double[][] {fill(5, 1e9), fill(5, 1e-9)})), List.of()),
+        Plots.temporalModes(
+            List.of(new TemporalMode(0.5, new double[][] {fill(5, 1e9), fill(5, 1e-9)})),
+            List.of()),
         Plots.temporalModes(List.of(new TemporalMode(0, new double[][] {fill(3, NAN)})), List.of()),
         Plots.temporalModes(Samples.modes(9, 100, 90), Samples.phases()),
         Plots.targetAlignment(List.of(Curve.exact("one", 3.2e-7))),
@@ -194,7 +216,8 @@ class PlotsTest {
 
   private static Set<Integer> colours(BufferedImage image) {
     Set<Integer> colours = new HashSet<>();
-    for (int pixel : image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth())) {
+    for (int pixel :
+        image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth())) {
       colours.add(pixel);
     }
     return colours;
@@ -207,7 +230,9 @@ class PlotsTest {
   private static Document parse(String svg) throws Exception {
     DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
     factory.setNamespaceAware(true);
-    return factory.newDocumentBuilder().parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
+    return factory
+        .newDocumentBuilder()
+        .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
   }
 
   private static String text(Document document, String name) {

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Results that resemble real ones: three dominant modes over a geometric tail, a nearly flat operator, ramps and
- * oscillations.
+ * Results that resemble real ones: three dominant modes over a geometric tail, a nearly flat
+ * operator, ramps and oscillations.
  */
 final class Samples {
   private Samples() {}
@@ -57,7 +57,8 @@ final class Samples {
         double sign = random.nextBoolean() ? 1 : -1;
         for (int t = 0; t < steps; t++) {
           double time = t / (double) steps;
-          curve[t] = 0.02 * sign * (i % 2 == 0 ? time : Math.sin(9 * time + random.nextDouble() / 50));
+          curve[t] =
+              0.02 * sign * (i % 2 == 0 ? time : Math.sin(9 * time + random.nextDouble() / 50));
         }
       }
       modes.add(new TemporalMode(0.6 * Math.pow(0.4, i), curves));

@@ -30,7 +30,8 @@ class TensorTest {
     tensor.close();
     tensor.close();
     assertTrue(view.isClosed());
-    assertTrue(assertThrows(IllegalStateException.class, view::toDoubles).getMessage().contains("closed"));
+    assertTrue(
+        assertThrows(IllegalStateException.class, view::toDoubles).getMessage().contains("closed"));
     assertThrows(IllegalStateException.class, () -> tensor.set(1, 0));
   }
 
@@ -46,9 +47,12 @@ class TensorTest {
 
   @Test
   void wrongSizesNameWhatCameAndWhatWasExpected() {
-    String negative = assertThrows(IllegalArgumentException.class, () -> Shape.of(2, -1)).getMessage();
+    String negative =
+        assertThrows(IllegalArgumentException.class, () -> Shape.of(2, -1)).getMessage();
     assertTrue(negative.contains("[2, -1]") && negative.contains("negative"), negative);
-    String huge = assertThrows(IllegalArgumentException.class, () -> Shape.of(1L << 40, 1L << 40)).getMessage();
+    String huge =
+        assertThrows(IllegalArgumentException.class, () -> Shape.of(1L << 40, 1L << 40))
+            .getMessage();
     assertTrue(huge.contains("overflows"), huge);
     try (Tensor tensor = Tensor.zeros(DType.F64, 2, 2)) {
       assertThrows(IllegalArgumentException.class, () -> tensor.get(2, 0));

@@ -8,8 +8,9 @@ import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
 
 /**
- * JavaCPP's recipe for the binding of {@code kpflow.h}: generates {@code org.kpflow.nativelib.Kpflow} and its structs. OpenBLAS
- * and ARPACK are loaded from their own jars before the core, whose references to them then resolve by name.
+ * JavaCPP's recipe for the binding of {@code kpflow.h}: generates {@code
+ * org.kpflow.nativelib.Kpflow} and its structs. OpenBLAS and ARPACK are loaded from their own jars
+ * before the core, whose references to them then resolve by name.
  */
 @Properties(
     value =
