@@ -1,0 +1,305 @@
+package org.kpflow.analysis;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.kpflow.base.Estimate;
+import org.kpflow.base.InputException;
+import org.kpflow.io.Npz;
+import org.kpflow.report.Curve;
+import org.kpflow.report.Figure;
+import org.kpflow.report.HtmlReport;
+import org.kpflow.report.JsonWriter;
+import org.kpflow.report.NumberRow;
+import org.kpflow.report.Phase;
+import org.kpflow.report.Picture;
+import org.kpflow.report.Plots;
+import org.kpflow.report.Section;
+import org.kpflow.report.SpectrumPanel;
+import org.kpflow.report.TemporalMode;
+import org.kpflow.tensor.Tensor;
+
+/**
+ * Writes an analysis into a directory: report.json, arrays.npz, plots as PNG and SVG, and a
+ * report.html that holds them.
+ */
+public final class AnalysisWriter {
+  private static final int DRAWN_MODES = 6;
+  private static final Map<String, String> LABELS =
+      Map.of("NTK", "NTK", "core", "core V Vᵀ", "PPt", "P P*");
+
+  private final AnalysisReport report;
+  private final AnalysisResult result;
+  private final List<Phase> phases;
+  private final Map<String, String> provenance;
+
+  /**
+   * A writer of one result.
+   *
+   * @param phases parts of a trial to mark in the plots over time
+   * @param provenance where the result comes from: command line, version; shown in report.html and
+   *     report.json
+   */
+  public AnalysisWriter(AnalysisResult result, List<Phase> phases, Map<String, String> provenance) {
+    this.result = result;
+    this.report = result.report();
+    this.phases = List.copyOf(phases);
+    this.provenance = new LinkedHashMap<>(provenance);
+  }
+
+  /**
+   * Writes everything; returns the path of report.html.
+   *
+   * @throws InputException if the directory cannot be written
+   */
+  public Path write(Path directory) {
+    try {
+      Files.createDirectories(directory);
+      Map<String, Object> json = new LinkedHashMap<>();
+      json.put("provenance", provenance);
+      json.put("report", report);
+      JsonWriter.write(directory.resolve("report.json"), json);
+      Npz.write(directory.resolve("arrays.npz"), result.arrays().asMap(), true);
+      List<Section> sections = new ArrayList<>();
+      sections.add(overview(directory));
+      sections.add(views(directory));
+      if (report.target() != null) {
+        sections.add(target(directory));
+      }
+      Path page = directory.resolve("report.html");
+      new HtmlReport(
+              "Neural tangent kernel of " + report.model(),
+              summary(),
+              report.warnings(),
+              sections,
+              provenance)
+          .write(page);
+      return page;
+    } catch (IOException failure) {
+      throw new InputException(directory + ": cannot be written, " + failure.getMessage(), failure);
+    }
+  }
+
+  /** The main findings in two or three sentences. */
+  public String summary() {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%d trials of %d steps, state of %,d numbers, %,d trainable weights.",
+            report.sizes().get("trials"),
+            report.sizes().get("steps"),
+            report.sizes().get("state"),
+            report.sizes().get("parameters")));
+    ViewReport kernel = report.operator("NTK").views().get("temp");
+    ViewReport core = report.operator("core").views().get("temp");
+    ViewReport propagation = report.operator("PPt").views().get("temp");
+    if (kernel != null) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              " 95 %% of the temporal view's trace lies in %s of %,d modes for the NTK, in %s for its core V Vᵀ, in %s for P P*.",
+              modes(kernel),
+              kernel.size(),
+              modes(core),
+              modes(propagation)));
+    }
+    text.append(String.format(Locale.ROOT, " cos(NTK, V Vᵀ ⊗ I) = %s.", text(report.cosNtkCore())));
+    return text.toString();
+  }
+
+  private static String modes(ViewReport view) {
+    if (view.modes95() < 0) {
+      return "more than " + view.eigenvalues().length;
+    }
+    if (view.modes95Upper() == view.modes95()) {
+      return Integer.toString(view.modes95());
+    }
+    return view.modes95() + (view.modes95Upper() < 0 ? " or more" : " to " + view.modes95Upper());
+  }
+
+  private static String text(Estimate estimate) {
+    return estimate.standardError() == 0
+        ? String.format(Locale.ROOT, "%.4g", estimate.value())
+        : String.format(Locale.ROOT, "%.4g ± %.2g", estimate.value(), estimate.standardError());
+  }
+
+  private Section overview(Path directory) throws IOException {
+    List<NumberRow> rows = new ArrayList<>();
+    rows.add(
+        row(
+            "cos(NTK, V Vᵀ ⊗ I)",
+            report.cosNtkCore(),
+            "How well the activity alone predicts the NTK."));
+    if (report.cosTemporal() != null) {
+      rows.add(
+          row(
+              "cos of the temporal views",
+              report.cosTemporal(),
+              "The same for the views over trials and steps."));
+    }
+    OperatorReport kernel = report.operator("NTK");
+    rows.add(row("trace of the NTK", kernel.trace(), "The sum of all eigenvalues."));
+    rows.add(
+        row(
+            "Frobenius norm of the NTK",
+            kernel.frobenius(),
+            "The root of the sum of their squares."));
+    rows.add(
+        NumberRow.exact(
+            "largest eigenvalue",
+            kernel.eigenvalues()[0],
+            "The fastest direction of one gradient step."));
+    List<Figure> figures = new ArrayList<>();
+    figures.add(
+        figure(
+            directory,
+            "ntk_spectrum",
+            Plots.eigenvalueSpectra(List.of(Curve.exact("NTK", kernel.eigenvalues())), false),
+            "Leading eigenvalues of the NTK on the whole state."));
+    return new Section(
+        "The whole operator",
+        "NTK = P K P*: what one gradient step on all weights does to every internal variable.",
+        rows,
+        figures);
+  }
+
+  private Section views(Path directory) throws IOException {
+    List<NumberRow> rows = new ArrayList<>();
+    List<SpectrumPanel> panels = new ArrayList<>();
+    for (String view : report.operator("NTK").views().keySet()) {
+      List<Curve> curves = new ArrayList<>();
+      for (OperatorReport operator : report.operators()) {
+        ViewReport found = operator.views().get(view);
+        if (found != null) {
+          String name = LABELS.get(operator.name());
+          curves.add(Curve.exact(name, found.eigenvalues()));
+          rows.add(
+              row(
+                  name + ", " + view + ": participation ratio",
+                  found.participationRatio(),
+                  "(Σλ)²/Σλ² of "
+                      + found.size()
+                      + " modes; 95 % of the trace in "
+                      + modes(found)
+                      + "; stable rank "
+                      + String.format(Locale.ROOT, "%.3g", found.stableRank())));
+        }
+      }
+      panels.add(new SpectrumPanel(view, curves));
+    }
+    List<Figure> figures = new ArrayList<>();
+    if (report.operator("NTK").views().containsKey("temp")) {
+      figures.add(cumulative(directory));
+      figures.add(temporalModes(directory));
+    }
+    if (!panels.isEmpty()) {
+      figures.add(
+          figure(
+              directory,
+              "view_spectra",
+              Plots.viewSpectra(panels),
+              "Eigenvalues of the reduced views, relative to the largest of each operator."));
+    }
+    return new Section(
+        "Reduced views",
+        "Partial traces over units (temp), over trials and steps (space), over steps and units (batch), over trials and units (time).",
+        rows,
+        figures);
+  }
+
+  private Figure cumulative(Path directory) throws IOException {
+    List<Curve> curves = new ArrayList<>();
+    for (OperatorReport operator : report.operators()) {
+      ViewReport view = operator.views().get("temp");
+      curves.add(
+          Curve.cumulative(LABELS.get(operator.name()), view.eigenvalues(), view.trace().value()));
+    }
+    return figure(
+        directory,
+        "cumulative_variance",
+        Plots.cumulativeVariance(curves),
+        "Share of the temporal view's trace that the leading modes carry.");
+  }
+
+  private Figure temporalModes(Path directory) throws IOException {
+    Tensor modes = result.arrays().get("ntk_temp_modes");
+    ViewReport view = report.operator("NTK").views().get("temp");
+    List<TemporalMode> drawn = new ArrayList<>();
+    int trials = (int) modes.shape().size(1);
+    int steps = (int) modes.shape().size(2);
+    for (int mode = 0; mode < Math.min(DRAWN_MODES, modes.shape().size(0)); mode++) {
+      double[] flat = modes.slice(mode).toDoubles();
+      double[][] curves = new double[trials][];
+      for (int b = 0; b < trials; b++) {
+        curves[b] = java.util.Arrays.copyOfRange(flat, b * steps, (b + 1) * steps);
+      }
+      drawn.add(new TemporalMode(view.eigenvalues()[mode] / view.trace().value(), curves));
+    }
+    return figure(
+        directory,
+        "temporal_modes",
+        Plots.temporalModes(drawn, phases),
+        "Leading temporal modes of the NTK, one curve per trial, with their share of the trace.");
+  }
+
+  private Section target(Path directory) throws IOException {
+    TargetReport target = report.target();
+    List<NumberRow> rows = new ArrayList<>();
+    rows.add(NumberRow.exact("loss", target.loss(), "Mean squared error over all outputs."));
+    rows.add(
+        NumberRow.exact(
+            "<NTK err, err>",
+            target.lossDecrease(),
+            "How fast a gradient step of rate 1 lowers the loss."));
+    target
+        .lossDecreaseByFamily()
+        .forEach(
+            (family, value) ->
+                rows.add(
+                    NumberRow.exact("  through " + family, value, "Its part by Corollary 2.")));
+    double[] quotients = new double[target.modes().size()];
+    for (int i = 0; i < quotients.length; i++) {
+      TargetReport.Mode mode = target.modes().get(i);
+      quotients[i] = mode.relativeRayleigh();
+      rows.add(
+          NumberRow.exact(
+              "target mode " + (i + 1) + ": Rayleigh quotient / λ₁",
+              mode.relativeRayleigh(),
+              String.format(
+                  Locale.ROOT,
+                  "It is %.1f %% of the target; %.1f %% of it lies inside the leading temporal modes.",
+                  100 * mode.share(),
+                  100 * mode.temporalShare())));
+    }
+    List<Figure> figures = new ArrayList<>();
+    if (quotients.length > 0) {
+      figures.add(
+          figure(
+              directory,
+              "target_alignment",
+              Plots.targetAlignment(List.of(Curve.exact("NTK", quotients))),
+              "Rayleigh quotient of each target mode over the NTK's largest eigenvalue."));
+    }
+    return new Section(
+        "Targets", "How much of the task the NTK can reach from here.", rows, figures);
+  }
+
+  private static NumberRow row(String name, Estimate estimate, String meaning) {
+    return estimate.standardError() == 0
+        ? NumberRow.exact(name, estimate.value(), meaning)
+        : NumberRow.estimated(
+            name, estimate.value(), estimate.standardError(), estimate.matvecs(), meaning);
+  }
+
+  private static Figure figure(Path directory, String name, Picture picture, String caption)
+      throws IOException {
+    picture.write(directory.resolve(name));
+    return new Figure(picture, caption);
+  }
+}

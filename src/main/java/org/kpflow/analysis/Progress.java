@@ -1,0 +1,20 @@
+package org.kpflow.analysis;
+
+/** Told how far an analysis has come. */
+public interface Progress {
+  /** A progress that nobody looks at. */
+  Progress NONE =
+      new Progress() {
+        @Override
+        public void stage(String name, long total) {}
+
+        @Override
+        public void done(long count) {}
+      };
+
+  /** A part of the work begins; total is its number of steps, 0 when unknown. */
+  void stage(String name, long total);
+
+  /** Steps of the current part that are done. */
+  void done(long count);
+}

@@ -1,0 +1,150 @@
+package org.kpflow.analysis;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.estimate.NormEstimator;
+import org.kpflow.flow.CorePropagator;
+import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.flow.PropagationOperator;
+import org.kpflow.io.TensorMap;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Readout;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.spectral.DenseEigen;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * The error of a read-out, what a gradient step does about it, and how the target's modes lie to
+ * the NTK.
+ */
+final class TargetAnalysis {
+  private final Linearization linearization;
+  private final ExecutionContext context;
+  private final Readout readout;
+  private final Tensor targets;
+  private final TensorMap arrays;
+
+  TargetAnalysis(Linearization linearization, Readout readout, Tensor targets, TensorMap arrays) {
+    this.linearization = linearization;
+    this.context = linearization.context();
+    this.readout = readout;
+    this.targets = targets;
+    this.arrays = arrays;
+  }
+
+  /**
+   * The report; adds err, adj, dh and target_modes to the arrays.
+   *
+   * @param largest λ_1 of the NTK
+   * @param temporalModes leading temporal modes of the NTK [modes, k] in f64, or null
+   */
+  TargetReport run(double largest, Tensor temporalModes) {
+    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
+    try (Tensor state = linearization.state();
+        Tensor wanted = targets.to(linearization.dtype())) {
+      Readout.Loss loss = readout.meanSquaredError(state, wanted);
+      Tensor error = loss.error();
+      arrays.put("err", error);
+      Tensor adjoint = new PropagationOperator(linearization).rmatvec(error);
+      arrays.put("adj", adjoint);
+      Tensor change = Tensor.zeros(error.dtype(), error.shape());
+      arrays.put("dh", change);
+      try (Tensor product = kernel.matvec(error)) {
+        TensorMath.axpby(context, -1, product, 0, change);
+      }
+      double decrease = -TensorMath.dot(context, change, error);
+      return new TargetReport(
+          loss.value(),
+          decrease,
+          byFamily(error),
+          decrease / TensorMath.dot(context, error, error),
+          modes(kernel, largest, temporalModes));
+    }
+  }
+
+  /** ||V_iᵀ P_core,i* err||² of every trainable family. */
+  private Map<String, Double> byFamily(Tensor error) {
+    Map<String, Double> terms = new LinkedHashMap<>();
+    for (WeightFamily family : linearization.trainableFamilies()) {
+      try (Tensor sites = linearization.sites(family.name());
+          Tensor gates = new CorePropagator(linearization, family.name()).rmatvec(error);
+          Tensor gradient = Tensor.zeros(linearization.dtype(), family.outputs(), family.sites())) {
+        TensorMath.gemm(context, true, false, 1, gates, sites, 0, gradient);
+        terms.put(family.name(), TensorMath.dot(context, gradient, gradient));
+      }
+    }
+    return terms;
+  }
+
+  /** Singular modes of the target [k, n_out], each lifted to the state as u_i (W_outᵀ r_i)ᵀ. */
+  private List<TargetReport.Mode> modes(
+      NeuralTangentKernel kernel, double largest, Tensor temporalModes) {
+    long rows = linearization.rows();
+    long outputs = readout.outputs();
+    List<TargetReport.Mode> modes = new ArrayList<>();
+    try (Tensor wide = targets.to(DType.F64);
+        Tensor gram = Tensor.zeros(DType.F64, outputs, outputs)) {
+      Tensor matrix = wide.reshape(Shape.of(rows, outputs));
+      TensorMath.gemm(context, true, false, 1, matrix, matrix, 0, gram);
+      try (DenseEigen eigen = DenseEigen.of(gram);
+          Tensor weights = eigen.vectors().copy()) {
+        double total = java.util.Arrays.stream(eigen.values()).map(v -> Math.max(v, 0)).sum();
+        int count = 0;
+        while (count < outputs && eigen.values()[count] > 1e-12 * eigen.values()[0]) {
+          count++;
+        }
+        Tensor found =
+            Tensor.zeros(DType.F64, count, linearization.trials(), linearization.steps());
+        arrays.put("target_modes", found);
+        for (int i = 0; i < count; i++) {
+          double singular = Math.sqrt(eigen.values()[i]);
+          Tensor mode = found.slice(i).reshape(Shape.of(rows, 1));
+          Tensor direction = weights.slice(i, 1);
+          TensorMath.gemm(context, false, true, 1 / singular, matrix, direction, 0, mode);
+          double rayleigh = rayleigh(kernel, mode, direction);
+          modes.add(
+              new TargetReport.Mode(
+                  singular,
+                  eigen.values()[i] / total,
+                  rayleigh,
+                  rayleigh / largest,
+                  insideOf(temporalModes, mode)));
+        }
+      }
+    }
+    return modes;
+  }
+
+  private double rayleigh(NeuralTangentKernel kernel, Tensor mode, Tensor direction) {
+    long rows = mode.shape().size(0);
+    long outputs = direction.shape().size(1);
+    try (Tensor wide = Tensor.zeros(DType.F64, rows, outputs)) {
+      TensorMath.gemm(context, false, false, 1, mode, direction, 0, wide);
+      Shape shape = Shape.of(linearization.trials(), linearization.steps(), outputs);
+      try (Tensor product = wide.reshape(shape).to(linearization.dtype());
+          Tensor lifted = readout.lift(product, linearization.units())) {
+        if (TensorMath.norm(context, lifted) == 0) {
+          return Double.NaN; // the read-out does not reach this mode
+        }
+        return NormEstimator.rayleigh(kernel, lifted);
+      }
+    }
+  }
+
+  /** Σ_j <m_j, u>² over orthonormal rows m_j, u a unit vector. */
+  private double insideOf(Tensor temporalModes, Tensor mode) {
+    if (temporalModes == null) {
+      return Double.NaN;
+    }
+    try (Tensor overlaps = Tensor.zeros(DType.F64, temporalModes.shape().size(0), 1)) {
+      TensorMath.gemm(context, false, false, 1, temporalModes, mode, 0, overlaps);
+      return TensorMath.dot(context, overlaps, overlaps);
+    }
+  }
+}

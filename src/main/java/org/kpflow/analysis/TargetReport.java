@@ -1,0 +1,38 @@
+package org.kpflow.analysis;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * How the targets lie to the NTK.
+ *
+ * @param loss mean squared error over all entries
+ * @param lossDecrease <NTK err, err>: how fast a unit gradient step lowers the loss (Corollary 2)
+ * @param lossDecreaseByFamily the terms of that sum, ||V_iᵀ P_core,i* err||², by weight family
+ * @param errorRayleigh lossDecrease / <err, err>
+ * @param modes the singular modes of the target matrix [B T, n_out]
+ */
+public record TargetReport(
+    double loss,
+    double lossDecrease,
+    Map<String, Double> lossDecreaseByFamily,
+    double errorRayleigh,
+    List<Mode> modes) {
+
+  /**
+   * One singular mode of the target, lifted to the state through the read-out.
+   *
+   * @param singularValue its weight in the target
+   * @param share its part of ||target||²
+   * @param rayleigh <u, NTK u> / ||u||²
+   * @param relativeRayleigh the same over the largest eigenvalue of the NTK: 1 is the direction
+   *     learned fastest
+   * @param temporalShare part of the mode inside the span of the leading temporal modes of the NTK
+   */
+  public record Mode(
+      double singularValue,
+      double share,
+      double rayleigh,
+      double relativeRayleigh,
+      double temporalShare) {}
+}
