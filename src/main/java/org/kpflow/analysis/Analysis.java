@@ -24,6 +24,7 @@ import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -108,7 +109,7 @@ public final class Analysis {
     Tensor temporal;
     try (Tensor gram = KroneckerCore.gram(linearization);
         Views kernel =
-            exact ? exactKernel() : sampled("NTK", new ParameterJacobian(linearization))) {
+            exact ? exactKernel() : sampled("NTK", new ParameterJacobian(linearization), false)) {
       operators.add(kernelReport(kernel));
       largest = operators.get(0).eigenvalues()[0];
       cosCore = kernel.cosineWithLifted(gram);
@@ -117,7 +118,7 @@ public final class Analysis {
       operators.add(coreReport(gram));
     }
     PropagationOperator propagation = new PropagationOperator(linearization);
-    try (Views views = exact ? exactPropagation(propagation) : sampled("PPt", propagation)) {
+    try (Views views = exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
       operators.add(
           new OperatorReport(
               "PPt",
@@ -288,15 +289,14 @@ public final class Analysis {
     }
   }
 
-  private Views sampled(String name, LinearOperator factor) {
+  private Views sampled(String name, LinearOperator factor, boolean trialwise) {
     progress.stage("sampling " + name, request.samples());
+    RngState rng = request.rng().split(name.hashCode());
     SampledViews views =
-        SampledViews.of(
-            factor,
-            needed(),
-            request.samples(),
-            request.rng().split(name.hashCode()),
-            progress::done);
+        trialwise
+            ? SampledViews.ofTrialwiseFactor(
+                factor, needed(), request.samples(), rng, progress::done)
+            : SampledViews.of(factor, needed(), request.samples(), rng, progress::done);
     return new Views() {
       @Override
       public Tensor matrix(View view) {
@@ -364,6 +364,7 @@ public final class Analysis {
   }
 
   private Views exact(ReducedViews views, LinearOperator operator) {
+    Estimate square = operatorSquaredNorm(operator);
     return new Views() {
       @Override
       public Tensor matrix(View view) {
@@ -382,12 +383,11 @@ public final class Analysis {
 
       @Override
       public Estimate squaredNorm() {
-        return operatorSquaredNorm(operator);
+        return square;
       }
 
       @Override
       public Estimate cosineWithLifted(Tensor gram) {
-        Estimate square = operatorSquaredNorm(operator);
         double inner =
             Math.sqrt(linearization.units())
                 * TensorMath.dot(context, views.matrix(View.TEMP), gram);

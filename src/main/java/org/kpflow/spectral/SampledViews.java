@@ -29,6 +29,8 @@ public final class SampledViews implements AutoCloseable {
 
   private final LinearOperator factor;
   private final Shape state;
+  private final boolean
+      trialwise; // A does not mix trials: blocks between trials are zero, not noise
   private final int groups;
   private final int perGroup;
   private final Map<View, Tensor[]> sums =
@@ -37,8 +39,10 @@ public final class SampledViews implements AutoCloseable {
   private final double[] energies; // per group: Σ ||F* x||²
   private long products;
 
-  private SampledViews(LinearOperator factor, Collection<View> views, int samples) {
+  private SampledViews(
+      LinearOperator factor, Collection<View> views, int samples, boolean trialwise) {
     this.factor = factor;
+    this.trialwise = trialwise;
     this.state = ReducedViews.stateShape(factor.range());
     long bytes = 8;
     for (View view : views) {
@@ -53,7 +57,7 @@ public final class SampledViews implements AutoCloseable {
   /**
    * Samples the views.
    *
-   * @param factor F with A = F F*, any domain to [B, T, n]; J for the NTK, P for P P*
+   * @param factor F with A = F F*, any domain to [B, T, n]; J for the NTK
    * @param samples at least {@value #LEAST_GROUPS}; rounded up to a multiple of the number of
    *     groups
    * @param progress told the number of samples done, after each group
@@ -64,9 +68,33 @@ public final class SampledViews implements AutoCloseable {
       int samples,
       RngState rng,
       LongConsumer progress) {
+    return of(factor, views, samples, false, rng, progress);
+  }
+
+  /**
+   * The same for a factor on [B, T, n] that does not mix trials, such as P: what the samples say
+   * about pairs of trials is noise about zero and is left out.
+   */
+  public static SampledViews ofTrialwiseFactor(
+      LinearOperator factor,
+      Collection<View> views,
+      int samples,
+      RngState rng,
+      LongConsumer progress) {
+    Checks.shape("factor " + factor + ": domain", factor.range(), factor.domain());
+    return of(factor, views, samples, true, rng, progress);
+  }
+
+  private static SampledViews of(
+      LinearOperator factor,
+      Collection<View> views,
+      int samples,
+      boolean trialwise,
+      RngState rng,
+      LongConsumer progress) {
     Checks.that(
         samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
-    SampledViews result = new SampledViews(factor, views, samples);
+    SampledViews result = new SampledViews(factor, views, samples, trialwise);
     try {
       result.totals.putAll(ReducedViews.allocate(result.state, views));
       for (View view : views) {
@@ -104,6 +132,9 @@ public final class SampledViews implements AutoCloseable {
           factor.rmatmat(x, g);
           energies[group] += TensorMath.dot(factor.context(), g, g);
         }
+        if (trialwise) {
+          sum.forEach(this::clearBetweenTrials);
+        }
         double weight = 1.0 / ((double) groups * perGroup);
         sum.forEach(
             (view, matrix) ->
@@ -111,6 +142,32 @@ public final class SampledViews implements AutoCloseable {
         products += perGroup;
         progress.accept(products);
       }
+    }
+  }
+
+  /** Sets the blocks of a view that lie between different trials to zero. */
+  private void clearBetweenTrials(View view, Tensor matrix) {
+    long trials = state.size(0);
+    if ((view.keep() & 1) == 0 || trials == 1) {
+      return;
+    }
+    long block = matrix.shape().size(0) / trials;
+    try (Tensor zeros = Tensor.zeros(DType.F64, block * trials)) {
+      for (long b = 0; b < trials; b++) {
+        Tensor rows = matrix.slice(b * block, block);
+        clear(zeros, rows, 0, b * block);
+        clear(zeros, rows, (b + 1) * block, (trials - b - 1) * block);
+      }
+    }
+  }
+
+  private static void clear(Tensor zeros, Tensor rows, long first, long columns) {
+    long count = rows.shape().size(0);
+    long width = rows.shape().size(1);
+    if (columns > 0) {
+      Tensor flat = rows.reshape(Shape.of(count * width)).slice(first, count * width - first);
+      TensorMath.strided(
+          new long[] {count, columns}, 0, zeros, new long[] {0, 1}, 0, flat, new long[] {width, 1});
     }
   }
 
