@@ -9,6 +9,7 @@
 
 #include "core/status.hpp"
 #include "core/system.hpp"
+#include "linalg/random.hpp"
 
 // ARPACK's C interface; bytedeco's jar has the library but not its header.
 extern "C" {
@@ -68,7 +69,8 @@ class ArpackLock {
 std::mutex ArpackLock::mutex_;
 thread_local bool ArpackLock::inside_ = false;
 
-const char* which_name(int32_t which) {
+const char* which_name(int32_t which, int64_t modes) {
+  if (which == KPFLOW_BE && modes == 1) return "LA";  // ARPACK refuses it; an odd mode is the largest
   switch (which) {
     case KPFLOW_LM:
       return "LM";
@@ -90,7 +92,7 @@ class Lanczos {
       : n_(static_cast<int>(n)),
         modes_(static_cast<int>(options.modes)),
         basis_(static_cast<int>(options.basis)),
-        which_(which_name(options.which)),
+        which_(which_name(options.which, options.modes)),
         tolerance_(static_cast<T>(options.tolerance)),
         apply_(apply),
         residual_(start),
@@ -162,6 +164,29 @@ double residual_norm(int64_t n, const T* product, double value, const T* vector)
   return std::sqrt(sum);
 }
 
+template <class T>
+bool is_zero(int64_t n, const T* x) {
+  return std::all_of(x, x + n, [](T value) { return value == T(0); });
+}
+
+// ARPACK gives up where A start = 0: either A is zero, which another vector tells, or the start is all there is to blame.
+template <class T>
+void solve_zero(int64_t n, Lanczos<T>& lanczos, const kpflow_eigsh_options& options, double* values, T* vectors,
+                double* residuals, kpflow_eigsh_info* info) {
+  Array<T> probe(n), product(n);
+  ThreadPool alone(1);
+  fill_random(alone, KPFLOW_GAUSSIAN, 0x5EED, 0, n, probe.data());
+  lanczos.product(probe.data(), product.data());
+  if (!is_zero(n, product.data()))
+    fail(KPFLOW_INVALID_ARGUMENT,
+         "start: expected a vector that is not zero and that the operator does not map to zero");
+  std::fill_n(vectors, options.modes * n, T(0));
+  for (int64_t i = 0; i < options.modes; ++i) vectors[i * n + i] = T(1);
+  std::fill_n(values, options.modes, 0.0);
+  std::fill_n(residuals, options.modes, 0.0);
+  *info = kpflow_eigsh_info{options.modes, lanczos.matvecs(), 0};
+}
+
 void check(int64_t n, const kpflow_eigsh_options& options) {
   KPFLOW_REQUIRE(n >= 2 && n <= INT32_MAX / 4, "eigsh: expected an operator of size 2 to %d, got %lld", INT32_MAX / 4,
                  static_cast<long long>(n));
@@ -186,7 +211,7 @@ void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options
   ArpackLock lock;
   Lanczos<T> lanczos(n, apply, options, start, progress);
   const int status = lanczos.iterate();
-  if (status == -9) fail(KPFLOW_INVALID_ARGUMENT, "start: expected a vector that is not zero");
+  if (status == -9) return solve_zero(n, lanczos, options, values, vectors, residuals, info);
   if (status < 0)
     fail(KPFLOW_NUMERICAL, "eigsh: ARPACK stopped with info %d; is the operator finite and self-adjoint?", status);
 

@@ -70,8 +70,10 @@ public final class Arpack {
       try {
         return solve(request, null, start, vectors);
       } catch (org.kpflow.base.NativeException failed) {
-        if (state.failure != null) {
-          throw state.failure;
+        if (state.failure instanceof Error error) {
+          throw error;
+        } else if (state.failure instanceof RuntimeException exception) {
+          throw exception;
         }
         throw failed;
       }
@@ -82,13 +84,28 @@ public final class Arpack {
 
   private static Outcome solve(
       Request request, NativeOperator operator, NativeMemory start, NativeMemory vectors) {
-    int modes = (int) request.modes();
-    Monitor monitor = Monitor.current();
-    kpflow_monitor shared = monitor.enter();
     LinearizationHandle handle = operator == null ? null : operator.handle();
     if (handle != null) {
       handle.acquire();
     }
+    try {
+      return monitored(request, operator, handle, start, vectors);
+    } finally {
+      if (handle != null) {
+        handle.release();
+      }
+    }
+  }
+
+  private static Outcome monitored(
+      Request request,
+      NativeOperator operator,
+      LinearizationHandle handle,
+      NativeMemory start,
+      NativeMemory vectors) {
+    int modes = (int) request.modes();
+    Monitor monitor = Monitor.current();
+    kpflow_monitor shared = monitor.enter();
     try (kpflow_eigsh_options options = new kpflow_eigsh_options();
         kpflow_eigsh_info info = new kpflow_eigsh_info();
         DoublePointer values = new DoublePointer(modes);
@@ -128,9 +145,6 @@ public final class Arpack {
       residuals.get(norms);
       return new Outcome(found, norms, converged, info.matvecs(), info.iterations());
     } finally {
-      if (handle != null) {
-        handle.release();
-      }
       monitor.leave();
     }
   }
@@ -140,7 +154,7 @@ public final class Arpack {
     private final Product product;
     private final NativeMemory x;
     private final NativeMemory y;
-    private RuntimeException failure;
+    private Throwable failure;
 
     UpCallState(Product product, NativeMemory x, NativeMemory y) {
       this.product = product;
@@ -153,7 +167,7 @@ public final class Arpack {
         Kpflow.kpflow_buffer_copy(in, x.pointer(), x.bytes());
         product.apply(x, y);
         return Kpflow.kpflow_buffer_copy(y.pointer(), out, y.bytes());
-      } catch (RuntimeException thrown) {
+      } catch (RuntimeException | Error thrown) {
         failure = thrown; // rethrown once the native loop has unwound
         return 1;
       }

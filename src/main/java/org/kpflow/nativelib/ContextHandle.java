@@ -40,6 +40,14 @@ public final class ContextHandle implements AutoCloseable {
     life.close();
   }
 
+  void acquire() {
+    life.acquire();
+  }
+
+  void release() {
+    life.release();
+  }
+
   /** Runs a native call with this context and the memory it uses kept alive. */
   void call(ToIntFunction<NativeContext> body, NativeMemory... used) {
     life.acquire();

@@ -227,11 +227,19 @@ public final class LinearizationHandle implements AutoCloseable {
     life.close();
   }
 
+  /** Keeps the native object and the context that it works in. */
   void acquire() {
     life.acquire();
+    try {
+      context.acquire();
+    } catch (RuntimeException closed) {
+      life.release();
+      throw closed;
+    }
   }
 
   void release() {
+    context.release();
     life.release();
   }
 

@@ -95,7 +95,7 @@ public final class Eigsh {
             pairs);
       }
       return pairs;
-    } catch (RuntimeException failure) {
+    } catch (RuntimeException | Error failure) {
       vectors.close();
       throw failure;
     }

@@ -1,0 +1,166 @@
+package org.kpflow;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Activation;
+import org.kpflow.model.Gru;
+import org.kpflow.model.LeakyRnn;
+import org.kpflow.model.Lstm;
+import org.kpflow.model.ModelOptions;
+import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.Rnn;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+/** Random recurrent models on random inputs, the same for the same seed. */
+public final class RandomModels {
+  /** dt of the leaky cell. */
+  public static final double DT = 0.3;
+
+  private RandomModels() {}
+
+  /** The cells, with biases where they may have them unless the name says otherwise. */
+  public enum Kind {
+    RNN_TANH(1, 1, true),
+    RNN_RELU(1, 1, true),
+    RNN_LINEAR(1, 1, true),
+    LEAKY(1, 1, false),
+    GRU(3, 1, true),
+    GRU_NO_BIAS(3, 1, false),
+    LSTM(4, 2, true);
+
+    /** g, gate blocks. */
+    public final int gates;
+
+    /** m, state entries per unit. */
+    public final int components;
+
+    /** Whether there are biases. */
+    public final boolean biases;
+
+    Kind(int gates, int components, boolean biases) {
+      this.gates = gates;
+      this.components = components;
+      this.biases = biases;
+    }
+
+    /** A model of this kind. */
+    public RecurrentModel model(Map<String, Tensor> weights, ModelOptions options) {
+      return switch (this) {
+        case RNN_TANH -> new Rnn(weights, Activation.TANH, options);
+        case RNN_RELU -> new Rnn(weights, Activation.RELU, options);
+        case RNN_LINEAR -> new Rnn(weights, Activation.LINEAR, options);
+        case LEAKY -> new LeakyRnn(weights, Activation.TANH, DT, options);
+        case GRU, GRU_NO_BIAS -> new Gru(weights, options);
+        case LSTM -> new Lstm(weights, options);
+      };
+    }
+  }
+
+  /** B, T, n_in and H. */
+  public record Sizes(int trials, int steps, int inputs, int units) {
+    /** An odd size in every axis. */
+    public static final Sizes AWKWARD = new Sizes(3, 7, 5, 33);
+
+    /** Small enough for dense matrices of everything. */
+    public static final Sizes SMALL = new Sizes(3, 4, 2, 5);
+  }
+
+  /** All kinds in both types. */
+  public static Stream<Arguments> kindsAndTypes() {
+    return Stream.of(Kind.values())
+        .flatMap(kind -> Stream.of(DType.values()).map(dtype -> Arguments.arguments(kind, dtype)));
+  }
+
+  /** Weights in f64 by PyTorch's names, of order 1 / sqrt(H). */
+  public static Map<String, Tensor> weights(Kind kind, Sizes sizes, Random random) {
+    int rows = kind.gates * sizes.units();
+    double scale = 0.9 / Math.sqrt(sizes.units());
+    Map<String, Tensor> weights = new LinkedHashMap<>();
+    weights.put("weight_ih_l0", gaussian(random, 0.7, rows, sizes.inputs()));
+    weights.put("weight_hh_l0", gaussian(random, scale, rows, sizes.units()));
+    if (kind.biases) {
+      weights.put("bias_ih_l0", gaussian(random, 0.3, rows));
+      weights.put("bias_hh_l0", gaussian(random, 0.3, rows));
+    }
+    return weights;
+  }
+
+  /** An f64 tensor of Gaussian numbers times a scale. */
+  public static Tensor gaussian(Random random, double scale, long... sizes) {
+    double[] values = new double[(int) Shape.of(sizes).count()];
+    Arrays.setAll(values, i -> scale * random.nextGaussian());
+    return Tensor.of(Shape.of(sizes), values);
+  }
+
+  /** A tensor of Gaussian numbers. */
+  public static Tensor gaussian(DType dtype, Shape shape, long seed) {
+    try (Tensor wide = gaussian(new Random(seed), 1, shape.sizes())) {
+      return wide.to(dtype);
+    }
+  }
+
+  /** A model with inputs and an initial state that is not zero; closing it closes all it made. */
+  public static final class Sample implements AutoCloseable {
+    /** The model. */
+    public final RecurrentModel model;
+
+    /** x [B, T, n_in] in f64. */
+    public final Tensor inputs;
+
+    /** h_0 [B, n] in f64. */
+    public final Tensor initial;
+
+    private final List<AutoCloseable> made = new ArrayList<>();
+
+    /** A sample with the given families frozen. */
+    public Sample(Kind kind, DType dtype, Sizes sizes, long seed, String... frozen) {
+      Random random = new Random(seed);
+      Map<String, Tensor> weights = weights(kind, sizes, random);
+      model = kind.model(weights, new ModelOptions(dtype, Set.of(frozen), ""));
+      weights.values().forEach(Tensor::close);
+      inputs = gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs());
+      initial = gaussian(random, 0.5, sizes.trials(), (long) kind.components * sizes.units());
+    }
+
+    /** The linearization from the initial state, in the shared context. */
+    public Linearization linearize() {
+      return linearize(ExecutionContext.shared());
+    }
+
+    /** The linearization from the initial state. */
+    public Linearization linearize(ExecutionContext context) {
+      return keep(Linearization.of(context, model, inputs, initial));
+    }
+
+    /** Closes something together with this. */
+    public <T extends AutoCloseable> T keep(T resource) {
+      made.add(resource);
+      return resource;
+    }
+
+    @Override
+    public void close() {
+      for (int i = made.size() - 1; i >= 0; i--) {
+        try {
+          made.get(i).close();
+        } catch (Exception failure) {
+          throw new IllegalStateException(failure);
+        }
+      }
+      model.close();
+      inputs.close();
+      initial.close();
+    }
+  }
+}
