@@ -77,4 +77,5 @@ struct kpflow_context {
   kpflow::ThreadPool pool;
   std::recursive_mutex mutex;                  // one call at a time; a callback may call back in
   std::vector<kpflow::AlignedMemory> scratch;  // one per worker
+  kpflow::AlignedMemory workspace;             // of the call that holds the mutex
 };

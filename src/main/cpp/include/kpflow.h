@@ -85,21 +85,21 @@ enum kpflow_family {
 
 /* A recurrent model and what it reads. All arrays have the same dtype and are copied; biases and states may be NULL. */
 typedef struct kpflow_recurrent {
-  const char* cell;        /* a name that kpflow_cell_gates knows, e.g. "gru" */
-  double cell_parameter;   /* the leaky cell's dt; unused by the others */
-  int32_t dtype;           /* kpflow_dtype of every array here, and of the operators */
-  int32_t trainable;       /* bit f set: family f is trainable (and present) */
-  int64_t trials;          /* B */
-  int64_t steps;           /* T */
-  int64_t inputs;          /* n_in */
-  int64_t units;           /* H */
-  const void* weight_ih;   /* [g H, n_in] */
-  const void* weight_hh;   /* [g H, H] */
-  const void* bias_ih;     /* [g H] or NULL (zero) */
-  const void* bias_hh;     /* [g H] or NULL (zero) */
-  const void* input;       /* x, [B, T, n_in] */
-  const void* initial;     /* h_0, [B, n] or NULL (zero) */
-  const void* trajectory;  /* [B, T, n] or NULL: linearize along this state instead of the model's own */
+  const char* cell;       /* a name that kpflow_cell_gates knows, e.g. "gru" */
+  double cell_parameter;  /* the leaky cell's dt; unused by the others */
+  int32_t dtype;          /* kpflow_dtype of every array here, and of the operators */
+  int32_t trainable;      /* bit f set: family f is trainable (and present) */
+  int64_t trials;         /* B */
+  int64_t steps;          /* T */
+  int64_t inputs;         /* n_in */
+  int64_t units;          /* H */
+  const void* weight_ih;  /* [g H, n_in] */
+  const void* weight_hh;  /* [g H, H] */
+  const void* bias_ih;    /* [g H] or NULL (zero) */
+  const void* bias_hh;    /* [g H] or NULL (zero) */
+  const void* input;      /* x, [B, T, n_in] */
+  const void* initial;    /* h_0, [B, n] or NULL (zero) */
+  const void* trajectory; /* [B, T, n] or NULL: linearize along this state instead of the model's own */
 } kpflow_recurrent;
 
 /* Gate blocks g and state components m (n = m H) of a cell; KPFLOW_INVALID_ARGUMENT for a name that is not known. */

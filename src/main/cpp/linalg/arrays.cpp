@@ -157,9 +157,10 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
   const int64_t d = view.kept, columns = s * view.traced, sample = d * view.traced;
   if (d == 0 || columns == 0) return;
   // Columns are gathered in f64 into a strip [columns, d]; the lower triangle of out is updated by panels of rows.
-  constexpr int64_t kPanel = 192;
+  constexpr int64_t kLeast = 32, kMost = 192, kParts = 8;
+  const int64_t panel = std::clamp(pieces(d, kParts), kLeast, kMost);
   const int64_t strip = std::min<int64_t>(columns, std::max<int64_t>(64, (int64_t(1) << 22) / d));
-  Array<double> gathered(strip * d);
+  double* gathered = static_cast<double*>(context.workspace.reserve(strip * d * static_cast<int64_t>(sizeof(double))));
   Array<int64_t> kept_offsets(d);
   for (int64_t i = 0; i < d; ++i) {
     kept_offsets[i] = KeptView::offset(i, view.kept_axes, view.kept_sizes, view.kept_strides);
@@ -176,11 +177,10 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
         for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = static_cast<double>(source[kept_offsets[i]]);
       }
     });
-    context.pool.run(pieces(d, kPanel), [&](int64_t task, int) {
+    context.pool.run(pieces(d, panel), [&](int64_t task, int) {
       progress.advance();
-      const int64_t row = task * kPanel, rows = std::min(kPanel, d - row);
-      gemm(true, false, rows, row + rows, width, alpha, gathered.data() + row, d, gathered.data(), d, 1.0,
-           out + row * d, d);
+      const int64_t row = task * panel, rows = std::min(panel, d - row);
+      gemm(true, false, rows, row + rows, width, alpha, gathered + row, d, gathered, d, 1.0, out + row * d, d);
     });
   }
   for (int64_t i = 0; i < d; ++i) {

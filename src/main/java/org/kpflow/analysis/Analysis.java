@@ -35,6 +35,8 @@ import org.kpflow.tensor.TensorMath;
 public final class Analysis {
   private static final long EXACT_SIZE =
       4096; // states up to this size are analysed exactly by default
+  private static final double SITE_THRESHOLD =
+      1e-6; // its square bounds the relative error of exact views
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
 
   private final AnalysisRequest request;
@@ -344,7 +346,7 @@ public final class Analysis {
   private Views exactKernel() {
     NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
     long state = linearization.stateShape().count();
-    try (KroneckerFactor factor = new KroneckerFactor(linearization, 0)) {
+    try (KroneckerFactor factor = new KroneckerFactor(linearization, SITE_THRESHOLD)) {
       ReducedViews views;
       if (factor.count() < 3 * state) { // a column costs about a third of a product
         progress.stage("exact views of the NTK", factor.count());

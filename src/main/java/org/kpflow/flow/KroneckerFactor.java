@@ -26,6 +26,7 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
 
   private final List<Part> parts = new ArrayList<>();
   private double truncated;
+  private Tensor gates; // scratch, all zero between calls
 
   /**
    * The columns of one group: scaled sites U S [r, k] as rows, and the propagator they go through.
@@ -169,36 +170,54 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
 
   /**
    * Column (r, a) is P_core of the pre-activations that are U S[:, r] at gate unit a and zero
-   * elsewhere.
+   * elsewhere. The block of pre-activations is kept between calls, and only what was set is
+   * cleared.
    */
-  private static void fill(Part part, long first, Tensor out) {
+  private void fill(Part part, long first, Tensor out) {
     long s = out.shape().size(0);
+    Tensor block = scratch(part, s).slice(0, s);
+    setColumns(part, first, block, 1);
+    part.propagator().matmat(block, out);
+    setColumns(part, first, block, 0);
+  }
+
+  private static void setColumns(Part part, long first, Tensor block, double scale) {
     long rows = part.sites().shape().size(1);
-    try (Tensor gates = Tensor.zeros(part.sites().dtype(), Shape.of(s, rows, part.gates()))) {
-      for (long i = 0; i < s; i++) {
-        long rank = (first + i) / part.gates();
-        long unit = (first + i) % part.gates();
-        Tensor target =
-            gates
-                .slice(i)
-                .reshape(Shape.of(rows * part.gates()))
-                .slice(unit, rows * part.gates() - unit);
-        TensorMath.strided(
-            new long[] {rows},
-            1,
-            part.sites().slice(rank),
-            new long[] {1},
-            0,
-            target,
-            new long[] {part.gates()});
-      }
-      part.propagator().matmat(gates, out);
+    long count = rows * part.gates();
+    for (long i = 0; i < block.shape().size(0); i++) {
+      long rank = (first + i) / part.gates();
+      long unit = (first + i) % part.gates();
+      Tensor target = block.slice(i).reshape(Shape.of(count)).slice(unit, count - unit);
+      TensorMath.strided(
+          new long[] {rows},
+          scale,
+          part.sites().slice(rank),
+          new long[] {1},
+          0,
+          target,
+          new long[] {part.gates()});
     }
+  }
+
+  private Tensor scratch(Part part, long s) {
+    Shape shape = part.propagator().domain().block(s);
+    if (gates == null
+        || gates.count() < shape.count()
+        || !gates.shape().tail().equals(shape.tail())) {
+      if (gates != null) {
+        gates.close();
+      }
+      gates = Tensor.zeros(part.sites().dtype(), shape);
+    }
+    return gates;
   }
 
   @Override
   public void close() {
     parts.forEach(part -> part.sites().close());
+    if (gates != null) {
+      gates.close();
+    }
   }
 
   /** The type in which columns come. */

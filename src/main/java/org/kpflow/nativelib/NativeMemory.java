@@ -14,6 +14,7 @@ import org.kpflow.base.MemoryException;
  * freed only when that call returns.
  */
 public final class NativeMemory implements AutoCloseable {
+  private static final long LARGE = 16L << 20;
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
   private final Allocation allocation;
@@ -36,14 +37,8 @@ public final class NativeMemory implements AutoCloseable {
    */
   public static NativeMemory allocate(long bytes) {
     Checks.that(bytes >= 0, "bytes: expected at least 0, got %d", bytes);
-    long available = Engine.availableMemory();
-    if (available >= 0 && bytes > available) {
-      throw new MemoryException(
-          "cannot allocate "
-              + bytes
-              + " bytes: "
-              + available
-              + " are available; use smaller blocks, fewer trials or f32");
+    if (bytes > LARGE) {
+      requireAvailable(bytes);
     }
     Pointer pointer = Kpflow.kpflow_buffer_allocate(bytes);
     if (pointer == null || pointer.isNull()) {
@@ -53,6 +48,19 @@ public final class NativeMemory implements AutoCloseable {
     Object owner = new Object();
     allocation.guard(owner);
     return new NativeMemory(allocation, owner, 0, bytes);
+  }
+
+  /** Refuses large requests before the system hands out memory that it does not have. */
+  private static void requireAvailable(long bytes) {
+    long available = Engine.availableMemory();
+    if (available >= 0 && bytes > available) {
+      throw new MemoryException(
+          "cannot allocate "
+              + bytes
+              + " bytes: "
+              + available
+              + " are available; use smaller blocks, fewer trials or f32");
+    }
   }
 
   /** A part of this memory; it shares the allocation and cannot outlive it. */

@@ -98,14 +98,16 @@ public final class ReducedViews implements AutoCloseable {
     LinearOperator owner = columns.owner();
     Shape state = stateShape(owner.range());
     Map<View, Tensor> matrices = allocate(state, views);
+    Map<View, Tensor> swept = swept(matrices);
     long block = blockSize(columns.count(), 5 * state.count() * owner.dtype().bytes());
     try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
       for (long first = 0; first < columns.count(); first += block) {
         Tensor products = out.slice(0, Math.min(block, columns.count() - first));
         columns.fill(first, products);
-        matrices.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
+        swept.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
         progress.accept(first + products.shape().size(0));
       }
+      derive(matrices, state);
       return new ReducedViews(matrices, columns.count());
     } catch (RuntimeException failure) {
       matrices.values().forEach(Tensor::close);
@@ -122,6 +124,7 @@ public final class ReducedViews implements AutoCloseable {
     Shape state = stateShape(factor.range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
     Map<View, Tensor> matrices = allocate(state, views);
+    Map<View, Tensor> swept = swept(matrices);
     long trials = state.size(0);
     long columns = state.size(1) * state.size(2);
     Shape single = Shape.state(1, state.size(1), state.size(2));
@@ -146,11 +149,12 @@ public final class ReducedViews implements AutoCloseable {
               trial,
               new long[] {columns, 1});
           long index = b;
-          matrices.forEach(
+          swept.forEach(
               (view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
         }
         progress.accept(first + s);
       }
+      derive(matrices, state);
       return new ReducedViews(matrices, columns);
     } catch (RuntimeException failure) {
       matrices.values().forEach(Tensor::close);
@@ -177,6 +181,49 @@ public final class ReducedViews implements AutoCloseable {
         view.keep(),
         weight / view.traced(state),
         matrix.memory());
+  }
+
+  /**
+   * The views that a sweep has to accumulate: those of batch and time follow from the temporal one.
+   */
+  static Map<View, Tensor> swept(Map<View, Tensor> matrices) {
+    Map<View, Tensor> swept = new EnumMap<>(matrices);
+    if (swept.containsKey(View.TEMP)) {
+      swept.remove(View.BATCH);
+      swept.remove(View.TIME);
+    }
+    return swept;
+  }
+
+  /**
+   * Fills the views of batch and time from the temporal one, if it is there: A_batch[b, b'] = (1/T)
+   * Σ_t A_temp[(b,t), (b',t)] and A_time[t, t'] = (1/B) Σ_b A_temp[(b,t), (b,t')].
+   */
+  static void derive(Map<View, Tensor> matrices, Shape state) {
+    Tensor temporal = matrices.get(View.TEMP);
+    long trials = state.size(0);
+    long steps = state.size(1);
+    long rows = trials * steps;
+    if (temporal != null && matrices.containsKey(View.BATCH)) {
+      TensorMath.strided(
+          new long[] {steps, trials, trials},
+          1.0 / steps,
+          temporal,
+          new long[] {rows + 1, steps * rows, steps},
+          1,
+          matrices.get(View.BATCH),
+          new long[] {0, trials, 1});
+    }
+    if (temporal != null && matrices.containsKey(View.TIME)) {
+      TensorMath.strided(
+          new long[] {trials, steps, steps},
+          1.0 / trials,
+          temporal,
+          new long[] {steps * (rows + 1), rows, 1},
+          1,
+          matrices.get(View.TIME),
+          new long[] {0, steps, 1});
+    }
   }
 
   /** Zero matrices for the views, or a refusal with the numbers. */
@@ -216,7 +263,7 @@ public final class ReducedViews implements AutoCloseable {
 
   /** Vectors per block: at most 256 MiB of scratch, at least one. */
   private static long blockSize(long most, long bytesPerVector) {
-    return Math.max(1, Math.min(Math.min(most, 256), (256L << 20) / Math.max(1, bytesPerVector)));
+    return Math.max(1, Math.min(Math.min(most, 128), (256L << 20) / Math.max(1, bytesPerVector)));
   }
 
   private static void setUnit(Tensor block, long first, long s, double value) {

@@ -122,19 +122,22 @@ public final class SampledViews implements AutoCloseable {
         for (View view : sum.keySet()) {
           sums.get(view)[group] = sum.get(view);
         }
+        Map<View, Tensor> swept = ReducedViews.swept(sum);
         for (int first = 0; first < perGroup; first += block) {
           int s = Math.min(block, perGroup - first);
           Tensor g = draws.slice(0, s);
           Tensor x = samples.slice(0, s);
           next = next.fill(factor.context(), RngState.Distribution.GAUSSIAN, g);
           factor.matmat(g, x);
-          sum.forEach((view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
+          swept.forEach(
+              (view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
           factor.rmatmat(x, g);
           energies[group] += TensorMath.dot(factor.context(), g, g);
         }
         if (trialwise) {
-          sum.forEach(this::clearBetweenTrials);
+          swept.forEach(this::clearBetweenTrials);
         }
+        ReducedViews.derive(sum, state);
         double weight = 1.0 / ((double) groups * perGroup);
         sum.forEach(
             (view, matrix) ->
