@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "linalg/blas.hpp"
-
 namespace kpflow {
 
 namespace {
@@ -12,7 +10,7 @@ namespace {
 // another worker. The cut depends on the number of rows alone, which keeps results independent of the thread count.
 struct Panels {
   explicit Panels(int64_t all_rows) : rows(all_rows) {
-    constexpr int64_t kMost = 80, kLeast = 8, kParts = 4;
+    constexpr int64_t kMost = 84, kLeast = 4, kParts = 4;
     size = std::min(kMost, std::max(kLeast, (rows + kParts - 1) / kParts));
     count = (rows + size - 1) / size;
     size = (rows + count - 1) / std::max<int64_t>(count, 1);
@@ -49,7 +47,7 @@ void propagate(const Snapshot<T>& net, kpflow_context& context, bool inverse, in
         const int64_t at = (first + r) * steps + t;
         site_row(shape, net.record(net.row((first + r) % trials, t)), from + (at - 1) * n, x + r * units);
       }
-      gemm(false, true, count, gates, units, T(1), x, units, net.weight_hh.data(), units, T(0), y, gates);
+      net.hidden.multiply(count, x, y);
       for (int64_t r = 0; r < count; ++r) {
         const int64_t at = (first + r) * steps + t;
         step_row(shape, net.record(net.row((first + r) % trials, t)), sign, in + at * n, from + (at - 1) * n,
@@ -82,7 +80,7 @@ void propagate_adjoint(const Snapshot<T>& net, kpflow_context& context, bool inv
         pull_row(shape, net.record(net.row((first + r) % trials, t + 1)), Side::kHidden, 0, shape.cell.gates, 0, units,
                  from + (at + 1) * n, y + r * gates);
       }
-      gemm(false, false, count, units, gates, T(1), y, gates, net.weight_hh.data(), units, T(0), x, units);
+      net.hidden_adjoint.multiply(count, y, x);
       for (int64_t r = 0; r < count; ++r) {
         const int64_t at = (first + r) * steps + t;
         adjoint_row(shape, net.record(net.row((first + r) % trials, t + 1)), sign, in + at * n, from + (at + 1) * n,

@@ -37,6 +37,8 @@ Snapshot<T>::Snapshot(const Cell& cell_definition, const kpflow_recurrent& model
   const int64_t gates = shape.gates();
   copy_or_zero(weight_ih, model.weight_ih, gates * inputs);
   copy_or_zero(weight_hh, model.weight_hh, gates * shape.units);
+  hidden.pack(true, shape.units, gates, weight_hh.data());
+  hidden_adjoint.pack(false, gates, shape.units, weight_hh.data());
   copy_or_zero(bias_ih, model.bias_ih, gates);
   copy_or_zero(bias_hh, model.bias_hh, gates);
   copy_or_zero(input, model.input, rows() * inputs);
@@ -76,7 +78,8 @@ int64_t Snapshot<T>::bytes(const Cell& cell, const kpflow_recurrent& model) {
   const int64_t weights = checked_product(shape.gates(), model.inputs + model.units + 2);
   const int64_t total = checked_product(rows, per_row);
   KPFLOW_REQUIRE(total <= INT64_MAX / 16 - weights, "model: its arrays overflow the address space");
-  return (total + weights) * static_cast<int64_t>(sizeof(T));
+  return (total + weights) * static_cast<int64_t>(sizeof(T)) + PackedMatrix<T>::bytes(shape.units, shape.gates()) +
+         PackedMatrix<T>::bytes(shape.gates(), shape.units);
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/context.hpp"
+#include "linalg/packed.hpp"
 #include "recurrent/rows.hpp"
 
 namespace kpflow {
@@ -25,10 +26,11 @@ struct Snapshot {
   RowShape shape;
   int64_t trials, steps, inputs;
   double parameter;
-  int64_t parameters = 0;           // p
-  int64_t offset[KPFLOW_FAMILIES];  // of each trainable family in theta, -1 for the others
-  Array<T> weight_ih, weight_hh;    // [g H, n_in], [g H, H]
-  Array<T> bias_ih, bias_hh;        // [g H], zero where the model has none
+  int64_t parameters = 0;                  // p
+  int64_t offset[KPFLOW_FAMILIES];         // of each trainable family in theta, -1 for the others
+  Array<T> weight_ih, weight_hh;           // [g H, n_in], [g H, H]
+  PackedMatrix<T> hidden, hidden_adjoint;  // W_hh^T and W_hh, as the sweeps read them
+  Array<T> bias_ih, bias_hh;               // [g H], zero where the model has none
   bool has_bias_ih, has_bias_hh;
   Array<T> input;        // x, [k, n_in]
   Array<T> site;         // v, [k, H]
