@@ -20,6 +20,7 @@ import org.kpflow.operator.MatrixOperator;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
@@ -46,6 +47,7 @@ public final class Analysis {
   private final ViewSpectra spectra;
   private final TensorMap arrays = new TensorMap("analysis");
   private final List<String> warnings = new ArrayList<>();
+  private boolean partial;
 
   private Analysis(AnalysisRequest request, Linearization linearization, Progress progress) {
     this.request = request;
@@ -113,7 +115,8 @@ public final class Analysis {
         Views kernel =
             exact ? exactKernel() : sampled("NTK", new ParameterJacobian(linearization), false)) {
       operators.add(kernelReport(kernel));
-      largest = operators.get(0).eigenvalues()[0];
+      double[] leading = operators.get(0).eigenvalues();
+      largest = leading.length > 0 ? leading[0] : Double.NaN;
       cosCore = kernel.cosineWithLifted(gram);
       cosTemporal = request.views().contains(View.TEMP) ? kernel.cosineTemporal(gram) : null;
       temporal = temporalModes("ntk_temp_modes", kernel);
@@ -160,6 +163,7 @@ public final class Analysis {
             cosTemporal,
             target,
             List.copyOf(warnings),
+            partial,
             (System.nanoTime() - start) / 1e9);
     return new AnalysisResult(report, arrays);
   }
@@ -196,7 +200,7 @@ public final class Analysis {
             .tolerance(tolerance)
             .basis((int) Math.min(linearization.stateShape().count(), 2L * modes + 12))
             .seed(request.rng().split(1).seed());
-    try (EigenPairs pairs = Eigsh.solve(kernel, options)) {
+    try (EigenPairs pairs = leadingPairs(kernel, options)) {
       arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
       return new OperatorReport(
           "NTK",
@@ -206,6 +210,17 @@ public final class Analysis {
           views.trace(),
           root(views.squaredNorm()),
           reports("ntk", views));
+    }
+  }
+
+  /** The pairs asked for, or those that converged, with a warning. */
+  private EigenPairs leadingPairs(LinearOperator operator, LanczosOptions options) {
+    try {
+      return Eigsh.solve(operator, options);
+    } catch (NoConvergenceException unfinished) {
+      warnings.add(unfinished.getMessage());
+      partial = true;
+      return unfinished.partial();
     }
   }
 

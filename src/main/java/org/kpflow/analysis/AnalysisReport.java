@@ -15,6 +15,7 @@ import org.kpflow.base.Estimate;
  * @param cosTemporal cosine of the NTK's temporal view with V Vᵀ; null without that view
  * @param target null without targets
  * @param warnings what limits the results
+ * @param partial whether an iteration ended before all that was asked for had converged
  */
 public record AnalysisReport(
     String model,
@@ -29,6 +30,7 @@ public record AnalysisReport(
     Estimate cosTemporal,
     TargetReport target,
     List<String> warnings,
+    boolean partial,
     double seconds) {
 
   /** The operator of a name. */

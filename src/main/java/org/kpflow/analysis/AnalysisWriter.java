@@ -153,7 +153,7 @@ public final class AnalysisWriter {
     rows.add(
         NumberRow.exact(
             "largest eigenvalue",
-            kernel.eigenvalues()[0],
+            kernel.eigenvalues().length > 0 ? kernel.eigenvalues()[0] : Double.NaN,
             "The fastest direction of one gradient step."));
     List<Figure> figures = new ArrayList<>();
     figures.add(

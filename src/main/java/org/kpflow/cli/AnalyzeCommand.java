@@ -225,10 +225,10 @@ final class AnalyzeCommand implements Callable<Integer> {
             System.out.println(writer.summary());
             System.out.println("report: " + page);
           }
+          return result.report().partial() ? Exit.NUMERICAL : Exit.OK;
         }
       }
     }
-    return Exit.OK;
   }
 
   private RecurrentModel model(TensorMap parameters, DType dtype) {
