@@ -36,7 +36,8 @@ public final class SampledViews implements AutoCloseable {
   private final Map<View, Tensor[]> sums =
       new EnumMap<>(View.class); // per group: Σ of the samples' views
   private final Map<View, Tensor> totals = new EnumMap<>(View.class);
-  private final double[] energies; // per group: Σ ||F* x||²
+  private final int withEnergy; // samples per group whose ||F* x||² is taken
+  private final double[] energies; // per group: the sum of those
   private long products;
 
   private SampledViews(
@@ -51,6 +52,8 @@ public final class SampledViews implements AutoCloseable {
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
     this.perGroup = (samples + groups - 1) / groups;
+    this.withEnergy =
+        (perGroup + 1) / 2; // half of them: it costs as much again as the sample itself
     this.energies = new double[groups];
   }
 
@@ -131,8 +134,7 @@ public final class SampledViews implements AutoCloseable {
           factor.matmat(g, x);
           swept.forEach(
               (view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
-          factor.rmatmat(x, g);
-          energies[group] += TensorMath.dot(factor.context(), g, g);
+          addEnergies(group, first, g, x);
         }
         if (trialwise) {
           swept.forEach(this::clearBetweenTrials);
@@ -145,6 +147,19 @@ public final class SampledViews implements AutoCloseable {
         products += perGroup;
         progress.accept(products);
       }
+    }
+  }
+
+  /**
+   * Adds ||F* x||² of those samples of a block that are among the first {@code withEnergy} of their
+   * group; overwrites g.
+   */
+  private void addEnergies(int group, int first, Tensor g, Tensor x) {
+    long s = Math.min(x.shape().size(0), withEnergy - first);
+    if (s > 0) {
+      Tensor pulled = g.slice(0, s);
+      factor.rmatmat(x.slice(0, s), pulled);
+      energies[group] += TensorMath.dot(factor.context(), pulled, pulled);
     }
   }
 
@@ -227,7 +242,7 @@ public final class SampledViews implements AutoCloseable {
 
   /** Squared Frobenius norm of A itself: E||F* x||² = tr (F F*)². */
   public Estimate operatorSquaredNorm() {
-    return jackknife(leftOut -> mean(energies, leftOut) / perGroup);
+    return jackknife(leftOut -> mean(energies, leftOut) / withEnergy);
   }
 
   /**
@@ -239,7 +254,7 @@ public final class SampledViews implements AutoCloseable {
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
     double scale = Math.sqrt(view.traced(state)) / TensorMath.norm(factor.context(), other);
     return jackknife(
-        leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / perGroup));
+        leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / withEnergy));
   }
 
   /** Cosine of the view itself with a matrix [d, d]. */
