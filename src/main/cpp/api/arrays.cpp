@@ -17,6 +17,9 @@ using namespace kpflow;
 
 namespace {
 
+// OpenBLAS's own threads would spin inside ours, and its results would depend on their number.
+__attribute__((constructor)) void use_one_blas_thread() { openblas_set_num_threads(1); }
+
 constexpr int32_t kMostThreads = 1024;
 
 void require_context(const kpflow_context* context) { KPFLOW_REQUIRE(context != nullptr, "context: got NULL"); }
@@ -84,8 +87,6 @@ int32_t kpflow_context_create(int32_t threads, kpflow_context** out) {
   return guarded([&] {
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
     KPFLOW_REQUIRE(threads >= 1 && threads <= kMostThreads, "threads: expected 1 to %d, got %d", kMostThreads, threads);
-    static std::once_flag once;
-    std::call_once(once, [] { openblas_set_num_threads(1); });  // its threads would spin inside ours
     *out = new kpflow_context(threads);
   });
 }

@@ -85,7 +85,7 @@ enum kpflow_family {
 
 /* A recurrent model and what it reads. All arrays have the same dtype and are copied; biases and states may be NULL. */
 typedef struct kpflow_recurrent {
-  const char* cell;       /* a name that kpflow_cell_gates knows, e.g. "gru" */
+  const char* cell;       /* a name that kpflow_cell_shape knows, e.g. "gru" */
   double cell_parameter;  /* the leaky cell's dt; unused by the others */
   int32_t dtype;          /* kpflow_dtype of every array here, and of the operators */
   int32_t trainable;      /* bit f set: family f is trainable (and present) */

@@ -52,12 +52,13 @@ class LayerRulesTest {
               Set.of("base", "nativelib", "tensor", "model", "linearize", "operator", "spectral")),
           entry("spectral", Set.of("base", "nativelib", "tensor", "operator")),
           entry("estimate", Set.of("base", "tensor", "operator")),
+          entry("analysis", and(LIBRARY, "report")),
           entry("cases", LIBRARY),
           entry("task", LIBRARY),
           entry("train", and(LIBRARY, "task")),
           entry("experiment", and(LIBRARY, "task", "train")),
           entry("report", Set.of("base")),
-          entry("cli", and(LIBRARY, "cases", "task", "train", "experiment", "report")));
+          entry("cli", and(LIBRARY, "analysis", "cases", "task", "train", "experiment", "report")));
 
   private static JavaClasses classes;
 

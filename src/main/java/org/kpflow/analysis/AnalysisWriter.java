@@ -30,6 +30,13 @@ import org.kpflow.tensor.Tensor;
  */
 public final class AnalysisWriter {
   private static final int DRAWN_MODES = 6;
+  private static final String SPECTRUM = "ntk_spectrum";
+  private static final String CUMULATIVE = "cumulative_variance";
+  private static final String TEMPORAL_MODES = "temporal_modes";
+  private static final String VIEW_SPECTRA = "view_spectra";
+  private static final String TARGETS = "target_alignment";
+  private static final List<String> PICTURES =
+      List.of(SPECTRUM, CUMULATIVE, TEMPORAL_MODES, VIEW_SPECTRA, TARGETS);
   private static final Map<String, String> LABELS =
       Map.of("NTK", "NTK", "core", "core V Vᵀ", "PPt", "P P*");
 
@@ -60,6 +67,11 @@ public final class AnalysisWriter {
   public Path write(Path directory) {
     try {
       Files.createDirectories(directory);
+      for (String picture :
+          PICTURES) { // those of an earlier run must not stand beside this one's numbers
+        Files.deleteIfExists(directory.resolve(picture + ".png"));
+        Files.deleteIfExists(directory.resolve(picture + ".svg"));
+      }
       Map<String, Object> json = new LinkedHashMap<>();
       json.put("provenance", provenance);
       json.put("report", report);
@@ -159,7 +171,7 @@ public final class AnalysisWriter {
     figures.add(
         figure(
             directory,
-            "ntk_spectrum",
+            SPECTRUM,
             Plots.eigenvalueSpectra(List.of(Curve.exact("NTK", kernel.eigenvalues())), false),
             "Leading eigenvalues of the NTK on the whole state."));
     return new Section(
@@ -202,7 +214,7 @@ public final class AnalysisWriter {
       figures.add(
           figure(
               directory,
-              "view_spectra",
+              VIEW_SPECTRA,
               Plots.viewSpectra(panels),
               "Eigenvalues of the reduced views, relative to the largest of each operator."));
     }
@@ -222,9 +234,12 @@ public final class AnalysisWriter {
     }
     return figure(
         directory,
-        "cumulative_variance",
+        CUMULATIVE,
         Plots.cumulativeVariance(curves),
-        "Share of the temporal view's trace that the leading modes carry.");
+        report.samples() == 0
+            ? "Share of the temporal view's trace that the leading modes carry."
+            : "Share of the temporal view's trace that the leading modes carry. NTK and P P* are sampled: noise raises their"
+                + " curves, so the numbers of modes in the legend are lower bounds (modes95 to modes95Upper in report.json).");
   }
 
   private Figure temporalModes(Path directory) throws IOException {
@@ -243,7 +258,7 @@ public final class AnalysisWriter {
     }
     return figure(
         directory,
-        "temporal_modes",
+        TEMPORAL_MODES,
         Plots.temporalModes(drawn, phases),
         "Leading temporal modes of the NTK, one curve per trial, with their share of the trace.");
   }
@@ -282,7 +297,7 @@ public final class AnalysisWriter {
       figures.add(
           figure(
               directory,
-              "target_alignment",
+              TARGETS,
               Plots.targetAlignment(List.of(Curve.exact("NTK", quotients))),
               "Rayleigh quotient of each target mode over the NTK's largest eigenvalue."));
     }

@@ -184,6 +184,10 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (readout != null && targets == null) {
+      throw new InputException(
+          "--readout: expected --targets with it; a read-out alone has no error");
+    }
     DType dtype = device.dtype(DType.F32);
     List<View> wanted = new LinkedHashSet<>(views).stream().map(View::of).toList();
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();

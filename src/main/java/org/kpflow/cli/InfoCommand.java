@@ -3,7 +3,7 @@ package org.kpflow.cli;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.kpflow.base.Device;
-import org.kpflow.base.NativeException;
+import org.kpflow.base.InputException;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.tensor.ExecutionContext;
 import picocli.CommandLine.Command;
@@ -34,7 +34,7 @@ final class InfoCommand implements Callable<Integer> {
             Locale.ROOT, "%.1f GiB available", Engine.availableMemory() / (double) (1L << 30)));
     try {
       ExecutionContext.require(Device.CUDA);
-    } catch (NativeException reason) {
+    } catch (InputException reason) {
       print("gpu", reason.getMessage());
     }
     return Exit.OK;

@@ -5,7 +5,6 @@ import org.kpflow.base.CancelledException;
 import org.kpflow.base.InputException;
 import org.kpflow.base.KpflowException;
 import org.kpflow.base.MemoryException;
-import org.kpflow.base.NativeException;
 import org.kpflow.base.NumericalException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -87,8 +86,7 @@ public final class Main implements Runnable {
     boolean input =
         failure instanceof InputException
             || failure instanceof IllegalArgumentException
-            || failure instanceof MemoryException
-            || failure instanceof NativeException;
+            || failure instanceof MemoryException;
     return input ? Exit.INPUT : Exit.INTERNAL;
   }
 

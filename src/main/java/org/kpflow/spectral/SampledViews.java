@@ -207,20 +207,21 @@ public final class SampledViews implements AutoCloseable {
   /** Trace of the view. */
   public Estimate trace(View view) {
     double[] traces = groupMeans(view, this::trace);
-    return jackknife(leftOut -> mean(traces, leftOut));
+    return jackknife(products, leftOut -> mean(traces, leftOut));
   }
 
   /** Squared Frobenius norm of the view, unbiased: from pairs of different groups. */
   public Estimate squaredNorm(View view) {
     Pairs pairs = new Pairs(view);
-    return jackknife(pairs::squaredNorm);
+    return jackknife(products, pairs::squaredNorm);
   }
 
   /** Participation ratio (tr A)² / ||A||_F² of the view, both from pairs of different groups. */
   public Estimate participationRatio(View view) {
     Pairs pairs = new Pairs(view);
     double[] traces = groupMeans(view, this::trace);
-    return jackknife(leftOut -> pairProduct(traces, leftOut) / pairs.squaredNorm(leftOut));
+    return jackknife(
+        products, leftOut -> pairProduct(traces, leftOut) / pairs.squaredNorm(leftOut));
   }
 
   /** Standard error of the matrix relative to its norm: sqrt(E||Â - A||_F²) / ||A||_F. */
@@ -237,12 +238,12 @@ public final class SampledViews implements AutoCloseable {
   /** Inner product <A_view, other>_F with a fixed matrix [d, d] in f64. */
   public Estimate inner(View view, Tensor other) {
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
-    return jackknife(leftOut -> mean(means, leftOut));
+    return jackknife(products, leftOut -> mean(means, leftOut));
   }
 
   /** Squared Frobenius norm of A itself: E||F* x||² = tr (F F*)². */
   public Estimate operatorSquaredNorm() {
-    return jackknife(leftOut -> mean(energies, leftOut) / withEnergy);
+    return jackknife(withNorm(), leftOut -> mean(energies, leftOut) / withEnergy);
   }
 
   /**
@@ -254,6 +255,7 @@ public final class SampledViews implements AutoCloseable {
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
     double scale = Math.sqrt(view.traced(state)) / TensorMath.norm(factor.context(), other);
     return jackknife(
+        withNorm(),
         leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / withEnergy));
   }
 
@@ -263,7 +265,7 @@ public final class SampledViews implements AutoCloseable {
     double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
     double norm = TensorMath.norm(factor.context(), other);
     return jackknife(
-        leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
+        products, leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
   }
 
   /**
@@ -279,6 +281,11 @@ public final class SampledViews implements AutoCloseable {
           factor.context(), 1.0 / (used * (double) perGroup), sums.get(view)[group], 1, result);
     }
     return result;
+  }
+
+  /** Products spent when the operator's own norm is part of an estimate. */
+  private long withNorm() {
+    return products + (long) groups * withEnergy;
   }
 
   private double trace(Tensor matrix) {
@@ -324,7 +331,7 @@ public final class SampledViews implements AutoCloseable {
    * The value from all groups, with the jackknife error of leaving out one group at a time (index
    * -1: none).
    */
-  private Estimate jackknife(IntToDoubleFunction statistic) {
+  private Estimate jackknife(long matvecs, IntToDoubleFunction statistic) {
     double[] values = new double[groups];
     double mean = 0;
     for (int group = 0; group < groups; group++) {
@@ -336,7 +343,7 @@ public final class SampledViews implements AutoCloseable {
       squares += (value - mean) * (value - mean);
     }
     return new Estimate(
-        statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), products);
+        statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), matvecs);
   }
 
   /**

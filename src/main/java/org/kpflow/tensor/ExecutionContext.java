@@ -2,7 +2,7 @@ package org.kpflow.tensor;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.Device;
-import org.kpflow.base.NativeException;
+import org.kpflow.base.InputException;
 import org.kpflow.nativelib.ContextHandle;
 import org.kpflow.nativelib.Engine;
 
@@ -48,12 +48,12 @@ public final class ExecutionContext implements AutoCloseable {
   /**
    * Refuses a device that this build cannot run on.
    *
-   * @throws NativeException if the device is CUDA, saying why
+   * @throws InputException if the device is CUDA, saying why
    */
   public static void require(Device device) {
     Checks.notNull(device, "device");
     if (device == Device.CUDA) {
-      throw new NativeException(
+      throw new InputException(
           "device cuda: this build has no CUDA backend; use --device cpu or auto");
     }
   }

@@ -160,6 +160,7 @@ class CommandLineTest {
         "--cell gru --trials x                   | --trials",
         "--cell gru --modes 0                    | modes",
         "--cell gru --phases x                   | --phases",
+        "--cell gru --readout Wout               | --targets",
         "--cell elman                            | elman",
         "--cell gru --nonsense                   | --nonsense"
       })
