@@ -81,24 +81,6 @@ public final class Analysis {
     }
   }
 
-  /** The views of the NTK and of P P*, found one way or the other. */
-  private interface Views extends AutoCloseable {
-    Tensor matrix(View view);
-
-    ViewReport report(View view);
-
-    Estimate trace();
-
-    Estimate squaredNorm();
-
-    Estimate cosineWithLifted(Tensor gram);
-
-    Estimate cosineTemporal(Tensor gram);
-
-    @Override
-    void close();
-  }
-
   private AnalysisResult run(long start) {
     boolean exact =
         switch (request.method()) {
@@ -112,7 +94,7 @@ public final class Analysis {
     double largest;
     Tensor temporal;
     try (Tensor gram = KroneckerCore.gram(linearization);
-        Views kernel =
+        OperatorViews kernel =
             exact ? exactKernel() : sampled("NTK", new ParameterJacobian(linearization), false)) {
       operators.add(kernelReport(kernel));
       double[] leading = operators.get(0).eigenvalues();
@@ -123,7 +105,8 @@ public final class Analysis {
       operators.add(coreReport(gram));
     }
     PropagationOperator propagation = new PropagationOperator(linearization);
-    try (Views views = exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
+    try (OperatorViews views =
+        exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
       operators.add(
           new OperatorReport(
               "PPt",
@@ -190,7 +173,7 @@ public final class Analysis {
     return needed;
   }
 
-  private OperatorReport kernelReport(Views views) {
+  private OperatorReport kernelReport(OperatorViews views) {
     NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
     int modes = (int) Math.min(request.modes(), linearization.stateShape().count());
     progress.stage("leading eigenvalues of the NTK", 0);
@@ -273,7 +256,7 @@ public final class Analysis {
     }
   }
 
-  private Map<String, ViewReport> reports(String prefix, Views views) {
+  private Map<String, ViewReport> reports(String prefix, OperatorViews views) {
     progress.stage("spectra of the views of " + prefix, 0);
     Map<String, ViewReport> reports = new LinkedHashMap<>();
     for (View view : request.views()) {
@@ -289,7 +272,7 @@ public final class Analysis {
     arrays.put(prefix + "_eigenvalues", Tensor.of(Shape.of(values.length), values));
   }
 
-  private Tensor temporalModes(String name, Views views) {
+  private Tensor temporalModes(String name, OperatorViews views) {
     return request.views().contains(View.TEMP) ? putModes(name, views.matrix(View.TEMP)) : null;
   }
 
@@ -306,7 +289,7 @@ public final class Analysis {
     }
   }
 
-  private Views sampled(String name, LinearOperator factor, boolean trialwise) {
+  private OperatorViews sampled(String name, LinearOperator factor, boolean trialwise) {
     progress.stage("sampling " + name, request.samples());
     RngState rng = request.rng().split(name.hashCode());
     SampledViews views =
@@ -314,52 +297,16 @@ public final class Analysis {
             ? SampledViews.ofTrialwiseFactor(
                 factor, needed(), request.samples(), rng, progress::done)
             : SampledViews.of(factor, needed(), request.samples(), rng, progress::done);
-    return new Views() {
-      @Override
-      public Tensor matrix(View view) {
-        return views.matrix(view);
-      }
-
-      @Override
-      public ViewReport report(View view) {
-        return spectra.sampled(views, view);
-      }
-
-      @Override
-      public Estimate trace() {
-        Estimate view = views.trace(View.TEMP);
-        double n = linearization.units();
-        return new Estimate(n * view.value(), n * view.standardError(), view.matvecs());
-      }
-
-      @Override
-      public Estimate squaredNorm() {
-        return views.operatorSquaredNorm();
-      }
-
-      @Override
-      public Estimate cosineWithLifted(Tensor gram) {
-        return views.cosineWithLifted(View.TEMP, gram);
-      }
-
-      @Override
-      public Estimate cosineTemporal(Tensor gram) {
-        return views.cosine(View.TEMP, gram);
-      }
-
-      @Override
-      public void close() {
-        views.close();
-      }
-    };
+    return OperatorViews.of(views, linearization.units(), spectra);
   }
 
   /**
    * The exact views of the NTK: from the columns of L, NTK = L L*, or from its products with all
    * basis vectors, if fewer.
    */
-  private Views exactKernel() {
+  private OperatorViews exactKernel() {
     NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
+    Estimate square = squaredNorm(kernel);
     long state = linearization.stateShape().count();
     try (KroneckerFactor factor = new KroneckerFactor(linearization, SITE_THRESHOLD)) {
       ReducedViews views;
@@ -370,70 +317,24 @@ public final class Analysis {
         progress.stage("exact views of the NTK", state);
         views = ReducedViews.ofOperator(kernel, needed(), progress::done);
       }
-      return exact(views, kernel);
+      return OperatorViews.of(views, square, linearization.units(), spectra);
     }
   }
 
-  private Views exactPropagation(PropagationOperator propagation) {
+  private OperatorViews exactPropagation(PropagationOperator propagation) {
+    Estimate square = squaredNorm(propagation.outerGram());
     progress.stage("exact views of P P*", linearization.steps() * linearization.units());
     ReducedViews views = ReducedViews.ofTrialwiseFactor(propagation, needed(), progress::done);
-    return exact(views, propagation.outerGram());
-  }
-
-  private Views exact(ReducedViews views, LinearOperator operator) {
-    Estimate square = operatorSquaredNorm(operator);
-    return new Views() {
-      @Override
-      public Tensor matrix(View view) {
-        return views.matrix(view);
-      }
-
-      @Override
-      public ViewReport report(View view) {
-        return spectra.exact(views.matrix(view), "basis", views.products());
-      }
-
-      @Override
-      public Estimate trace() {
-        return Estimate.exact(linearization.units() * ViewSpectra.trace(views.matrix(View.TEMP)));
-      }
-
-      @Override
-      public Estimate squaredNorm() {
-        return square;
-      }
-
-      @Override
-      public Estimate cosineWithLifted(Tensor gram) {
-        double inner =
-            Math.sqrt(linearization.units())
-                * TensorMath.dot(context, views.matrix(View.TEMP), gram);
-        double value = inner / (Math.sqrt(square.value()) * TensorMath.norm(context, gram));
-        return new Estimate(
-            value, value * square.standardError() / (2 * square.value()), square.matvecs());
-      }
-
-      @Override
-      public Estimate cosineTemporal(Tensor gram) {
-        Tensor view = views.matrix(View.TEMP);
-        double inner = TensorMath.dot(context, view, gram);
-        return Estimate.exact(
-            inner / (TensorMath.norm(context, view) * TensorMath.norm(context, gram)));
-      }
-
-      @Override
-      public void close() {
-        views.close();
-      }
-    };
+    return OperatorViews.of(views, square, linearization.units(), spectra);
   }
 
   /** ||A||_F²: over the whole basis where that is small, else from Gaussian probes. */
-  private Estimate operatorSquaredNorm(LinearOperator operator) {
+  private Estimate squaredNorm(LinearOperator operator) {
     if (linearization.stateShape().count() <= EXACT_SIZE) {
       double norm = operator.frobeniusNorm();
       return Estimate.exact(norm * norm);
     }
+    progress.stage("norm of " + operator, 0);
     Estimate norm =
         NormEstimator.frobenius(operator, Math.max(request.samples(), 64), request.rng().split(2));
     return new Estimate(

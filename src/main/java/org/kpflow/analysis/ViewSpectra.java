@@ -28,6 +28,10 @@ final class ViewSpectra {
     this.context = context;
   }
 
+  ExecutionContext context() {
+    return context;
+  }
+
   ViewReport exact(Tensor matrix, String method, long products) {
     double[] values = eigenvalues(matrix);
     double trace = trace(matrix);
