@@ -108,6 +108,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, double[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, (long) count * Double.BYTES);
     try {
       new DoublePointer(at(byteOffset)).put(source, start, count);
@@ -117,6 +118,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, double[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, (long) count * Double.BYTES);
     try {
       new DoublePointer(at(byteOffset)).get(target, start, count);
@@ -126,6 +128,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, float[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, (long) count * Float.BYTES);
     try {
       new FloatPointer(at(byteOffset)).put(source, start, count);
@@ -135,6 +138,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, float[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, (long) count * Float.BYTES);
     try {
       new FloatPointer(at(byteOffset)).get(target, start, count);
@@ -144,6 +148,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, byte[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, count);
     try {
       new BytePointer(at(byteOffset)).put(source, start, count);
@@ -153,6 +158,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, byte[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, count);
     try {
       new BytePointer(at(byteOffset)).get(target, start, count);
@@ -177,6 +183,17 @@ public final class NativeMemory implements AutoCloseable {
 
   private Pointer at(long byteOffset) {
     return allocation.pointer.getPointer(offset + byteOffset);
+  }
+
+  /** Native code copies from and to Java's arrays without looking at their ends. */
+  private static void inside(int length, int start, int count) {
+    Checks.that(length >= 0, "array: expected a value, got null");
+    Checks.that(
+        start >= 0 && count >= 0 && start <= length - count,
+        "array: expected a part of %d entries, got %d from %d",
+        length,
+        count,
+        start);
   }
 
   private void access(long byteOffset, long length) {
