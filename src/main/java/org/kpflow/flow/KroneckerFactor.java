@@ -46,7 +46,7 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   public KroneckerFactor(Linearization linearization, double threshold) {
     Checks.that(threshold >= 0 && threshold < 1, "threshold: expected 0 to 1, got %s", threshold);
     Map<String, List<WeightFamily>> groups = new LinkedHashMap<>();
-    for (WeightFamily family : linearization.trainableFamilies()) {
+    for (WeightFamily family : Checks.notNull(linearization, "linearization").trainableFamilies()) {
       groups.computeIfAbsent(family.group(), group -> new ArrayList<>()).add(family);
     }
     Checks.that(!groups.isEmpty(), "model: every family is frozen; expected a trainable one");
@@ -153,7 +153,20 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
 
   @Override
   public void fill(long first, Tensor out) {
+    Shape expected = owner().range();
+    Checks.that(
+        Checks.notNull(out, "out").shape().rank() == expected.rank() + 1
+            && out.shape().tail().equals(expected),
+        "out: expected a block of %s, got %s",
+        expected,
+        out.shape());
     long s = out.shape().size(0);
+    Checks.that(
+        first >= 0 && first <= count() - s,
+        "columns: expected a part of %d, got %d from %d",
+        count(),
+        s,
+        first);
     long done = 0;
     long start = 0;
     for (Part part : parts) {
