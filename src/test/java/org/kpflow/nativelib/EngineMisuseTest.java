@@ -18,6 +18,7 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.base.KpflowException;
 import org.kpflow.base.MemoryException;
+import org.kpflow.tensor.ExecutionContext;
 
 /** The facade of the native library: whatever the sizes, native code stays inside its arrays. */
 class EngineMisuseTest {
@@ -47,6 +48,7 @@ class EngineMisuseTest {
 
   @BeforeEach
   void allocate() {
+    ExecutionContext.shared(); // counts as live once it is there
     live = NativeMemory.liveCount();
     context = new ContextHandle(2);
     memory = NativeMemory.allocate(512);
