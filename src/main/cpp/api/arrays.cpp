@@ -57,7 +57,8 @@ int64_t reach(int32_t axes, const int64_t* shape, const int64_t* strides) {
   for (int32_t axis = 0; axis < axes; ++axis) {
     KPFLOW_REQUIRE(shape[axis] >= 0 && strides[axis] >= 0, "strides: expected sizes and strides of at least 0");
     if (shape[axis] == 0) return -1;
-    last += checked_product(shape[axis] - 1, strides[axis]);
+    KPFLOW_REQUIRE(!__builtin_add_overflow(last, checked_product(shape[axis] - 1, strides[axis]), &last),
+                   "strides: the largest offset overflows");
   }
   return last;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <cmath>
 #include <vector>
 
 #include "core/memory.hpp"
@@ -31,6 +32,15 @@ int size(int64_t n) {
 void check(const char* routine, int info) {
   if (info < 0) fail(KPFLOW_INTERNAL, "%s: argument %d is wrong", routine, -info);
   if (info > 0) fail(KPFLOW_NUMERICAL, "%s did not converge (info %d); is the matrix finite?", routine, info);
+}
+
+// LAPACK may give finite nonsense for a matrix that is not.
+void require_finite(int64_t count, const double* a) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (!std::isfinite(a[i]))
+      fail(KPFLOW_NUMERICAL, "matrix: element %lld of %lld is %g; expected finite numbers", static_cast<long long>(i),
+           static_cast<long long>(count), a[i]);
+  }
 }
 
 void geqrf(const int* m, const int* n, float* a, float* tau, float* work, const int* lwork, int* info) {
@@ -74,21 +84,23 @@ void orthonormalize_rows(int64_t rows, int64_t columns, T* a, T* diagonal) {
 void symmetric_eigen(int64_t n, double* a, double* values, bool vectors) {
   if (n == 0) return;
   const int order = size(n), query = -1;
-  const char* job = vectors ? "V" : "N";
+  require_finite(n * n, a);
+  const char* job = vectors ? "V" : "N";  // LAPACK's upper triangle is the lower one of row-major rows
   int info = 0, optimal_integers = 0;
   double optimal = 0;
-  dsyevd_(job, "L", &order, a, &order, values, &optimal, &query, &optimal_integers, &query, &info);
+  dsyevd_(job, "U", &order, a, &order, values, &optimal, &query, &optimal_integers, &query, &info);
   check("dsyevd", info);
   const int lwork = static_cast<int>(optimal), liwork = optimal_integers;
   Array<double> work(lwork);
   std::vector<int> integers(static_cast<size_t>(liwork));
-  dsyevd_(job, "L", &order, a, &order, values, work.data(), &lwork, integers.data(), &liwork, &info);
+  dsyevd_(job, "U", &order, a, &order, values, work.data(), &lwork, integers.data(), &liwork, &info);
   check("dsyevd", info);
 }
 
 void svd(int64_t m, int64_t n, double* a, double* values, double* u, double* vt) {
   const int64_t rank = std::min(m, n);
   if (rank == 0) return;
+  require_finite(m * n, a);
   // Row-major a is column-major a^T = v s u^T: LAPACK's left vectors (n x r, column-major) are our vt, its right are our u.
   const int rows = size(n), columns = size(m), r = size(rank), query = -1;
   const char* job = u != nullptr ? "S" : "N";

@@ -17,6 +17,8 @@ public final class NormEstimator {
    * @param samples probes, at least 2
    */
   public static Estimate frobenius(LinearOperator operator, int samples, RngState rng) {
+    Checks.notNull(operator, "operator");
+    Sampling.requireSamples("samples", samples, 2);
     double[] squares = new double[samples];
     Sampling.blocks(
         operator,
@@ -45,6 +47,9 @@ public final class NormEstimator {
    * @throws IllegalArgumentException if the operators have different domains or ranges
    */
   public static Estimate cosine(LinearOperator a, LinearOperator b, int samples, RngState rng) {
+    Checks.notNull(a, "first operator");
+    Checks.notNull(b, "second operator");
+    Sampling.requireSamples("samples", samples, 2);
     Checks.shape("second operator: domain", a.domain(), b.domain());
     Checks.shape("second operator: range", a.range(), b.range());
     Checks.dtype("second operator", a.dtype(), b.dtype());

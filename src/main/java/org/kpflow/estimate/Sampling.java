@@ -29,6 +29,7 @@ final class Sampling {
       int samples,
       RngState rng,
       Body body) {
+    Checks.notNull(rng, "rng");
     Shape domain = operator.domain();
     long bytes = Math.max(1, domain.count() * operator.dtype().bytes());
     int block = (int) Math.max(1, Math.min(samples, BLOCK_BYTES / bytes));
@@ -47,7 +48,6 @@ final class Sampling {
    * A statistic of all samples (index -1) with the jackknife error of leaving out one at a time.
    */
   static Estimate jackknife(int samples, long matvecs, IntToDoubleFunction statistic) {
-    Checks.that(samples >= 2, "samples: expected at least 2 for a standard error, got %d", samples);
     double[] values = new double[samples];
     double mean = 0;
     for (int i = 0; i < samples; i++) {
@@ -71,9 +71,13 @@ final class Sampling {
     return sum;
   }
 
+  static void requireSamples(String name, int samples, int least) {
+    Checks.that(samples >= least, "%s: expected at least %d, got %d", name, least, samples);
+  }
+
   static void requireSquare(LinearOperator operator) {
     Checks.that(
-        operator.domain().equals(operator.range()),
+        Checks.notNull(operator, "operator").domain().equals(operator.range()),
         "operator %s: expected domain and range of one shape, got %s and %s",
         operator,
         operator.domain(),

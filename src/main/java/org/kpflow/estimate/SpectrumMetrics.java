@@ -39,7 +39,8 @@ public record SpectrumMetrics(
 
   /** The metrics of all eigenvalues, in descending order. */
   public static SpectrumMetrics of(double[] descending) {
-    Checks.that(descending.length > 0, "eigenvalues: expected at least one");
+    Checks.that(
+        Checks.notNull(descending, "eigenvalues").length > 0, "eigenvalues: expected at least one");
     double trace = Arrays.stream(descending).sum();
     double frobenius = Math.sqrt(Arrays.stream(descending).map(value -> value * value).sum());
     double largest = descending[0];

@@ -19,7 +19,7 @@ public final class TraceEstimator {
    */
   public static Estimate hutchinson(LinearOperator operator, int matvecs, RngState rng) {
     Sampling.requireSquare(operator);
-    Checks.that(matvecs >= 2, "matvecs: expected at least 2, got %d", matvecs);
+    Sampling.requireSamples("matvecs", matvecs, 2);
     double[] samples = new double[matvecs];
     Sampling.blocks(
         operator,
@@ -44,7 +44,8 @@ public final class TraceEstimator {
    */
   public static Estimate hutchPlusPlus(LinearOperator operator, int matvecs, RngState rng) {
     Sampling.requireSquare(operator);
-    Checks.that(matvecs >= 6, "matvecs: expected at least 6, got %d", matvecs);
+    Sampling.requireSamples("matvecs", matvecs, 6);
+    Checks.notNull(rng, "rng");
     long size = operator.domain().count();
     int sketch = (int) Math.min(matvecs / 3, size);
     try (Tensor basis = range(operator, sketch, rng.split(1))) {

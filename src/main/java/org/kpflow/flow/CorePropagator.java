@@ -18,7 +18,7 @@ public final class CorePropagator extends LinearizationOperator {
    */
   public CorePropagator(Linearization linearization, String family) {
     super(
-        linearization,
+        given(linearization),
         LinearizedMap.CORE_PROPAGATOR,
         linearization.family(family),
         Shape.of(linearization.rows(), linearization.family(family).outputs()).named("k", "n_i"),

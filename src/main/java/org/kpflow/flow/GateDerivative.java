@@ -18,7 +18,7 @@ public final class GateDerivative extends LinearizationOperator {
    */
   public GateDerivative(Linearization linearization, String family) {
     super(
-        linearization,
+        given(linearization),
         LinearizedMap.GATE_DERIVATIVE,
         linearization.family(family),
         Shape.of(linearization.rows(), linearization.family(family).outputs()).named("k", "n_i"),

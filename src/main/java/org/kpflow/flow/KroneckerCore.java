@@ -21,7 +21,7 @@ public final class KroneckerCore {
 
   /** G = Σ V_i V_iᵀ over the trainable families, [k, k] in f64, as a new tensor. */
   public static Tensor gram(Linearization linearization) {
-    return gram(linearization, linearization.trainableFamilies());
+    return gram(linearization, Checks.notNull(linearization, "linearization").trainableFamilies());
   }
 
   /** Σ V_i V_iᵀ over the given families, [k, k] in f64, as a new tensor. */
@@ -48,6 +48,7 @@ public final class KroneckerCore {
    */
   public static LinearOperator proxy(Linearization linearization, Tensor gram) {
     Shape temporal = Shape.of(linearization.trials(), linearization.steps());
+    Checks.notNull(gram, "gram");
     Checks.shape("gram", Shape.of(linearization.rows(), linearization.rows()), gram.shape());
     Tensor matrix = gram.reshape(temporal.concat(temporal));
     return MatrixOperator.symmetric(linearization.context(), temporal, matrix)

@@ -47,7 +47,7 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   public KroneckerFactor(Linearization linearization, double threshold) {
     Checks.that(threshold >= 0 && threshold < 1, "threshold: expected 0 to 1, got %s", threshold);
     Map<String, List<WeightFamily>> groups = new LinkedHashMap<>();
-    for (WeightFamily family : linearization.trainableFamilies()) {
+    for (WeightFamily family : Checks.notNull(linearization, "linearization").trainableFamilies()) {
       groups.computeIfAbsent(family.group(), group -> new ArrayList<>()).add(family);
     }
     Checks.that(!groups.isEmpty(), "model: every family is frozen; expected a trainable one");
@@ -153,8 +153,21 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   }
 
   @Override
-  public void fill(long first, Tensor out) {
+  public synchronized void fill(long first, Tensor out) {
+    Shape expected = owner().range();
+    Checks.that(
+        Checks.notNull(out, "out").shape().rank() == expected.rank() + 1
+            && out.shape().tail().equals(expected),
+        "out: expected a block of %s, got %s",
+        expected,
+        out.shape());
     long s = out.shape().size(0);
+    Checks.that(
+        first >= 0 && first <= count() - s,
+        "columns: expected a part of %d, got %d from %d",
+        count(),
+        s,
+        first);
     long done = 0;
     long start = 0;
     for (Part part : parts) {
@@ -174,11 +187,17 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
    * cleared.
    */
   private void fill(Part part, long first, Tensor out) {
+    if (part.sites().isClosed()) {
+      throw new IllegalStateException("this factor is closed; expected an open one");
+    }
     long s = out.shape().size(0);
     Tensor block = scratch(part, s).slice(0, s);
-    setColumns(part, first, block, 1);
-    part.propagator().matmat(block, out);
-    setColumns(part, first, block, 0);
+    try {
+      setColumns(part, first, block, 1);
+      part.propagator().matmat(block, out);
+    } finally {
+      setColumns(part, first, block, 0);
+    }
   }
 
   private static void setColumns(Part part, long first, Tensor block, double scale) {
@@ -213,7 +232,7 @@ public final class KroneckerFactor implements ReducedViews.Columns, AutoCloseabl
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     parts.forEach(part -> part.sites().close());
     if (gates != null) {
       gates.close();

@@ -1,5 +1,6 @@
 package org.kpflow.flow;
 
+import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.linearize.LinearizedMap;
@@ -31,6 +32,11 @@ abstract class LinearizationOperator extends LinearOperator {
     this.linearization = linearization;
     this.map = map;
     this.family = family;
+  }
+
+  /** The argument that comes first in every constructor, before anything is asked of it. */
+  static Linearization given(Linearization linearization) {
+    return Checks.notNull(linearization, "linearization");
   }
 
   /** What the operator was built from. */

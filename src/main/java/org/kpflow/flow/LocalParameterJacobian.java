@@ -11,7 +11,7 @@ import org.kpflow.linearize.LinearizedMap;
 public final class LocalParameterJacobian extends LinearizationOperator {
   public LocalParameterJacobian(Linearization linearization) {
     super(
-        linearization,
+        given(linearization),
         LinearizedMap.LOCAL_JACOBIAN,
         null,
         Shape.of(linearization.parameterCount()).named("p"),

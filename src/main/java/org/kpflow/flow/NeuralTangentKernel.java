@@ -11,7 +11,8 @@ import org.kpflow.nativelib.NativeOperator;
  */
 public final class NeuralTangentKernel extends LinearizationOperator implements NativeOperator {
   public NeuralTangentKernel(Linearization linearization) {
-    super(linearization, LinearizedMap.TANGENT_KERNEL, null, linearization.stateShape(), true);
+    super(
+        given(linearization), LinearizedMap.TANGENT_KERNEL, null, linearization.stateShape(), true);
   }
 
   @Override

@@ -11,7 +11,7 @@ import org.kpflow.linearize.LinearizedMap;
 public final class ParameterJacobian extends LinearizationOperator {
   public ParameterJacobian(Linearization linearization) {
     super(
-        linearization,
+        given(linearization),
         LinearizedMap.JACOBIAN,
         null,
         Shape.of(linearization.parameterCount()).named("p"),

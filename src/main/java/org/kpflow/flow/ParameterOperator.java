@@ -11,7 +11,12 @@ import org.kpflow.nativelib.NativeOperator;
  */
 public final class ParameterOperator extends LinearizationOperator implements NativeOperator {
   public ParameterOperator(Linearization linearization) {
-    super(linearization, LinearizedMap.PARAMETER_OPERATOR, null, linearization.stateShape(), true);
+    super(
+        given(linearization),
+        LinearizedMap.PARAMETER_OPERATOR,
+        null,
+        linearization.stateShape(),
+        true);
   }
 
   @Override

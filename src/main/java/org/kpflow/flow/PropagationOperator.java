@@ -10,7 +10,7 @@ import org.kpflow.operator.LinearOperator;
  */
 public final class PropagationOperator extends LinearizationOperator {
   public PropagationOperator(Linearization linearization) {
-    super(linearization, LinearizedMap.PROPAGATION, null, linearization.stateShape(), false);
+    super(given(linearization), LinearizedMap.PROPAGATION, null, linearization.stateShape(), false);
   }
 
   /** P^{-1} = I - D_h f, by its own banded product; no system is solved. */
@@ -26,7 +26,7 @@ public final class PropagationOperator extends LinearizationOperator {
   private static final class Inverse extends LinearizationOperator {
     Inverse(Linearization linearization) {
       super(
-          linearization,
+          given(linearization),
           LinearizedMap.PROPAGATION_INVERSE,
           null,
           linearization.stateShape(),

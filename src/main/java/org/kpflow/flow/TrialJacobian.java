@@ -11,7 +11,7 @@ import org.kpflow.linearize.LinearizedMap;
 public final class TrialJacobian extends LinearizationOperator {
   public TrialJacobian(Linearization linearization) {
     super(
-        linearization,
+        given(linearization),
         LinearizedMap.TRIAL_JACOBIAN,
         null,
         Shape.of(linearization.trials(), linearization.parameterCount()).named("B", "p"),

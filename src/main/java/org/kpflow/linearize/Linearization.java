@@ -201,7 +201,7 @@ public final class Linearization implements AutoCloseable {
   public Tensor sites(String familyName) {
     WeightFamily family = family(familyName);
     Tensor out = Tensor.zeros(dtype(), rows(), family.sites());
-    return filled(out, () -> handle.sites(family.index(), family.sites(), out.memory()));
+    return filled(out, () -> handle.sites(family.index(), out.memory()));
   }
 
   /**
@@ -241,19 +241,21 @@ public final class Linearization implements AutoCloseable {
   }
 
   /**
-   * out = A in or A* in on a block, by one native call; shapes are the caller's to check. Family is
-   * read by the gate maps only.
+   * out = A in or A* in on a block, by one native call; only the number of elements is checked.
+   * Family is read by the gate maps only.
    */
   public void apply(
       LinearizedMap map, WeightFamily family, boolean adjoint, Tensor in, Tensor out) {
+    Checks.notNull(map, "map");
+    Checks.notNull(out, "out");
+    Checks.dtype("in", dtype(), Checks.notNull(in, "in").dtype());
+    Checks.dtype("out", dtype(), out.dtype());
     handle.apply(
         map.ordinal(),
         family == null ? 0 : family.index(),
         adjoint,
         in.shape().size(0),
-        in.shape().tail().count(),
         in.memory(),
-        out.shape().tail().count(),
         out.memory());
   }
 

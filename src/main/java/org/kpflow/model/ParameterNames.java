@@ -24,7 +24,7 @@ final class ParameterNames {
     TreeSet<String> unknown = new TreeSet<>();
     parameters.forEach(
         (name, tensor) -> {
-          if (name.startsWith(before)) {
+          if (tensor != null && name.startsWith(before)) {
             String bare = name.substring(before.length());
             if (RecurrentModel.NAMES.contains(bare)) {
               selected.put(bare, tensor);

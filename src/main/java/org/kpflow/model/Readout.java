@@ -25,16 +25,23 @@ public final class Readout implements AutoCloseable {
    * @throws IllegalArgumentException if the shapes do not go together
    */
   public Readout(ExecutionContext context, Tensor weight, Tensor bias, DType dtype) {
+    Checks.notNull(context, "context");
+    Checks.notNull(dtype, "dtype");
     Checks.that(
-        weight.shape().rank() == 2,
+        Checks.notNull(weight, "readout weight").shape().rank() == 2,
         "readout weight: expected shape [n_out, H], got %s",
         weight.shape());
     if (bias != null) {
       Checks.shape("readout bias", Shape.of(weight.shape().size(0)), bias.shape());
     }
     this.context = context;
-    this.weight = weight.to(dtype);
     this.bias = bias == null ? null : bias.to(dtype);
+    try {
+      this.weight = weight.to(dtype);
+    } catch (RuntimeException failure) {
+      close(this.bias);
+      throw failure;
+    }
   }
 
   /** n_out. */
@@ -49,7 +56,7 @@ public final class Readout implements AutoCloseable {
 
   /** y [B, T, n_out] of a state [B, T, n], as a new tensor. */
   public Tensor apply(Tensor state) {
-    Shape shape = state.shape();
+    Shape shape = Checks.notNull(state, "state").shape();
     Checks.that(
         shape.rank() == 3 && shape.size(2) >= weight.shape().size(1),
         "state: expected shape [B, T, n] with n at least %d as in the readout weight %s, got %s",
@@ -85,7 +92,7 @@ public final class Readout implements AutoCloseable {
    * not read; a new tensor.
    */
   public Tensor lift(Tensor outputs, long units) {
-    Shape shape = outputs.shape();
+    Shape shape = Checks.notNull(outputs, "outputs").shape();
     Checks.that(
         shape.rank() == 3 && shape.size(2) == outputs(),
         "outputs: expected shape [B, T, %d], got %s",
@@ -93,6 +100,7 @@ public final class Readout implements AutoCloseable {
         shape);
     long rows = shape.size(0) * shape.size(1);
     long hidden = weight.shape().size(1);
+    Checks.that(units >= hidden, "units: expected at least %d, got %d", hidden, units);
     Tensor state = Tensor.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
     try (Tensor lifted = Tensor.zeros(weight.dtype(), rows, hidden)) {
       TensorMath.gemm(
@@ -118,6 +126,7 @@ public final class Readout implements AutoCloseable {
    * W_out [B, T, n].
    */
   public Loss meanSquaredError(Tensor state, Tensor targets) {
+    Checks.notNull(targets, "targets");
     try (Tensor difference = apply(state)) {
       Checks.shape("targets", difference.shape(), targets.shape());
       Checks.dtype("targets", difference.dtype(), targets.dtype());
@@ -146,8 +155,12 @@ public final class Readout implements AutoCloseable {
   @Override
   public void close() {
     weight.close();
-    if (bias != null) {
-      bias.close();
+    close(bias);
+  }
+
+  private static void close(Tensor optional) {
+    if (optional != null) {
+      optional.close();
     }
   }
 }

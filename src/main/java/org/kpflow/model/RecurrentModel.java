@@ -49,7 +49,7 @@ public abstract class RecurrentModel implements Model {
     this.cell = cell;
     this.cellParameter = cellParameter;
     this.components = components;
-    this.dtype = options.dtype();
+    this.dtype = Checks.notNull(options, "options").dtype();
     Map<String, Tensor> found = ParameterNames.select(parameters, options.prefix());
     checkShapes(found, gates, mayHaveBiases);
     for (String frozen : new TreeSet<>(options.frozen())) {
@@ -58,10 +58,15 @@ public abstract class RecurrentModel implements Model {
             "freeze: expected one of " + found.keySet() + ", got '" + frozen + "'");
       }
     }
-    for (String name : NAMES) {
-      if (found.containsKey(name)) {
-        weights.put(name, found.get(name).to(dtype));
+    try {
+      for (String name : NAMES) {
+        if (found.containsKey(name)) {
+          weights.put(name, found.get(name).to(dtype));
+        }
       }
+    } catch (RuntimeException failure) {
+      close();
+      throw failure;
     }
     List<WeightFamily> list = new ArrayList<>();
     weights.forEach(

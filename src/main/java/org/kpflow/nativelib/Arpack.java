@@ -55,7 +55,7 @@ public final class Arpack {
       NativeMemory start,
       NativeMemory vectors) {
     Engine.holds(start, request.dtype(), request.size());
-    Engine.holds(vectors, request.dtype(), Math.multiplyExact(request.modes(), request.size()));
+    Engine.holds(vectors, request.dtype(), Engine.product(request.modes(), request.size()));
     Engine.require(
         request.modes() >= 1 && request.modes() <= Integer.MAX_VALUE, "modes: expected at least 1");
     if (operator != null) {

@@ -1,5 +1,6 @@
 package org.kpflow.nativelib;
 
+import java.util.Arrays;
 import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
@@ -25,6 +26,8 @@ public final class Engine {
     System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     Loader.load(Kpflow.class);
   }
+
+  private static final int MOST_RESULTS = Integer.MAX_VALUE - 8; // what a Java array holds
 
   private Engine() {}
 
@@ -80,9 +83,10 @@ public final class Engine {
   /** The inner products of corresponding rows, accumulated in f64. */
   public static double[] dot(
       ContextHandle context, DType dtype, long rows, long columns, NativeMemory x, NativeMemory y) {
-    holds(x, dtype, Math.multiplyExact(rows, columns));
-    holds(y, dtype, Math.multiplyExact(rows, columns));
-    double[] result = new double[Math.toIntExact(rows)];
+    holds(x, dtype, product(rows, columns));
+    holds(y, dtype, product(rows, columns));
+    require(rows <= MOST_RESULTS, "rows: expected at most " + MOST_RESULTS + ", got " + rows);
+    double[] result = new double[(int) rows];
     try (DoublePointer out = new DoublePointer(Math.max(rows, 1))) {
       context.call(
           c ->
@@ -109,9 +113,9 @@ public final class Engine {
       NativeMemory b,
       double beta,
       NativeMemory c) {
-    holds(a, dtype, Math.multiplyExact(m, k));
-    holds(b, dtype, Math.multiplyExact(k, n));
-    holds(c, dtype, Math.multiplyExact(m, n));
+    holds(a, dtype, product(m, k));
+    holds(b, dtype, product(k, n));
+    holds(c, dtype, product(m, n));
     context.call(
         handle ->
             Kpflow.kpflow_gemm(
@@ -187,15 +191,11 @@ public final class Engine {
       int keep,
       double alpha,
       NativeMemory out) {
-    holds(
-        x,
-        dtype,
-        Math.multiplyExact(Math.multiplyExact(s, trials), Math.multiplyExact(steps, units)));
+    holds(x, dtype, product(s, trials, steps, units));
     long d =
-        ((keep & 1) != 0 ? trials : 1)
-            * ((keep & 2) != 0 ? steps : 1)
-            * ((keep & 4) != 0 ? units : 1);
-    holds(out, DType.F64, Math.multiplyExact(d, d));
+        product(
+            (keep & 1) != 0 ? trials : 1, (keep & 2) != 0 ? steps : 1, (keep & 4) != 0 ? units : 1);
+    holds(out, DType.F64, product(d, d));
     context.monitored(
         (c, monitor) ->
             Kpflow.kpflow_accumulate_gram(
@@ -238,7 +238,7 @@ public final class Engine {
    * row eigenvectors if wanted.
    */
   public static double[] symmetricEigen(long n, NativeMemory a, boolean vectors) {
-    holds(a, DType.F64, Math.multiplyExact(n, n));
+    holds(a, DType.F64, product(n, n));
     double[] values = new double[Math.toIntExact(n)];
     try (DoublePointer out = new DoublePointer(Math.max(n, 1))) {
       call(() -> Kpflow.kpflow_symmetric_eigen(n, doubles(a), out, vectors ? 1 : 0), a);
@@ -253,15 +253,15 @@ public final class Engine {
    */
   public static double[] svd(long m, long n, NativeMemory a, NativeMemory u, NativeMemory vt) {
     long rank = Math.min(m, n);
-    holds(a, DType.F64, Math.multiplyExact(m, n));
+    holds(a, DType.F64, product(m, n));
     require((u == null) == (vt == null), "svd: u and vt come together");
     double[] values = new double[Math.toIntExact(rank)];
     try (DoublePointer out = new DoublePointer(Math.max(rank, 1))) {
       if (u == null) {
         call(() -> Kpflow.kpflow_svd(m, n, doubles(a), out, null, null), a);
       } else {
-        holds(u, DType.F64, Math.multiplyExact(m, rank));
-        holds(vt, DType.F64, Math.multiplyExact(rank, n));
+        holds(u, DType.F64, product(m, rank));
+        holds(vt, DType.F64, product(rank, n));
         call(() -> Kpflow.kpflow_svd(m, n, doubles(a), out, doubles(u), doubles(vt)), a, u, vt);
       }
       out.get(values);
@@ -271,12 +271,25 @@ public final class Engine {
 
   /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
   public static void orthonormalize(DType dtype, long m, long n, NativeMemory a) {
-    holds(a, dtype, Math.multiplyExact(m, n));
+    holds(a, dtype, product(m, n));
     call(() -> Kpflow.kpflow_orthonormalize(dtype.nativeCode(), m, n, a.pointer()), a);
   }
 
   static DoublePointer doubles(NativeMemory memory) {
     return new DoublePointer(memory.pointer());
+  }
+
+  /** The number of elements of an array of these sizes. */
+  static long product(long... sizes) {
+    long product = 1;
+    for (long size : sizes) {
+      require(size >= 0, "size: expected at least 0, got " + size);
+      require(
+          size == 0 || product <= Long.MAX_VALUE / size,
+          "size: the product of " + Arrays.toString(sizes) + " overflows");
+      product *= size;
+    }
+    return product;
   }
 
   static void holds(NativeMemory memory, DType dtype, long count) {

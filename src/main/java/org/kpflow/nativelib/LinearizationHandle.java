@@ -17,6 +17,8 @@ public final class LinearizationHandle implements AutoCloseable {
   private final DType dtype;
   private final Life life;
   private final long[] sizes;
+  private final long inputs;
+  private final long siteUnits;
 
   /**
    * What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null
@@ -50,11 +52,11 @@ public final class LinearizationHandle implements AutoCloseable {
     }
 
     private void checkSizes(int gates, int components) {
-      long rows = Math.multiplyExact(gates, units);
-      long state = Math.multiplyExact(components, units);
-      Engine.holds(weightIh, dtype, Math.multiplyExact(rows, inputs));
-      Engine.holds(weightHh, dtype, Math.multiplyExact(rows, units));
-      Engine.holds(input, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), inputs));
+      long rows = Engine.product(gates, units);
+      long state = Engine.product(components, units);
+      Engine.holds(weightIh, dtype, Engine.product(rows, inputs));
+      Engine.holds(weightHh, dtype, Engine.product(rows, units));
+      Engine.holds(input, dtype, Engine.product(trials, steps, inputs));
       if (biasIh != null) {
         Engine.holds(biasIh, dtype, rows);
       }
@@ -62,19 +64,20 @@ public final class LinearizationHandle implements AutoCloseable {
         Engine.holds(biasHh, dtype, rows);
       }
       if (initial != null) {
-        Engine.holds(initial, dtype, Math.multiplyExact(trials, state));
+        Engine.holds(initial, dtype, Engine.product(trials, state));
       }
       if (trajectory != null) {
-        Engine.holds(
-            trajectory, dtype, Math.multiplyExact(Math.multiplyExact(trials, steps), state));
+        Engine.holds(trajectory, dtype, Engine.product(trials, steps, state));
       }
     }
   }
 
   private LinearizationHandle(
-      ContextHandle context, DType dtype, NativeLinearization linearization) {
+      ContextHandle context, Recurrent model, NativeLinearization linearization) {
     this.context = context;
-    this.dtype = dtype;
+    this.dtype = model.dtype();
+    this.inputs = model.inputs();
+    this.siteUnits = model.units();
     this.life = new Life(linearization);
     life.guard(this);
     this.sizes = new long[6];
@@ -125,7 +128,7 @@ public final class LinearizationHandle implements AutoCloseable {
             return Kpflow.kpflow_recurrent_linearize(c, description, monitor, out);
           },
           model.used());
-      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
+      return new LinearizationHandle(context, model, out.get(NativeLinearization.class));
     }
   }
 
@@ -165,15 +168,20 @@ public final class LinearizationHandle implements AutoCloseable {
   }
 
   /** Copies the sites of a family into out [k, m_f]. */
-  public void sites(int family, long columns, NativeMemory out) {
-    Engine.holds(out, dtype, Math.multiplyExact(sizes[0] * sizes[1], columns));
+  public void sites(int family, NativeMemory out) {
+    long columns =
+        switch (family) {
+          case Kpflow.KPFLOW_WEIGHT_IH -> inputs;
+          case Kpflow.KPFLOW_WEIGHT_HH -> siteUnits;
+          default -> 1;
+        };
+    Engine.holds(out, dtype, Engine.product(sizes[0], sizes[1], columns));
     use(() -> Kpflow.kpflow_linearization_sites(life.linearization, family, out.pointer()), out);
   }
 
   /** Step Jacobians of steps first to first + count - 1 into out [B, count, n, n]. */
   public void stepJacobians(long first, long count, NativeMemory out) {
-    Engine.holds(
-        out, dtype, Math.multiplyExact(Math.multiplyExact(sizes[0], count), sizes[2] * sizes[2]));
+    Engine.holds(out, dtype, Engine.product(sizes[0], count, sizes[2], sizes[2]));
     use(
         () ->
             Kpflow.kpflow_linearization_step_jacobians(
@@ -197,16 +205,11 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /** out = A in or A* in for a block of s vectors; the codes are those of enum kpflow_operator. */
   public void apply(
-      int operator,
-      int family,
-      boolean adjoint,
-      long s,
-      long inCount,
-      NativeMemory in,
-      long outCount,
-      NativeMemory out) {
-    Engine.holds(in, dtype, Math.multiplyExact(s, inCount));
-    Engine.holds(out, dtype, Math.multiplyExact(s, outCount));
+      int operator, int family, boolean adjoint, long s, NativeMemory in, NativeMemory out) {
+    long state = Engine.product(sizes[0], sizes[1], sizes[2]);
+    long other = domainCount(operator, state);
+    Engine.holds(in, dtype, Engine.product(s, adjoint ? state : other));
+    Engine.holds(out, dtype, Engine.product(s, adjoint ? other : state));
     monitored(
         monitor ->
             Kpflow.kpflow_linearization_apply(
@@ -220,6 +223,17 @@ public final class LinearizationHandle implements AutoCloseable {
                 monitor),
         in,
         out);
+  }
+
+  /** Elements of one vector that an operator takes; all give a state. */
+  private long domainCount(int operator, long state) {
+    return switch (operator) {
+      case Kpflow.KPFLOW_D_THETA, Kpflow.KPFLOW_J -> sizes[3];
+      case Kpflow.KPFLOW_TRIAL_JACOBIAN -> Engine.product(sizes[0], sizes[3]);
+      case Kpflow.KPFLOW_D_GATES, Kpflow.KPFLOW_CORE ->
+          Engine.product(sizes[0], sizes[1], sizes[4]);
+      default -> state;
+    };
   }
 
   @Override

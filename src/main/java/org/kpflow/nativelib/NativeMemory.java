@@ -14,6 +14,10 @@ import org.kpflow.base.MemoryException;
  * freed only when that call returns.
  */
 public final class NativeMemory implements AutoCloseable {
+  static {
+    Engine.load();
+  }
+
   private static final long LARGE = 16L << 20;
   private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
@@ -116,6 +120,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, double[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, (long) count * Double.BYTES);
     try {
       new DoublePointer(at(byteOffset)).put(source, start, count);
@@ -125,6 +130,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, double[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, (long) count * Double.BYTES);
     try {
       new DoublePointer(at(byteOffset)).get(target, start, count);
@@ -134,6 +140,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, float[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, (long) count * Float.BYTES);
     try {
       new FloatPointer(at(byteOffset)).put(source, start, count);
@@ -143,6 +150,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, float[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, (long) count * Float.BYTES);
     try {
       new FloatPointer(at(byteOffset)).get(target, start, count);
@@ -152,6 +160,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void put(long byteOffset, byte[] source, int start, int count) {
+    inside(source == null ? -1 : source.length, start, count);
     access(byteOffset, count);
     try {
       new BytePointer(at(byteOffset)).put(source, start, count);
@@ -161,6 +170,7 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   public void get(long byteOffset, byte[] target, int start, int count) {
+    inside(target == null ? -1 : target.length, start, count);
     access(byteOffset, count);
     try {
       new BytePointer(at(byteOffset)).get(target, start, count);
@@ -185,6 +195,17 @@ public final class NativeMemory implements AutoCloseable {
 
   private Pointer at(long byteOffset) {
     return allocation.pointer.getPointer(offset + byteOffset);
+  }
+
+  /** Native code copies from and to Java's arrays without looking at their ends. */
+  private static void inside(int length, int start, int count) {
+    Checks.that(length >= 0, "array: expected a value, got null");
+    Checks.that(
+        start >= 0 && count >= 0 && start <= length - count,
+        "array: expected a part of %d entries, got %d from %d",
+        length,
+        count,
+        start);
   }
 
   private void access(long byteOffset, long length) {

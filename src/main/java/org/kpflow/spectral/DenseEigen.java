@@ -42,7 +42,9 @@ public record DenseEigen(double[] values, Tensor vectors) implements AutoCloseab
   /** Singular values of an f64 matrix [m, n], descending. */
   public static double[] singularValues(Tensor matrix) {
     Checks.that(
-        matrix.shape().rank() == 2, "matrix: expected two axes, got shape %s", matrix.shape());
+        Checks.notNull(matrix, "matrix").shape().rank() == 2,
+        "matrix: expected two axes, got shape %s",
+        matrix.shape());
     Checks.dtype("matrix", DType.F64, matrix.dtype());
     try (Tensor work = matrix.copy()) {
       return Engine.svd(matrix.shape().size(0), matrix.shape().size(1), work.memory(), null, null);
@@ -51,7 +53,8 @@ public record DenseEigen(double[] values, Tensor vectors) implements AutoCloseab
 
   private static long size(Tensor matrix) {
     Checks.that(
-        matrix.shape().rank() == 2 && matrix.shape().size(0) == matrix.shape().size(1),
+        Checks.notNull(matrix, "matrix").shape().rank() == 2
+            && matrix.shape().size(0) == matrix.shape().size(1),
         "matrix: expected a square matrix, got shape %s",
         matrix.shape());
     Checks.dtype("matrix", DType.F64, matrix.dtype());

@@ -32,6 +32,8 @@ public final class Eigsh {
    * @throws org.kpflow.base.CancelledException if the thread is interrupted
    */
   public static EigenPairs solve(LinearOperator operator, LanczosOptions options) {
+    Checks.notNull(operator, "operator");
+    Checks.notNull(options, "options");
     Checks.that(operator.isSelfAdjoint(), "operator %s: expected a self-adjoint one", operator);
     long size = operator.domain().count();
     Checks.that(

@@ -51,7 +51,8 @@ public final class ReducedViews implements AutoCloseable {
    */
   public static ReducedViews ofOperator(
       LinearOperator operator, Collection<View> views, LongConsumer progress) {
-    Shape state = stateShape(operator.domain());
+    Checks.notNull(progress, "progress");
+    Shape state = stateShape(Checks.notNull(operator, "operator").domain());
     Checks.shape("operator " + operator + ": range", operator.domain(), operator.range());
     Map<View, Tensor> matrices = allocate(state, views);
     long size = state.count();
@@ -95,7 +96,8 @@ public final class ReducedViews implements AutoCloseable {
    */
   public static ReducedViews ofColumns(
       Columns columns, Collection<View> views, LongConsumer progress) {
-    LinearOperator owner = columns.owner();
+    Checks.notNull(progress, "progress");
+    LinearOperator owner = Checks.notNull(columns, "columns").owner();
     Shape state = stateShape(owner.range());
     Map<View, Tensor> matrices = allocate(state, views);
     Map<View, Tensor> swept = swept(matrices);
@@ -121,7 +123,8 @@ public final class ReducedViews implements AutoCloseable {
    */
   public static ReducedViews ofTrialwiseFactor(
       LinearOperator factor, Collection<View> views, LongConsumer progress) {
-    Shape state = stateShape(factor.range());
+    Checks.notNull(progress, "progress");
+    Shape state = stateShape(Checks.notNull(factor, "factor").range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
     Map<View, Tensor> matrices = allocate(state, views);
     Map<View, Tensor> swept = swept(matrices);
@@ -230,7 +233,7 @@ public final class ReducedViews implements AutoCloseable {
   static Map<View, Tensor> allocate(Shape state, Collection<View> views) {
     Map<View, Tensor> matrices = new EnumMap<>(View.class);
     try {
-      for (View view : views) {
+      for (View view : Checks.notNull(views, "views")) {
         long size = view.size(state);
         long available = Engine.availableMemory();
         if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {

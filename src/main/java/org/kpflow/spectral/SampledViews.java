@@ -97,6 +97,10 @@ public final class SampledViews implements AutoCloseable {
       LongConsumer progress) {
     Checks.that(
         samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
+    Checks.notNull(factor, "factor");
+    Checks.notNull(views, "views");
+    Checks.notNull(rng, "rng");
+    Checks.notNull(progress, "progress");
     SampledViews result = new SampledViews(factor, views, samples, trialwise);
     try {
       result.totals.putAll(ReducedViews.allocate(result.state, views));
@@ -237,7 +241,7 @@ public final class SampledViews implements AutoCloseable {
 
   /** Inner product <A_view, other>_F with a fixed matrix [d, d] in f64. */
   public Estimate inner(View view, Tensor other) {
-    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
+    double[] means = groupMeans(view, sum -> inner(sum, other));
     return jackknife(products, leftOut -> mean(means, leftOut));
   }
 
@@ -252,8 +256,8 @@ public final class SampledViews implements AutoCloseable {
    * I_n).
    */
   public Estimate cosineWithLifted(View view, Tensor other) {
-    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
-    double scale = Math.sqrt(view.traced(state)) / TensorMath.norm(factor.context(), other);
+    double[] means = groupMeans(view, sum -> inner(sum, other));
+    double scale = Math.sqrt(view.traced(state)) / norm(other);
     return jackknife(
         withNorm(),
         leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / withEnergy));
@@ -262,8 +266,8 @@ public final class SampledViews implements AutoCloseable {
   /** Cosine of the view itself with a matrix [d, d]. */
   public Estimate cosine(View view, Tensor other) {
     Pairs pairs = new Pairs(view);
-    double[] means = groupMeans(view, sum -> TensorMath.dot(factor.context(), sum, other));
-    double norm = TensorMath.norm(factor.context(), other);
+    double[] means = groupMeans(view, sum -> inner(sum, other));
+    double norm = norm(other);
     return jackknife(
         products, leftOut -> mean(means, leftOut) / (norm * Math.sqrt(pairs.squaredNorm(leftOut))));
   }
@@ -294,6 +298,15 @@ public final class SampledViews implements AutoCloseable {
       TensorMath.strided(new long[] {d}, 1, matrix, new long[] {d + 1}, 1, sum, new long[] {0});
       return sum.get(0);
     }
+  }
+
+  private double norm(Tensor other) {
+    return TensorMath.norm(factor.context(), Checks.notNull(other, "other"));
+  }
+
+  private double inner(Tensor sum, Tensor other) {
+    Checks.shape("other", sum.shape(), Checks.notNull(other, "other").shape());
+    return TensorMath.dot(factor.context(), sum, other);
   }
 
   private double[] groupMeans(View view, java.util.function.ToDoubleFunction<Tensor> linear) {

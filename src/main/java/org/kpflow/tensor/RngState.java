@@ -44,6 +44,9 @@ public record RngState(long seed, long position) {
 
   /** Fills a tensor with the next numbers and returns the state after them. */
   public RngState fill(ExecutionContext context, Distribution distribution, Tensor out) {
+    Checks.notNull(context, "context");
+    Checks.notNull(distribution, "distribution");
+    Checks.notNull(out, "out");
     Engine.fillRandom(
         context.handle(),
         out.dtype(),

@@ -4,6 +4,7 @@ import java.nio.ByteOrder;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
+import java.util.function.Consumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
@@ -50,17 +51,28 @@ public final class Tensor implements AutoCloseable {
 
   /** An f64 tensor with a copy of the values. */
   public static Tensor of(Shape shape, double... values) {
-    return zeros(DType.F64, shape).copyFrom(values);
+    return built(zeros(DType.F64, shape), fresh -> fresh.copyFrom(values));
   }
 
   /** An f32 tensor with a copy of the values. */
   public static Tensor of(Shape shape, float... values) {
-    return zeros(DType.F32, shape).copyFrom(values);
+    return built(zeros(DType.F32, shape), fresh -> fresh.copyFrom(values));
   }
 
   /** A tensor of the given type with the values, rounded where the type is f32. */
   public static Tensor of(DType dtype, Shape shape, double... values) {
-    return zeros(dtype, shape).copyFrom(values);
+    return built(zeros(dtype, shape), fresh -> fresh.copyFrom(values));
+  }
+
+  /** A new tensor once its body has run; closed where that fails. */
+  private static Tensor built(Tensor fresh, Consumer<Tensor> body) {
+    try {
+      body.accept(fresh);
+      return fresh;
+    } catch (RuntimeException | Error failure) {
+      fresh.close();
+      throw failure;
+    }
   }
 
   public Shape shape() {
@@ -100,7 +112,7 @@ public final class Tensor implements AutoCloseable {
 
   /** Whether the two tensors have memory in common. */
   public boolean overlaps(Tensor other) {
-    return memory.overlaps(other.memory);
+    return memory.overlaps(Checks.notNull(other, "other").memory);
   }
 
   /** The same elements under another shape, as a view. */
@@ -136,16 +148,12 @@ public final class Tensor implements AutoCloseable {
 
   /** A new tensor with the same elements. */
   public Tensor copy() {
-    Tensor result = zeros(dtype, shape);
-    Engine.copy(memory.span(0, bytes()), result.memory);
-    return result;
+    return to(dtype);
   }
 
   /** A new tensor with the same elements in the given type; f64 to f32 rounds to nearest. */
   public Tensor to(DType other) {
-    Tensor result = zeros(Checks.notNull(other, "dtype"), shape);
-    convert(this, result);
-    return result;
+    return built(zeros(other, shape), fresh -> convert(this, fresh));
   }
 
   /** Overwrites this tensor with the elements of another of the same shape, converting the type. */
@@ -211,6 +219,7 @@ public final class Tensor implements AutoCloseable {
 
   /** Overwrites all elements with the values, rounded where the type is f32. */
   public Tensor copyFrom(double... values) {
+    Checks.notNull(values, "values");
     Checks.that(
         values.length == count(),
         "values: expected %d for shape %s, got %d",
@@ -234,6 +243,7 @@ public final class Tensor implements AutoCloseable {
 
   /** Overwrites all elements with the values. */
   public Tensor copyFrom(float... values) {
+    Checks.notNull(values, "values");
     Checks.that(
         values.length == count(),
         "values: expected %d for shape %s, got %d",
@@ -274,15 +284,29 @@ public final class Tensor implements AutoCloseable {
     Checks.that(
         ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN,
         "byte order: expected a little-endian machine");
-    memory.put(firstElement * dtype.bytes(), source, start, elements * dtype.bytes());
+    long first = byteOffset(firstElement, elements);
+    memory.put(first, source, start, elements * dtype.bytes());
     return this;
   }
 
   /** Raw little-endian bytes of {@code elements} elements from {@code firstElement} on. */
   public byte[] toBytes(long firstElement, int elements) {
-    byte[] target = new byte[Math.multiplyExact(elements, dtype.bytes())];
-    memory.get(firstElement * dtype.bytes(), target, 0, target.length);
+    long first = byteOffset(firstElement, elements);
+    byte[] target = new byte[elements * dtype.bytes()];
+    memory.get(first, target, 0, target.length);
     return target;
+  }
+
+  private long byteOffset(long first, int elements) {
+    int most = (Integer.MAX_VALUE - 8) / dtype.bytes();
+    Checks.that(
+        first >= 0 && elements >= 0 && elements <= most && first <= count() - elements,
+        "elements: expected a part of %d, at most %d at once, got %d from %d",
+        count(),
+        most,
+        elements,
+        first);
+    return first * dtype.bytes();
   }
 
   /**

@@ -11,25 +11,29 @@ import org.kpflow.nativelib.Engine;
 public final class TensorMath {
   private TensorMath() {}
 
+  private static void alike(ExecutionContext context, Tensor x, Tensor y) {
+    Checks.notNull(context, "context");
+    Checks.notNull(y, "y");
+    Checks.shape("y", Checks.notNull(x, "x").shape(), y.shape());
+    Checks.dtype("y", x.dtype(), y.dtype());
+  }
+
   /** y = alpha x + beta y; with beta 0, y is not read. */
   public static void axpby(
       ExecutionContext context, double alpha, Tensor x, double beta, Tensor y) {
-    Checks.shape("y", x.shape(), y.shape());
-    Checks.dtype("y", x.dtype(), y.dtype());
+    alike(context, x, y);
     Engine.axpby(context.handle(), x.dtype(), x.count(), alpha, x.memory(), beta, y.memory());
   }
 
   /** Inner product over all elements, accumulated in f64. */
   public static double dot(ExecutionContext context, Tensor x, Tensor y) {
-    Checks.shape("y", x.shape(), y.shape());
-    Checks.dtype("y", x.dtype(), y.dtype());
+    alike(context, x, y);
     return Engine.dot(context.handle(), x.dtype(), 1, x.count(), x.memory(), y.memory())[0];
   }
 
   /** Inner products of corresponding entries of the leading axis: [s]. */
   public static double[] dots(ExecutionContext context, Tensor x, Tensor y) {
-    Checks.shape("y", x.shape(), y.shape());
-    Checks.dtype("y", x.dtype(), y.dtype());
+    alike(context, x, y);
     long rows = x.shape().size(0);
     return Engine.dot(
         context.handle(), x.dtype(), rows, x.shape().tail().count(), x.memory(), y.memory());
@@ -50,7 +54,9 @@ public final class TensorMath {
       Tensor b,
       double beta,
       Tensor c) {
+    Checks.notNull(context, "context");
     for (Tensor matrix : new Tensor[] {a, b, c}) {
+      Checks.notNull(matrix, "gemm");
       Checks.that(
           matrix.shape().rank() == 2, "gemm: expected matrices, got shape %s", matrix.shape());
       Checks.dtype("gemm", a.dtype(), matrix.dtype());
@@ -81,6 +87,7 @@ public final class TensorMath {
 
   /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
   public static void orthonormalizeRows(Tensor a) {
+    Checks.notNull(a, "a");
     Checks.that(
         a.shape().rank() == 2 && a.shape().size(0) <= a.shape().size(1),
         "rows: expected a matrix with at most as many rows as columns, got shape %s",
@@ -100,6 +107,11 @@ public final class TensorMath {
       double beta,
       Tensor y,
       long[] yStrides) {
+    Checks.notNull(sizes, "sizes");
+    Checks.notNull(xStrides, "xStrides");
+    Checks.notNull(yStrides, "yStrides");
+    Checks.notNull(x, "x");
+    Checks.notNull(y, "y");
     Engine.stridedAxpby(
         sizes, alpha, x.dtype(), x.memory(), xStrides, beta, y.dtype(), y.memory(), yStrides);
   }

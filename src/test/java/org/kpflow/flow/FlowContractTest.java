@@ -11,6 +11,7 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.OperatorContract;
+import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Every flow operator keeps the contract of operators, at ordinary and at degenerate sizes. */
@@ -18,6 +19,7 @@ class FlowContractTest {
   private static final double SLACK = 4; // an NTK is six products deep
 
   private static void check(Kind kind, DType dtype, Sizes sizes, long seed) {
+    ExecutionContext.shared(); // counts as live once it is there
     long before = Tensor.liveCount();
     try (Sample sample = new Sample(kind, dtype, sizes, seed)) {
       for (LinearOperator operator : FlowOperators.of(sample.linearize())) {

@@ -1,0 +1,198 @@
+package org.kpflow.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.kpflow.Refusals.closed;
+import static org.kpflow.Refusals.refused;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.kpflow.RandomModels;
+import org.kpflow.RandomModels.Kind;
+import org.kpflow.RandomModels.Sizes;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.base.Shape;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+class ModelMisuseTest {
+  private static final ExecutionContext CONTEXT = ExecutionContext.shared();
+  private static final ModelOptions F64 = ModelOptions.of(DType.F64);
+
+  private final List<Tensor> made = new ArrayList<>();
+  private long live;
+
+  @BeforeEach
+  void count() {
+    CONTEXT.threads();
+    live = Tensor.liveCount();
+  }
+
+  @AfterEach
+  void nothingLeaksFromARefusal() {
+    made.forEach(Tensor::close);
+    assertEquals(live, Tensor.liveCount(), "leaks");
+  }
+
+  private Map<String, Tensor> weights(Kind kind) {
+    Map<String, Tensor> weights = RandomModels.weights(kind, Sizes.SMALL, new Random(1));
+    made.addAll(weights.values());
+    return weights;
+  }
+
+  private Tensor zeros(long... sizes) {
+    Tensor tensor = Tensor.zeros(DType.F64, sizes);
+    made.add(tensor);
+    return tensor;
+  }
+
+  private static void bad(Kind kind, Map<String, Tensor> weights, String... fragments) {
+    refused(InputException.class, () -> kind.model(weights, F64), fragments);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void aMissingWeightIsNamedWithThoseThereAre(Kind kind) {
+    for (String name : new String[] {"weight_ih_l0", "weight_hh_l0"}) {
+      Map<String, Tensor> weights = weights(kind);
+      weights.remove(name);
+      bad(kind, weights, name + " is missing", weights.keySet().toString());
+    }
+    bad(kind, Map.of(), "weight_hh_l0 is missing");
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void aWeightOfTheWrongShapeIsNamedWithBothShapes(Kind kind) {
+    int rows = kind.gates * Sizes.SMALL.units();
+    Map<String, Tensor> weights = weights(kind);
+    weights.put("weight_ih_l0", zeros(rows + 1, 2));
+    bad(kind, weights, "weight_ih_l0", "[" + rows + ", n_in]", "[" + (rows + 1) + ", 2]");
+    weights.put("weight_ih_l0", zeros(rows));
+    bad(kind, weights, "weight_ih_l0", "matrix", "[" + rows + "]");
+    weights.put("weight_ih_l0", zeros(rows, 0));
+    bad(kind, weights, "weight_ih_l0", "[" + rows + ", 0]");
+    weights = weights(kind);
+    weights.put("weight_hh_l0", zeros(rows, 4));
+    bad(kind, weights, "weight_hh_l0", "[" + kind.gates + " H, H]", "[" + rows + ", 4]");
+    weights.put("weight_hh_l0", zeros(0, 0));
+    bad(kind, weights, "weight_hh_l0", "[0, 0]");
+    if (kind.biases) {
+      weights = weights(kind);
+      weights.put("bias_hh_l0", zeros(rows, 1));
+      bad(kind, weights, "bias_hh_l0", "[" + rows + "]", "[" + rows + ", 1]");
+    }
+  }
+
+  @Test
+  void theLeakyCellHasNoBiases() {
+    Map<String, Tensor> weights = weights(Kind.LEAKY);
+    weights.put("bias_ih_l0", zeros(Sizes.SMALL.units()));
+    bad(Kind.LEAKY, weights, "bias_ih_l0", "no biases");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"weight_ih_l1", "weight_hh_l0_reverse", "bias_ih_l0_reverse", "weight_hr_l0"})
+  void stackedBidirectionalAndProjectedLayersAreRefusedByName(String name) {
+    Map<String, Tensor> weights = weights(Kind.GRU);
+    weights.put(name, zeros(15, 5));
+    bad(Kind.GRU, weights, name, "stacked, bidirectional or projected", "single layer");
+  }
+
+  @Test
+  void severalLayersNeedAPrefix() {
+    Map<String, Tensor> both = new LinkedHashMap<>();
+    for (String prefix : new String[] {"encoder.", "decoder."}) {
+      weights(Kind.GRU).forEach((name, tensor) -> both.put(prefix + name, tensor));
+    }
+    bad(Kind.GRU, both, "several layers", "[decoder., encoder.]", "prefix");
+    new Gru(both, new ModelOptions(DType.F64, Set.of(), "encoder.")).close();
+    refused(
+        InputException.class,
+        () -> new Gru(both, new ModelOptions(DType.F64, Set.of(), "other.")),
+        "weight_ih_l0 is missing");
+  }
+
+  @Test
+  void freezingAFamilyThatIsNotThereIsRefused() {
+    Map<String, Tensor> weights = weights(Kind.GRU_NO_BIAS);
+    for (String name : new String[] {"bias_ih_l0", "rnn.weight_hh_l0", ""}) {
+      refused(
+          InputException.class,
+          () -> new Gru(weights, F64.freeze(name)),
+          "freeze",
+          "weight_ih_l0, weight_hh_l0",
+          "'" + name + "'");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, -0.1, 1.1, Double.NaN, Double.POSITIVE_INFINITY})
+  void aStepOutsideItsRangeIsRefused(double dt) {
+    Map<String, Tensor> weights = weights(Kind.LEAKY);
+    refused(() -> new LeakyRnn(weights, Activation.TANH, dt, F64), "dt", "at most 1", "" + dt);
+  }
+
+  @Test
+  void nullsAreNamed() {
+    Map<String, Tensor> weights = weights(Kind.GRU_NO_BIAS);
+    refused(() -> new Gru(null, F64), "weights", "null");
+    refused(() -> new Gru(weights, null), "options", "null");
+    refused(() -> new Rnn(weights, null, F64), "activation", "null");
+    refused(() -> new LeakyRnn(weights, null, 0.5, F64), "activation", "null");
+    refused(() -> ModelOptions.of(null), "dtype", "null");
+    refused(() -> new ModelOptions(DType.F64, null, ""), "frozen", "null");
+    Map<String, Tensor> hole = new HashMap<>(weights);
+    hole.put("weight_ih_l0", null);
+    refused(InputException.class, () -> new Gru(hole, F64), "weight_ih_l0 is missing");
+    refused(() -> Activation.of("gelu"), "activation", "tanh, relu or linear", "'gelu'");
+  }
+
+  @Test
+  void closedWeightsAndUnknownFamiliesAreRefused() {
+    Map<String, Tensor> weights = weights(Kind.GRU);
+    try (Gru model = new Gru(weights, F64)) {
+      refused(() -> model.weight("weight_hh_l1"), "family", "bias_hh_l0", "'weight_hh_l1'");
+    }
+    weights.get("bias_hh_l0").close();
+    closed(() -> new Gru(weights, F64));
+  }
+
+  @Test
+  void theReadoutChecksItsShapes() {
+    Tensor weight = zeros(3, 4);
+    refused(() -> new Readout(CONTEXT, zeros(3), null, DType.F64), "readout weight", "[3]");
+    refused(() -> new Readout(CONTEXT, weight, zeros(4), DType.F64), "readout bias", "[3]", "[4]");
+    refused(() -> new Readout(CONTEXT, null, null, DType.F64), "weight", "null");
+    refused(() -> new Readout(null, weight, null, DType.F64), "context", "null");
+    refused(() -> new Readout(CONTEXT, weight, null, null), "dtype", "null");
+    Readout readout = new Readout(CONTEXT, weight, zeros(3), DType.F64);
+    Tensor state = zeros(2, 5, 4);
+    try (readout) {
+      refused(() -> readout.apply(zeros(2, 5, 3)), "state", "at least 4", "[2, 5, 3]");
+      refused(() -> readout.apply(zeros(5, 4)), "state", "[B, T, n]", "[5, 4]");
+      refused(() -> readout.apply(null), "state", "null");
+      refused(() -> readout.lift(zeros(2, 5, 4), 4), "outputs", "[B, T, 3]", "[2, 5, 4]");
+      refused(() -> readout.lift(zeros(2, 5, 3), 3), "units", "4", "3");
+      refused(() -> readout.lift(null, 4), "outputs", "null");
+      refused(() -> readout.meanSquaredError(state, zeros(2, 5, 2)), "targets", "[2, 5, 3]");
+      refused(() -> readout.meanSquaredError(state, null), "targets", "null");
+      try (Tensor narrow = Tensor.zeros(DType.F32, Shape.of(2, 5, 3))) {
+        refused(() -> readout.meanSquaredError(state, narrow), "targets", "f64", "f32");
+      }
+    }
+    closed(() -> readout.apply(state));
+  }
+}
