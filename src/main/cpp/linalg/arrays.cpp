@@ -44,6 +44,14 @@ KPFLOW_INLINE double dot_body(int64_t count, const T* x, const T* y) {
 KPFLOW_CLONES double dot_chunk(int64_t count, const float* x, const float* y) { return dot_body(count, x, y); }
 KPFLOW_CLONES double dot_chunk(int64_t count, const double* x, const double* y) { return dot_body(count, x, y); }
 
+// y += alpha x, in f64.
+KPFLOW_CLONES void add_row(int64_t count, double alpha, const float* x, double* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] += alpha * static_cast<double>(x[i]);
+}
+KPFLOW_CLONES void add_row(int64_t count, double alpha, const double* x, double* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] += alpha * x[i];
+}
+
 }  // namespace
 
 template <class T>
@@ -156,11 +164,12 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
   const KeptView view(sizes, keep);
   const int64_t d = view.kept, columns = s * view.traced, sample = d * view.traced;
   if (d == 0 || columns == 0) return;
-  // Columns are gathered in f64 into a strip [columns, d]; the lower triangle of out is updated by panels of rows.
+  // Columns are gathered into a strip [columns, d]; the lower triangle of out is updated by panels of rows. Products of f32 columns
+  // are formed in f32 within a strip and summed over strips in f64.
   constexpr int64_t kLeast = 32, kMost = 192, kParts = 8;
   const int64_t panel = std::clamp(pieces(d, kParts), kLeast, kMost);
   const int64_t strip = std::min<int64_t>(columns, std::max<int64_t>(64, (int64_t(1) << 22) / d));
-  double* gathered = static_cast<double*>(context.workspace.reserve(strip * d * static_cast<int64_t>(sizeof(double))));
+  T* gathered = static_cast<T*>(context.workspace.reserve(strip * d * static_cast<int64_t>(sizeof(T))));
   Array<int64_t> kept_offsets(d);
   for (int64_t i = 0; i < d; ++i) {
     kept_offsets[i] = KeptView::offset(i, view.kept_axes, view.kept_sizes, view.kept_strides);
@@ -174,13 +183,16 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
         const T* source =
             x + column / view.traced * sample +
             KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
-        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = static_cast<double>(source[kept_offsets[i]]);
+        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = source[kept_offsets[i]];
       }
     });
-    context.pool.run(pieces(d, panel), [&](int64_t task, int) {
+    context.pool.run(pieces(d, panel), [&](int64_t task, int worker) {
       progress.advance();
-      const int64_t row = task * panel, rows = std::min(panel, d - row);
-      gemm(true, false, rows, row + rows, width, alpha, gathered + row, d, gathered, d, 1.0, out + row * d, d);
+      const int64_t row = task * panel, rows = std::min(panel, d - row), length = row + rows;
+      T* products = static_cast<T*>(
+          context.scratch[static_cast<size_t>(worker)].reserve(rows * length * static_cast<int64_t>(sizeof(T))));
+      gemm(true, false, rows, length, width, T(1), gathered + row, d, gathered, d, T(0), products, length);
+      for (int64_t r = 0; r < rows; ++r) add_row(length, alpha, products + r * length, out + (row + r) * d);
     });
   }
   for (int64_t i = 0; i < d; ++i) {

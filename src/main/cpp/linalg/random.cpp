@@ -38,8 +38,10 @@ void draw(int32_t distribution, uint64_t seed, uint64_t block, double (&out)[2])
   switch (distribution) {
     case KPFLOW_GAUSSIAN: {  // Box and Muller 1958
       const double radius = std::sqrt(-2 * std::log(u)), angle = 2 * M_PI * v;
-      out[0] = radius * std::cos(angle);
-      out[1] = radius * std::sin(angle);
+      double sine, cosine;
+      sincos(angle, &sine, &cosine);
+      out[0] = radius * cosine;
+      out[1] = radius * sine;
       break;
     }
     case KPFLOW_RADEMACHER:

@@ -76,7 +76,7 @@ public final class AnalysisWriter {
       json.put("provenance", provenance);
       json.put("report", report);
       JsonWriter.write(directory.resolve("report.json"), json);
-      Npz.write(directory.resolve("arrays.npz"), result.arrays().asMap(), true);
+      Npz.write(directory.resolve("arrays.npz"), result.arrays().asMap(), false);
       List<Section> sections = new ArrayList<>();
       sections.add(overview(directory));
       sections.add(views(directory));
