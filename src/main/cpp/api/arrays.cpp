@@ -20,7 +20,7 @@ namespace {
 // OpenBLAS's own threads would spin inside ours, and its results would depend on their number.
 __attribute__((constructor)) void use_one_blas_thread() { openblas_set_num_threads(1); }
 
-constexpr int32_t kMostThreads = 1024;
+constexpr int32_t kMostThreads = 256;  // OpenBLAS has a fixed table of buffers
 
 void require_context(const kpflow_context* context) { KPFLOW_REQUIRE(context != nullptr, "context: got NULL"); }
 
@@ -46,7 +46,7 @@ template <class Body>
 int32_t on_context(kpflow_context* context, Body&& body) {
   return guarded([&] {
     require_context(context);
-    std::lock_guard<std::recursive_mutex> lock(context->mutex);
+    std::lock_guard<std::mutex> lock(context->mutex);
     body();
   });
 }
@@ -93,10 +93,6 @@ int32_t kpflow_context_create(int32_t threads, kpflow_context** out) {
 }
 
 void kpflow_context_destroy(kpflow_context* context) { delete context; }
-
-int32_t kpflow_context_threads(const kpflow_context* context) {
-  return context == nullptr ? 0 : context->pool.threads();
-}
 
 int32_t kpflow_available_cores(void) { return available_cores(); }
 

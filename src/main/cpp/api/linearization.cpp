@@ -18,7 +18,7 @@ template <class Body>
 int32_t on_linearization(kpflow_linearization* linearization, Body&& body) {
   return guarded([&] {
     require(linearization);
-    std::lock_guard<std::recursive_mutex> lock(linearization->context.mutex);
+    std::lock_guard<std::mutex> lock(linearization->context.mutex);
     body();
   });
 }
@@ -43,20 +43,11 @@ int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components)
   });
 }
 
-int64_t kpflow_recurrent_bytes(const kpflow_recurrent* model) {
-  int64_t bytes = -1;
-  guarded([&] {
-    KPFLOW_REQUIRE(model != nullptr, "model: got NULL");
-    bytes = recurrent_bytes(*model);
-  });
-  return bytes;
-}
-
 int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurrent* model, kpflow_monitor* monitor,
                                    kpflow_linearization** out) {
   return guarded([&] {
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
-    std::lock_guard<std::recursive_mutex> lock(context->mutex);
+    std::lock_guard<std::mutex> lock(context->mutex);
     *out = linearize_recurrent(*context, *model, Progress(monitor)).release();
   });
 }

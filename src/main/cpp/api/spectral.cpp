@@ -27,7 +27,7 @@ void solve(const Source& source, int64_t n, const kpflow_eigsh_options& options,
            void* vectors, double* residuals, kpflow_eigsh_info* info, const Progress& progress) {
   const Apply<T> apply = [&](const T* x, T* y) {
     if (source.matvec != nullptr) return source.matvec(source.user, x, y) == 0;
-    std::lock_guard<std::recursive_mutex> lock(source.linearization->context.mutex);
+    std::lock_guard<std::mutex> lock(source.linearization->context.mutex);
     source.linearization->apply(source.op, 0, false, 1, x, y, Progress(nullptr));
     return true;
   };

@@ -25,11 +25,11 @@ struct Tanh {
 struct Relu {  // relu'(0) = 0
   template <class T>
   static T value(T z) {
-    return z > T(0) ? z : T(0);
+    return z <= T(0) ? T(0) : z;  // a NaN stays one
   }
   template <class T>
   static T slope(T z, T) {
-    return z > T(0) ? T(1) : T(0);
+    return z <= T(0) ? T(0) : z > T(0) ? T(1) : z;
   }
 };
 

@@ -1,5 +1,7 @@
 #include "core/context.hpp"
 
+#include <system_error>
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -18,10 +20,19 @@ FlushDenormals::~FlushDenormals() = default;
 #endif
 
 ThreadPool::ThreadPool(int threads) {
-  for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this, worker] { work(worker); });
+  } catch (const std::system_error& refused) {
+    const size_t started = workers_.size() + 1;
+    stop();
+    fail(KPFLOW_OUT_OF_MEMORY, "threads: the system gave %zu of %d (%s); ask for fewer", started, threads,
+         refused.what());
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
@@ -76,13 +87,6 @@ void ThreadPool::run_erased(int64_t tasks, Function function, const void* body) 
     finished_.wait(lock, [&] { return active_ == 0; });
   }
   if (failure_) std::rethrow_exception(failure_);
-}
-
-Progress::Progress(kpflow_monitor* monitor, int64_t total) : monitor_(monitor) {
-  if (monitor_ != nullptr && total > 0) {
-    __atomic_store_n(&monitor_->done, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&monitor_->total, total, __ATOMIC_RELAXED);
-  }
 }
 
 void Progress::advance(int64_t work) const {

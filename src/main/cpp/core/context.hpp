@@ -43,6 +43,7 @@ class ThreadPool {
   using Function = void (*)(const void* body, int64_t task, int worker);
   void run_erased(int64_t tasks, Function function, const void* body);
   void work(int worker);
+  void stop();
   void drain(int worker);
 
   std::vector<std::thread> workers_;
@@ -61,7 +62,7 @@ class ThreadPool {
 // Polls the caller's cancel flag and counts work done.
 class Progress {
  public:
-  explicit Progress(kpflow_monitor* monitor, int64_t total = 0);
+  explicit Progress(kpflow_monitor* monitor) : monitor_(monitor) {}
   // Adds to the work done; throws KPFLOW_CANCELLED once the caller has asked for it.
   void advance(int64_t work = 0) const;
 
@@ -75,7 +76,7 @@ struct kpflow_context {
   explicit kpflow_context(int threads) : pool(threads), scratch(static_cast<size_t>(threads)) {}
 
   kpflow::ThreadPool pool;
-  std::recursive_mutex mutex;                  // one call at a time; a callback may call back in
+  std::mutex mutex;                            // one call at a time
   std::vector<kpflow::AlignedMemory> scratch;  // one per worker
   kpflow::AlignedMemory workspace;             // of the call that holds the mutex
 };

@@ -51,6 +51,7 @@ class Array {
   Array() = default;
   explicit Array(int64_t count) { resize(count); }
   void resize(int64_t count) {
+    count_ = 0;  // what stays true if the memory is refused
     memory_.reserve(count * static_cast<int64_t>(sizeof(T)));
     count_ = count;
   }

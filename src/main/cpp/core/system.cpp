@@ -25,6 +25,22 @@ double read_number(const char* path, double fallback) {
   return value;
 }
 
+// The number behind a name in a file of lines "name number", or fallback.
+double read_field(const char* path, const char* name, double fallback) {
+  std::FILE* file = std::fopen(path, "r");
+  if (file == nullptr) return fallback;
+  char line[256], key[128];
+  double value, found = fallback;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    if (std::sscanf(line, "%127s %lf", key, &value) == 2 && std::strcmp(key, name) == 0) {
+      found = value;
+      break;
+    }
+  }
+  std::fclose(file);
+  return found;
+}
+
 double cgroup_cores() {
   std::FILE* file = std::fopen("/sys/fs/cgroup/cpu.max", "r");
   if (file != nullptr) {
@@ -48,21 +64,13 @@ int available_cores() {
 }
 
 int64_t available_memory() {
-  double available = INFINITY;
-  if (std::FILE* file = std::fopen("/proc/meminfo", "r")) {
-    char line[128];
-    while (std::fgets(line, sizeof line, file) != nullptr) {
-      long long kilobytes;
-      if (std::sscanf(line, "MemAvailable: %lld kB", &kilobytes) == 1) {
-        available = static_cast<double>(kilobytes) * 1024;
-        break;
-      }
-    }
-    std::fclose(file);
-  }
+  double available = read_field("/proc/meminfo", "MemAvailable:", INFINITY) * 1024;
   const double limit = read_number("/sys/fs/cgroup/memory.max", INFINITY);
   if (std::isfinite(limit)) {
-    available = std::min(available, std::max(0.0, limit - read_number("/sys/fs/cgroup/memory.current", 0)));
+    // Pages that only cache files are given back when they are needed.
+    const double used =
+        read_number("/sys/fs/cgroup/memory.current", 0) - read_field("/sys/fs/cgroup/memory.stat", "inactive_file", 0);
+    available = std::min(available, std::max(0.0, limit - used));
   }
   return std::isfinite(available) ? static_cast<int64_t>(available) : -1;
 }

@@ -39,12 +39,11 @@ const char* kpflow_last_error(void);
 /* Version of the library, of its BLAS and of the CPU features the kernels use, as one line; static storage. */
 const char* kpflow_build_info(void);
 
-/* Shared by the caller and a running call: the caller sets cancel to stop it, the call counts its work in done of total. */
+/* Shared by the caller and a running call: the caller sets cancel to stop it, the call counts its steps in done. */
 typedef struct kpflow_monitor {
   int32_t cancel;
   int32_t reserved;
   int64_t done;
-  int64_t total;
 } kpflow_monitor;
 
 /* ---------------------------------------------------------------------------------------------------------- context */
@@ -54,7 +53,6 @@ typedef struct kpflow_context kpflow_context;
 
 int32_t kpflow_context_create(int32_t threads, kpflow_context** out);
 void kpflow_context_destroy(kpflow_context* context);
-int32_t kpflow_context_threads(const kpflow_context* context);
 
 /* The cores that this process may run on (affinity mask and cgroup quota), at least 1. */
 int32_t kpflow_available_cores(void);
@@ -105,9 +103,6 @@ typedef struct kpflow_recurrent {
 /* Gate blocks g and state components m (n = m H) of a cell; KPFLOW_INVALID_ARGUMENT for a name that is not known. */
 int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components);
 
-/* Bytes that kpflow_recurrent_linearize will allocate for this model, arrays not needed; -1 for an invalid description. */
-int64_t kpflow_recurrent_bytes(const kpflow_recurrent* model);
-
 /* Runs the forward pass and stores the linearization. Fails with KPFLOW_NUMERICAL where the state is not finite. */
 int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurrent* model, kpflow_monitor* monitor,
                                    kpflow_linearization** out);
@@ -146,8 +141,8 @@ enum kpflow_operator {
 
 /*
  * out = A in (adjoint = 0) or A* in (adjoint = 1) for a block of s vectors. family is read by D_GATES and CORE only.
- * in and out must not overlap. Every element of out is written. No memory is allocated once a block of this s has been
- * through the operator. The result does not depend on the number of threads.
+ * in and out must not overlap. Every element of out is written. Scratch memory only grows: a block that is
+ * not larger than an earlier one allocates nothing on workers that took part in it. The result does not depend on the number of threads.
  */
 int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor);
@@ -230,7 +225,7 @@ enum kpflow_distribution { KPFLOW_GAUSSIAN = 0, KPFLOW_RADEMACHER = 1, KPFLOW_UN
 
 /*
  * Element i of out is a function of (seed, offset + i) alone: Philox4x32-10 counters. Gaussian by Box-Muller in f64,
- * rounded to the dtype; uniform on (0, 1).
+ * rounded to the dtype; uniform on (0, 1) before rounding.
  */
 int32_t kpflow_fill_random(kpflow_context* context, int32_t dtype, int32_t distribution, uint64_t seed, int64_t offset,
                            int64_t count, void* out);

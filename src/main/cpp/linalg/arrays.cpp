@@ -1,6 +1,7 @@
 #include "linalg/arrays.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/simd.hpp"
@@ -81,6 +82,7 @@ template <class T>
 void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const T* a,
                    const T* b, double beta, T* c) {
   // The longer side of C is cut into panels of fixed size, each one BLAS call.
+  if (k == 0) return axpby(pool, m * n, 0.0, c, beta, c);
   constexpr int64_t kPanel = 256;
   const int64_t lda = ta ? m : k, ldb = tb ? k : n;
   const bool by_rows = m >= n;
@@ -158,6 +160,27 @@ struct KeptView {
 
 }  // namespace
 
+namespace {
+
+// A power of two that brings the largest element near 1, so that products of f32 neither overflow nor vanish; 1 for f64.
+template <class T>
+T safe_scale(ThreadPool& pool, int64_t count, const T* x) {
+  if (sizeof(T) > 4) return T(1);
+  Array<T> partial(pieces(count, kChunk));
+  pool.run(partial.size(), [&](int64_t task, int) {
+    T largest = 0;
+    for (int64_t i = task * kChunk; i < std::min(count, (task + 1) * kChunk); ++i)
+      largest = std::max(largest, std::abs(x[i]));
+    partial[task] = largest;
+  });
+  T largest = 0;
+  for (int64_t i = 0; i < partial.size(); ++i) largest = std::max(largest, partial[i]);
+  if (!(largest > 0) || !std::isfinite(largest)) return T(1);
+  return std::ldexp(T(1), -std::clamp(std::ilogb(largest), -100, 100));
+}
+
+}  // namespace
+
 template <class T>
 void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[3], const T* x, int32_t keep,
                      double alpha, double* out, const Progress& progress) {
@@ -170,6 +193,8 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
   const int64_t panel = std::clamp(pieces(d, kParts), kLeast, kMost);
   const int64_t strip = std::min<int64_t>(columns, std::max<int64_t>(64, (int64_t(1) << 22) / d));
   T* gathered = static_cast<T*>(context.workspace.reserve(strip * d * static_cast<int64_t>(sizeof(T))));
+  const T scale = safe_scale(context.pool, s * sample, x);
+  alpha /= static_cast<double>(scale) * static_cast<double>(scale);
   Array<int64_t> kept_offsets(d);
   for (int64_t i = 0; i < d; ++i) {
     kept_offsets[i] = KeptView::offset(i, view.kept_axes, view.kept_sizes, view.kept_strides);
@@ -183,7 +208,7 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
         const T* source =
             x + column / view.traced * sample +
             KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
-        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = source[kept_offsets[i]];
+        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = scale * source[kept_offsets[i]];
       }
     });
     context.pool.run(pieces(d, panel), [&](int64_t task, int worker) {

@@ -34,6 +34,15 @@ void check(const char* routine, int info) {
   if (info > 0) fail(KPFLOW_NUMERICAL, "%s did not converge (info %d); is the matrix finite?", routine, info);
 }
 
+// LAPACK computes the length of its workspace in 32 bits: 2 n^2 and more elements with vectors.
+constexpr int64_t kMostWithVectors = 16000;
+
+void require_vectors_fit(int64_t n) {
+  KPFLOW_REQUIRE(n <= kMostWithVectors,
+                 "matrix size: expected at most %lld for eigenvectors or singular vectors, got %lld",
+                 static_cast<long long>(kMostWithVectors), static_cast<long long>(n));
+}
+
 // LAPACK may give finite nonsense for a matrix that is not.
 void require_finite(int64_t count, const double* a) {
   for (int64_t i = 0; i < count; ++i) {
@@ -85,6 +94,7 @@ void symmetric_eigen(int64_t n, double* a, double* values, bool vectors) {
   if (n == 0) return;
   const int order = size(n), query = -1;
   require_finite(n * n, a);
+  if (vectors) require_vectors_fit(n);
   const char* job = vectors ? "V" : "N";  // LAPACK's upper triangle is the lower one of row-major rows
   int info = 0, optimal_integers = 0;
   double optimal = 0;
@@ -101,6 +111,7 @@ void svd(int64_t m, int64_t n, double* a, double* values, double* u, double* vt)
   const int64_t rank = std::min(m, n);
   if (rank == 0) return;
   require_finite(m * n, a);
+  if (u != nullptr) require_vectors_fit(std::max(m, n));
   // Row-major a is column-major a^T = v s u^T: LAPACK's left vectors (n x r, column-major) are our vt, its right are our u.
   const int rows = size(n), columns = size(m), r = size(rank), query = -1;
   const char* job = u != nullptr ? "S" : "N";

@@ -10,8 +10,10 @@ namespace {
 // another worker. The cut depends on the number of rows alone, which keeps results independent of the thread count.
 struct Panels {
   explicit Panels(int64_t all_rows) : rows(all_rows) {
-    constexpr int64_t kMost = 84, kLeast = 4, kParts = 4;
-    size = std::min(kMost, std::max(kLeast, (rows + kParts - 1) / kParts));
+    // A multiple of the product kernel's 14 rows where there are enough for many workers, at least 4 rows otherwise.
+    constexpr int64_t kKernel = 14, kMost = 3 * kKernel, kLeast = 4, kParts = 16;
+    size = std::max(kLeast, (rows + kParts - 1) / kParts);
+    if (size > kKernel) size = std::min(kMost, (size + kKernel - 1) / kKernel * kKernel);
     count = (rows + size - 1) / size;
     size = (rows + count - 1) / std::max<int64_t>(count, 1);
   }

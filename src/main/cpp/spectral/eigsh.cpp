@@ -1,6 +1,7 @@
 #include "spectral/eigsh.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -50,11 +51,12 @@ void seupd(double, Arguments... arguments) {
 // that starts another loop on the same thread would wait for itself, so it is refused.
 class ArpackLock {
  public:
-  ArpackLock() {
+  explicit ArpackLock(const Progress& progress) {
     if (inside_)
       fail(KPFLOW_INVALID_ARGUMENT,
            "eigsh: called from inside an operator that eigsh is applying; ARPACK is not re-entrant");
-    mutex_.lock();
+    while (!mutex_.try_lock_for(std::chrono::milliseconds(20)))
+      progress.advance();  // a waiting caller can be cancelled
     inside_ = true;
   }
   ~ArpackLock() {
@@ -63,10 +65,10 @@ class ArpackLock {
   }
 
  private:
-  static std::mutex mutex_;
+  static std::timed_mutex mutex_;
   static thread_local bool inside_;
 };
-std::mutex ArpackLock::mutex_;
+std::timed_mutex ArpackLock::mutex_;
 thread_local bool ArpackLock::inside_ = false;
 
 const char* which_name(int32_t which, int64_t modes) {
@@ -195,6 +197,8 @@ void check(int64_t n, const kpflow_eigsh_options& options) {
   KPFLOW_REQUIRE(options.basis > options.modes && options.basis <= n, "basis: expected %lld to %lld, got %lld",
                  static_cast<long long>(options.modes + 1), static_cast<long long>(n),
                  static_cast<long long>(options.basis));
+  KPFLOW_REQUIRE(options.basis * (options.basis + 8) <= INT32_MAX, "basis: expected at most 46336, got %lld",
+                 static_cast<long long>(options.basis));
   KPFLOW_REQUIRE(options.max_iterations >= 1, "max_iterations: expected at least 1");
   KPFLOW_REQUIRE(options.tolerance >= 0 && options.tolerance < 1, "tolerance: expected 0 to 1, got %g",
                  options.tolerance);
@@ -206,9 +210,10 @@ template <class T>
 void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options, T* start, double* values, T* vectors,
            double* residuals, kpflow_eigsh_info* info, const Progress& progress) {
   check(n, options);
-  require_memory((options.basis + 4) * n * static_cast<int64_t>(sizeof(T)), "eigsh's Krylov basis",
-                 "use a smaller basis or fewer modes");
-  ArpackLock lock;
+  require_memory(
+      ((options.basis + options.modes + 4) * n + options.basis * (options.basis + 8)) * static_cast<int64_t>(sizeof(T)),
+      "eigsh's Krylov basis", "use a smaller basis or fewer modes");
+  ArpackLock lock(progress);
   Lanczos<T> lanczos(n, apply, options, start, progress);
   const int status = lanczos.iterate();
   if (status == -9) return solve_zero(n, lanczos, options, values, vectors, residuals, info);

@@ -36,8 +36,9 @@ import org.kpflow.tensor.TensorMath;
 public final class Analysis {
   private static final long EXACT_SIZE =
       4096; // states up to this size are analysed exactly by default
-  private static final double SITE_THRESHOLD =
-      1e-6; // its square bounds the relative error of exact views
+  // Sites below this share of the largest are left out of exact views: at most its square, times
+  // ||P_core||² σ_1², of the NTK.
+  private static final double SITE_THRESHOLD = 1e-6;
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
 
   private final AnalysisRequest request;
@@ -54,7 +55,7 @@ public final class Analysis {
     this.linearization = linearization;
     this.progress = progress;
     this.context = request.context();
-    this.spectra = new ViewSpectra(context);
+    this.spectra = new ViewSpectra(context, this::unfinished);
   }
 
   /**
@@ -201,10 +202,14 @@ public final class Analysis {
     try {
       return Eigsh.solve(operator, options);
     } catch (NoConvergenceException unfinished) {
-      warnings.add(unfinished.getMessage());
-      partial = true;
+      unfinished(unfinished.getMessage());
       return unfinished.partial();
     }
+  }
+
+  private void unfinished(String warning) {
+    warnings.add(warning);
+    partial = true;
   }
 
   /**

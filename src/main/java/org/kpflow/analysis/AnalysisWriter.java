@@ -239,7 +239,7 @@ public final class AnalysisWriter {
         report.samples() == 0
             ? "Share of the temporal view's trace that the leading modes carry."
             : "Share of the temporal view's trace that the leading modes carry. NTK and P P* are sampled: noise raises their"
-                + " curves, so the numbers of modes in the legend are lower bounds (modes95 to modes95Upper in report.json).");
+                + " curves, so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json).");
   }
 
   private Figure temporalModes(Path directory) throws IOException {

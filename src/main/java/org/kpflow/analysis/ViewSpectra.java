@@ -1,5 +1,6 @@
 package org.kpflow.analysis;
 
+import java.util.function.Consumer;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
@@ -9,6 +10,7 @@ import org.kpflow.spectral.DenseEigen;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
@@ -22,10 +24,17 @@ final class ViewSpectra {
   private static final int HALVES = 20; // modes compared between the halves of the samples
   private static final double AGREEMENT = 0.9;
 
-  private final ExecutionContext context;
+  private static final double TOLERANCE = 1e-10;
 
-  ViewSpectra(ExecutionContext context) {
+  private final ExecutionContext context;
+  private final Consumer<String> warnings;
+
+  /**
+   * @param warnings told when eigenvalues do not converge
+   */
+  ViewSpectra(ExecutionContext context, Consumer<String> warnings) {
     this.context = context;
+    this.warnings = warnings;
   }
 
   ExecutionContext context() {
@@ -75,12 +84,21 @@ final class ViewSpectra {
         values);
   }
 
-  /** The leading eigenvectors of a view as rows [modes, d] in f64, with their eigenvalues. */
+  /**
+   * The leading eigenvectors of a view as rows [modes, d] in f64, with their eigenvalues: all that
+   * were asked for, or those that converged, with a warning.
+   */
   EigenPairs leading(Tensor matrix, int modes) {
     Shape shape = Shape.of(matrix.shape().size(0));
     int most = (int) Math.min(modes, shape.count());
-    return Eigsh.solve(
-        MatrixOperator.symmetric(context, shape, matrix), LanczosOptions.largest(most));
+    try {
+      return Eigsh.solve(
+          MatrixOperator.symmetric(context, shape, matrix),
+          LanczosOptions.largest(most).tolerance(TOLERANCE));
+    } catch (NoConvergenceException unfinished) {
+      warnings.accept(unfinished.getMessage());
+      return unfinished.partial();
+    }
   }
 
   private double[] eigenvalues(Tensor matrix) {
@@ -92,16 +110,16 @@ final class ViewSpectra {
     }
   }
 
-  /** Modes that carry 95 % of the trace; -1 if those given do not. */
+  /** Modes that carry 95 % of the trace; -1 if those given do not; 0 for the zero matrix. */
   private static int modes95(double[] values, double trace) {
     double sum = 0;
     for (int i = 0; i < values.length; i++) {
       sum += Math.max(values[i], 0);
-      if (sum >= SpectrumMetrics.SHARE * trace * (1 - 1e-12)) {
+      if (trace > 0 && sum >= SpectrumMetrics.SHARE * trace * (1 - 1e-12)) {
         return i + 1;
       }
     }
-    return -1;
+    return trace > 0 ? -1 : 0;
   }
 
   static double trace(Tensor matrix) {
@@ -126,7 +144,7 @@ final class ViewSpectra {
         EigenPairs ofSecond = leading(second, HALVES)) {
       double[] carried = quotients(ofFirst.vectors(), second);
       double[] carriedBack = quotients(ofSecond.vectors(), first);
-      double[] mean = new double[carried.length];
+      double[] mean = new double[Math.min(carried.length, carriedBack.length)];
       for (int i = 0; i < mean.length; i++) {
         mean[i] = (carried[i] + carriedBack[i]) / 2;
       }

@@ -128,23 +128,26 @@ public final class CaseDirectory {
     }
   }
 
-  /** The initial state [B, n], or null if the case has none. */
+  /** The initial state [B, n], [h ; c] with a c0, or null if the case has none. */
   public Tensor initialState(DType dtype) {
-    if (!has("h0")) {
-      return null;
-    }
     if (!has("c0")) {
-      return read("h0", dtype);
+      return has("h0") ? read("h0", dtype) : null;
     }
-    try (Tensor h = read("h0", dtype);
-        Tensor c = read("c0", dtype)) {
-      long trials = h.shape().size(0);
-      long units = h.shape().size(1);
-      Tensor both = Tensor.zeros(dtype, trials, 2 * units);
-      for (long b = 0; b < trials; b++) {
-        Tensor row = both.slice(b);
-        row.slice(0, units).copyFrom(h.slice(b));
-        row.slice(units, units).copyFrom(c.slice(b));
+    try (Tensor c = read("c0", dtype);
+        Tensor h = has("h0") ? read("h0", dtype) : Tensor.zeros(dtype, c.shape())) {
+      if (!h.shape().equals(c.shape()) || c.shape().rank() != 2) {
+        throw new InputException(
+            path
+                + ": expected h0 and c0 of one shape [B, H], got "
+                + h.shape()
+                + " and "
+                + c.shape());
+      }
+      long units = c.shape().size(1);
+      Tensor both = Tensor.zeros(dtype, c.shape().size(0), 2 * units);
+      for (long b = 0; b < c.shape().size(0); b++) {
+        both.slice(b).slice(0, units).copyFrom(h.slice(b));
+        both.slice(b).slice(units, units).copyFrom(c.slice(b));
       }
       return both;
     }

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -49,8 +50,8 @@ public final class CaseVerification {
     CaseVerification verification =
         new CaseVerification(evaluation.directory(), evaluation.linearization().dtype());
     for (String name : evaluation.directory().arrays()) {
-      if (evaluation.makes(name) && evaluation.directory().has(name)) {
-        verification.checks.add(verification.array(name, evaluation.array(name)));
+      if (evaluation.makes(name)) {
+        verification.checks.add(verification.listed(name, evaluation));
       }
     }
     JsonNode expected = evaluation.directory().description().path("metrics");
@@ -61,7 +62,19 @@ public final class CaseVerification {
             entry ->
                 verification.metric(
                     entry.getKey(), "", entry.getValue(), found.get(entry.getKey())));
+    if (verification.checks.isEmpty()) {
+      throw new InputException(
+          verification.directory.path().resolve("case.json")
+              + ": lists no answers to compare with");
+    }
     return verification.checks;
+  }
+
+  private Check listed(String name, CaseEvaluation evaluation) {
+    return directory.has(name)
+        ? array(name, evaluation.array(name))
+        : new Check(
+            name, Double.POSITIVE_INFINITY, 0, "the case lists it but has no " + name + ".npy");
   }
 
   private Check array(String name, Tensor found) {

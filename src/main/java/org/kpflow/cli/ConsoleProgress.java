@@ -1,9 +1,12 @@
 package org.kpflow.cli;
 
+import java.util.Timer;
+import java.util.TimerTask;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.kpflow.analysis.Progress;
+import org.kpflow.nativelib.Monitor;
 
 /**
  * Progress with the time left on stderr; silent unless stderr is a terminal, which the launcher
@@ -14,6 +17,7 @@ final class ConsoleProgress implements Progress, AutoCloseable {
 
   private final boolean shown = Boolean.getBoolean(TERMINAL);
   private ProgressBar bar;
+  private Timer ticker;
 
   @Override
   public void stage(String name, long total) {
@@ -27,8 +31,23 @@ final class ConsoleProgress implements Progress, AutoCloseable {
               .setUpdateIntervalMillis(250)
               .build();
     } else if (shown) {
-      System.err.println(name);
+      follow(name);
     }
+  }
+
+  /** A stage of unknown length: counts the steps of the native call that this thread is in. */
+  private void follow(String name) {
+    Monitor monitor = Monitor.current();
+    ticker = new Timer("kpflow-progress", true);
+    ticker.schedule(
+        new TimerTask() {
+          @Override
+          public void run() {
+            System.err.printf("\r%s, %,d steps ", name, monitor.done());
+          }
+        },
+        1000,
+        500);
   }
 
   @Override
@@ -43,6 +62,11 @@ final class ConsoleProgress implements Progress, AutoCloseable {
     if (bar != null) {
       bar.close();
       bar = null;
+    }
+    if (ticker != null) {
+      ticker.cancel();
+      ticker = null;
+      System.err.print("\r\u001b[K"); // clears the line
     }
   }
 }

@@ -54,11 +54,22 @@ public final class Main implements Runnable {
   /** Runs a command; its exit code. */
   public static int run(String... arguments) {
     Main main = new Main();
-    return new CommandLine(main)
-        .setCaseInsensitiveEnumValuesAllowed(true)
+    CommandLine line = new CommandLine(main);
+    try {
+      return main.execute(line, arguments);
+    } catch (Error failure) { // no memory for the heap, a library that cannot be loaded
+      line.getErr().println("kpflow: " + describe(failure));
+      if (main.debug) {
+        failure.printStackTrace(line.getErr());
+      }
+      return Exit.INTERNAL;
+    }
+  }
+
+  private int execute(CommandLine line, String... arguments) {
+    return line.setCaseInsensitiveEnumValuesAllowed(true)
         .setParameterExceptionHandler((failure, given) -> refuse(failure))
-        .setExecutionExceptionHandler(
-            (failure, line, parsed) -> main.explain(failure, line.getErr()))
+        .setExecutionExceptionHandler((failure, given, parsed) -> explain(failure, given.getErr()))
         .execute(arguments);
   }
 
@@ -90,7 +101,7 @@ public final class Main implements Runnable {
     return input ? Exit.INPUT : Exit.INTERNAL;
   }
 
-  private String describe(Exception failure) {
+  private static String describe(Throwable failure) {
     boolean known =
         failure instanceof KpflowException || failure instanceof IllegalArgumentException;
     String message = oneLine(String.valueOf(failure.getMessage()));

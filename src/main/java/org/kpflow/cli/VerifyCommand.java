@@ -63,7 +63,7 @@ final class VerifyCommand implements Callable<Integer> {
         checks.stream()
             .filter(check -> !check.skipped() && check.allowed() > 0)
             .max(Comparator.comparingDouble(check -> check.error() / check.allowed()))
-            .orElseThrow();
+            .orElse(checks.get(0));
     System.out.printf(
         Locale.ROOT,
         "%-24s %-5s %10d %8d %8d   %s %.2g%n",

@@ -13,7 +13,7 @@ public final class TraceEstimator {
   private TraceEstimator() {}
 
   /**
-   * Hutchinson's estimator: the mean of <g, A g> over Gaussian probes.
+   * Hutchinson's estimator: the mean of <g, A g> over probes of random signs.
    *
    * @param matvecs products to spend, at least 2
    */
@@ -23,7 +23,7 @@ public final class TraceEstimator {
     double[] samples = new double[matvecs];
     Sampling.blocks(
         operator,
-        RngState.Distribution.GAUSSIAN,
+        RngState.Distribution.RADEMACHER,
         matvecs,
         rng,
         (first, probes) -> {

@@ -164,9 +164,10 @@ public final class Arpack {
 
     int run(Pointer in, Pointer out) {
       try {
-        Kpflow.kpflow_buffer_copy(in, x.pointer(), x.bytes());
+        Engine.call(() -> Kpflow.kpflow_buffer_copy(in, x.pointer(), x.bytes()), x);
         product.apply(x, y);
-        return Kpflow.kpflow_buffer_copy(y.pointer(), out, y.bytes());
+        Engine.call(() -> Kpflow.kpflow_buffer_copy(y.pointer(), out, y.bytes()), y);
+        return Kpflow.KPFLOW_OK;
       } catch (RuntimeException | Error thrown) {
         failure = thrown; // rethrown once the native loop has unwound
         return 1;

@@ -15,7 +15,7 @@ public final class ContextHandle implements AutoCloseable {
   /**
    * A context with a pool of threads.
    *
-   * @throws IllegalArgumentException if threads is not in 1 to 1024
+   * @throws IllegalArgumentException if threads is not in 1 to 256
    */
   public ContextHandle(int threads) {
     try (PointerPointer<NativeContext> out = new PointerPointer<>(1)) {
@@ -23,16 +23,6 @@ public final class ContextHandle implements AutoCloseable {
       life = new Life(out.get(NativeContext.class));
     }
     life.guard(this);
-  }
-
-  /** Threads of the pool. */
-  public int threads() {
-    life.acquire();
-    try {
-      return Kpflow.kpflow_context_threads(life.context);
-    } finally {
-      life.release();
-    }
   }
 
   @Override

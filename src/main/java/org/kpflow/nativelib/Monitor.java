@@ -6,8 +6,8 @@ import org.kpflow.base.CancelledException;
 
 /**
  * What a running native call shares with Java: a cancel flag, which a thread interrupt sets, and
- * the work done so far of the total. Each thread has one; a daemon looks every 20 ms whether a
- * thread inside a native call has been interrupted.
+ * the steps done so far. Each thread has one; a daemon looks every 20 ms whether a thread inside a
+ * native call has been interrupted.
  */
 public final class Monitor {
   private static final Map<Thread, Monitor> RUNNING = new ConcurrentHashMap<>();
@@ -25,7 +25,7 @@ public final class Monitor {
       depth; // native calls of this thread under way: an operator written in Java may call back in
 
   private Monitor() {
-    shared.cancel(0).done(0).total(0);
+    shared.cancel(0).done(0);
   }
 
   /** The calling thread's monitor. */
@@ -33,14 +33,9 @@ public final class Monitor {
     return CURRENT.get();
   }
 
-  /** Units of work that the running or last call has done. */
+  /** Steps of the running or last call that are done; may be read by other threads. */
   public long done() {
     return shared.done();
-  }
-
-  /** Units of work in the running or last call, 0 when it does not say. */
-  public long total() {
-    return shared.total();
   }
 
   /** Marks the calling thread as inside a native call. */
@@ -49,7 +44,7 @@ public final class Monitor {
       throw new CancelledException("cancelled: the thread was interrupted before the call");
     }
     if (depth++ == 0) {
-      shared.cancel(0).done(0).total(0);
+      shared.cancel(0).done(0);
       RUNNING.put(Thread.currentThread(), this);
     }
     return shared;

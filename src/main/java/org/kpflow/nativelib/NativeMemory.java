@@ -1,6 +1,5 @@
 package org.kpflow.nativelib;
 
-import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -19,7 +18,6 @@ public final class NativeMemory implements AutoCloseable {
   }
 
   private static final long LARGE = 16L << 20;
-  private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
   private final Allocation allocation;
   private final Object
@@ -102,11 +100,6 @@ public final class NativeMemory implements AutoCloseable {
   @Override
   public void close() {
     allocation.close();
-  }
-
-  /** Bytes allocated and not yet freed in this process. */
-  public static long liveBytes() {
-    return LIVE_BYTES.get();
   }
 
   /** Native resources (memory, contexts, linearizations) not yet freed in this process. */
@@ -226,13 +219,11 @@ public final class NativeMemory implements AutoCloseable {
       super("tensor");
       this.pointer = pointer;
       this.bytes = bytes;
-      LIVE_BYTES.addAndGet(bytes);
     }
 
     @Override
     void free() {
       Kpflow.kpflow_buffer_free(pointer);
-      LIVE_BYTES.addAndGet(-bytes);
     }
   }
 }

@@ -147,7 +147,12 @@ public final class Eigsh {
               .copyFrom(eigen.vectors().slice(order[i]).toDoubles());
         }
         return new EigenPairs(
-            values, vectors, residuals(operator, values, vectors), 2L * size, 0, true);
+            values,
+            vectors,
+            residuals(operator, values, vectors),
+            (long) size + values.length,
+            0,
+            true);
       } catch (RuntimeException failure) {
         vectors.close();
         throw failure;

@@ -45,7 +45,8 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /**
-   * The views of any operator from its products with all B T n basis vectors of the state.
+   * The views of any self-adjoint operator from its products with all B T n basis vectors of the
+   * state.
    *
    * @param progress told the number of vectors done, after each block
    */
@@ -53,7 +54,7 @@ public final class ReducedViews implements AutoCloseable {
       LinearOperator operator, Collection<View> views, LongConsumer progress) {
     Checks.notNull(progress, "progress");
     Shape state = stateShape(Checks.notNull(operator, "operator").domain());
-    Checks.shape("operator " + operator + ": range", operator.domain(), operator.range());
+    Checks.that(operator.isSelfAdjoint(), "operator %s: expected a self-adjoint one", operator);
     Map<View, Tensor> matrices = allocate(state, views);
     long size = state.count();
     long block = blockSize(size, 2 * size * operator.dtype().bytes());

@@ -24,6 +24,9 @@ public final class SampledViews implements AutoCloseable {
   /** Groups of samples at most; the jackknife has one degree of freedom less. */
   public static final int MOST_GROUPS = 16;
 
+  /** Samples at most. */
+  public static final int MOST_SAMPLES = 1 << 24;
+
   private static final int LEAST_GROUPS = 4;
   private static final long GROUP_BYTES = 1L << 30;
 
@@ -96,7 +99,11 @@ public final class SampledViews implements AutoCloseable {
       RngState rng,
       LongConsumer progress) {
     Checks.that(
-        samples >= LEAST_GROUPS, "samples: expected at least %d, got %d", LEAST_GROUPS, samples);
+        samples >= LEAST_GROUPS && samples <= MOST_SAMPLES,
+        "samples: expected at least %d and at most %d, got %d",
+        LEAST_GROUPS,
+        MOST_SAMPLES,
+        samples);
     Checks.notNull(factor, "factor");
     Checks.notNull(views, "views");
     Checks.notNull(rng, "rng");

@@ -11,7 +11,7 @@ import org.kpflow.nativelib.Engine;
  */
 public final class ExecutionContext implements AutoCloseable {
   /** Most threads a context may have. */
-  public static final int MOST_THREADS = 1024;
+  public static final int MOST_THREADS = 256;
 
   private final ContextHandle handle;
   private final int threads;

@@ -55,7 +55,7 @@ public final class Tensor implements AutoCloseable {
   }
 
   /** An f32 tensor with a copy of the values. */
-  public static Tensor of(Shape shape, float... values) {
+  public static Tensor ofFloats(Shape shape, float... values) {
     return built(zeros(DType.F32, shape), fresh -> fresh.copyFrom(values));
   }
 
@@ -218,7 +218,7 @@ public final class Tensor implements AutoCloseable {
   }
 
   /** Overwrites all elements with the values, rounded where the type is f32. */
-  public Tensor copyFrom(double... values) {
+  public Tensor copyFrom(double[] values) {
     Checks.notNull(values, "values");
     Checks.that(
         values.length == count(),
@@ -242,7 +242,7 @@ public final class Tensor implements AutoCloseable {
   }
 
   /** Overwrites all elements with the values. */
-  public Tensor copyFrom(float... values) {
+  public Tensor copyFrom(float[] values) {
     Checks.notNull(values, "values");
     Checks.that(
         values.length == count(),

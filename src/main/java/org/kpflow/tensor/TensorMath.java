@@ -70,6 +70,9 @@ public final class TensorMath {
         a.shape(),
         b.shape());
     Checks.shape("c", Shape.of(m, n), c.shape());
+    Checks.that(
+        !c.overlaps(a) && !c.overlaps(b),
+        "c: shares memory with a factor; expected a tensor of its own");
     Engine.gemm(
         context.handle(),
         a.dtype(),

@@ -124,6 +124,19 @@ class CommandLineTest {
   }
 
   @Test
+  void anAnswerThatIsListedButMissingFailsTheVerification() throws IOException {
+    Path copy = Files.createDirectory(directory.resolve("case"));
+    try (Stream<Path> files = Files.list(FIXTURES.resolve("rnn_tanh_bias"))) {
+      for (Path file : files.filter(file -> !file.endsWith("NTK_probe.npy")).toList()) {
+        Files.copy(file, copy.resolve(file.getFileName()));
+      }
+    }
+    Outcome outcome = run("verify", copy.toString());
+    assertEquals(1, outcome.code());
+    assertTrue(outcome.out().contains("has no NTK_probe.npy"), outcome.out());
+  }
+
+  @Test
   void analyzeWritesTheReportItsArraysAndPictures() throws IOException {
     Outcome outcome = run(analyze("gru_medium", "--cell", "gru", "--dtype", "f64", "--json"));
     assertEquals(0, outcome.code(), outcome.err());

@@ -114,7 +114,7 @@ class SpectralMisuseTest {
     refused(() -> DenseEigen.of(null), "matrix", "null");
     refused(() -> DenseEigen.values(null), "matrix", "null");
     refused(() -> DenseEigen.singularValues(null), "matrix", "null");
-    Tensor lower = zeros(2, 2).copyFrom(1.0, 5.0, 0.0, 1.0);
+    Tensor lower = zeros(2, 2).copyFrom(new double[] {1.0, 5.0, 0.0, 1.0});
     Tensor nan = zeros(3, 3);
     nan.set(Double.NaN, 1, 1);
     refused(NumericalException.class, () -> DenseEigen.of(nan), "element 4 of 9", "finite");

@@ -59,7 +59,7 @@ class TensorTest {
       assertThrows(IllegalArgumentException.class, () -> tensor.get(0));
       assertThrows(IllegalArgumentException.class, () -> tensor.slice(1, 2));
       assertThrows(IllegalArgumentException.class, () -> tensor.reshape(Shape.of(3)));
-      assertThrows(IllegalArgumentException.class, () -> tensor.copyFrom(1.0, 2.0));
+      assertThrows(IllegalArgumentException.class, () -> tensor.copyFrom(new double[] {1, 2}));
     }
   }
 }
