@@ -15,8 +15,8 @@ import org.kpflow.base.Estimate;
  *     unbiased to first order
  * @param stableRank Σ λ / λ_1
  * @param entropyRank exp(-Σ p ln p); noise inflates it when sampled
- * @param modes95 modes that carry 95 % of the trace; when sampled, as read off the noisy matrix: a
- *     lower bound
+ * @param modes95 modes that carry 95 % of the trace; when sampled, as read off the noisy matrix, so
+ *     rather too few
  * @param modes95Upper when sampled, modes found on one half of the samples that carry 95 % on the
  *     other half, -1 if more than were looked at; equals modes95 when exact
  * @param resolvedModes when sampled, leading modes that two independent halves of the samples agree
