@@ -39,6 +39,7 @@ public final class Analysis {
   // Sites below this share of the largest are left out of exact views: at most its square, times
   // ||P_core||² σ_1², of the NTK.
   private static final double SITE_THRESHOLD = 1e-6;
+  private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
 
   private final AnalysisRequest request;
@@ -268,6 +269,9 @@ public final class Analysis {
       ViewReport report = views.report(view);
       reports.put(view.toString(), report);
       putEigenvalues(prefix + "_" + view, report);
+      if (report.size() <= SAVED_SIZE) {
+        arrays.put(prefix + "_" + view, views.matrix(view).copy());
+      }
     }
     return reports;
   }
