@@ -59,6 +59,9 @@ class ThreadPool {
   std::exception_ptr failure_;
 };
 
+// Pieces of a size that cover count things.
+constexpr int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 // Polls the caller's cancel flag and counts work done.
 class Progress {
  public:
@@ -73,10 +76,18 @@ class Progress {
 }  // namespace kpflow
 
 struct kpflow_context {
-  explicit kpflow_context(int threads) : pool(threads), scratch(static_cast<size_t>(threads)) {}
+  explicit kpflow_context(int threads) : pool(threads), scratch_(static_cast<size_t>(threads)) {}
+
+  // Scratch of one worker, of at least so many elements; what it held is lost when it grows.
+  template <class T>
+  T* worker_scratch(int worker, int64_t elements) {
+    return static_cast<T*>(scratch_[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
+  }
 
   kpflow::ThreadPool pool;
-  std::mutex mutex;                            // one call at a time
-  std::vector<kpflow::AlignedMemory> scratch;  // one per worker
-  kpflow::AlignedMemory workspace;             // of the call that holds the mutex
+  std::mutex mutex;                 // one call at a time
+  kpflow::AlignedMemory workspace;  // of the call that holds the mutex
+
+ private:
+  std::vector<kpflow::AlignedMemory> scratch_;
 };

@@ -13,8 +13,6 @@ namespace {
 
 constexpr int64_t kChunk = 1 << 15;  // elements of one task; fixed, so that sums do not depend on the thread count
 
-int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
 template <class T>
 KPFLOW_INLINE void axpby_body(int64_t count, T alpha, const T* x, T beta, T* y) {
   if (beta == T(0)) {
@@ -214,8 +212,7 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
     context.pool.run(pieces(d, panel), [&](int64_t task, int worker) {
       progress.advance();
       const int64_t row = task * panel, rows = std::min(panel, d - row), length = row + rows;
-      T* products = static_cast<T*>(
-          context.scratch[static_cast<size_t>(worker)].reserve(rows * length * static_cast<int64_t>(sizeof(T))));
+      T* products = context.worker_scratch<T>(worker, rows * length);
       gemm(true, false, rows, length, width, T(1), gathered + row, d, gathered, d, T(0), products, length);
       for (int64_t r = 0; r < rows; ++r) add_row(length, alpha, products + r * length, out + (row + r) * d);
     });

@@ -59,7 +59,7 @@ void draw(int32_t distribution, uint64_t seed, uint64_t block, double (&out)[2])
 template <class T>
 void fill_random(ThreadPool& pool, int32_t distribution, uint64_t seed, int64_t offset, int64_t count, T* out) {
   constexpr int64_t kChunk = 1 << 14;
-  pool.run((count + kChunk - 1) / kChunk, [&](int64_t task, int) {
+  pool.run(pieces(count, kChunk), [&](int64_t task, int) {
     const int64_t first = offset + task * kChunk, last = offset + std::min(count, (task + 1) * kChunk);
     for (int64_t block = first / 2; 2 * block < last; ++block) {
       double pair[2];

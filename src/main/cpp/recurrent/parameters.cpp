@@ -11,14 +11,6 @@ namespace {
 
 constexpr int64_t kChunk = 256;  // rows (b, t) whose gate values are formed at once
 
-int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
-template <class T>
-T* scratch(kpflow_context& context, int worker, int64_t elements) {
-  return static_cast<T*>(
-      context.scratch[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
-}
-
 // The two families of a side: how its weights and biases look to the kernels.
 template <class T>
 struct SideView {
@@ -52,7 +44,7 @@ void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights,
     const int64_t first = task % chunks * kChunk, count = std::min(kChunk, group - first);
     const int64_t at = task / chunks * group + first;  // row in [s, k]
     const T* weight = theta + task / chunks * net.parameters;
-    T* y = scratch<T>(context, worker, count * gates);
+    T* y = context.worker_scratch<T>(worker, count * gates);
     bool written = false;
     for (const SideView<T>& side : sides) {
       if (!side.trains()) continue;
@@ -93,7 +85,7 @@ void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights,
     if (block <= 0) return;
     const int64_t row = gate * units + unit;  // first row of G
     T* gradient = theta + which * net.parameters;
-    T* y = scratch<T>(context, worker, kChunk * block);
+    T* y = context.worker_scratch<T>(worker, kChunk * block);
     for (const SideView<T>& side : sides) {
       if (!side.trains()) continue;
       T* bias = side.bias >= 0 ? gradient + side.bias + row : nullptr;

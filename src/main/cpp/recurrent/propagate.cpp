@@ -12,19 +12,13 @@ struct Panels {
   explicit Panels(int64_t all_rows) : rows(all_rows) {
     // A multiple of the product kernel's 14 rows where there are enough for many workers, at least 4 rows otherwise.
     constexpr int64_t kKernel = 14, kMost = 3 * kKernel, kLeast = 4, kParts = 16;
-    size = std::max(kLeast, (rows + kParts - 1) / kParts);
-    if (size > kKernel) size = std::min(kMost, (size + kKernel - 1) / kKernel * kKernel);
-    count = (rows + size - 1) / size;
-    size = (rows + count - 1) / std::max<int64_t>(count, 1);
+    size = std::max(kLeast, pieces(rows, kParts));
+    if (size > kKernel) size = std::min(kMost, pieces(size, kKernel) * kKernel);
+    count = pieces(rows, size);
+    size = pieces(rows, std::max<int64_t>(count, 1));
   }
   int64_t rows, size, count;
 };
-
-template <class T>
-T* panel_scratch(kpflow_context& context, int worker, int64_t elements) {
-  return static_cast<T*>(
-      context.scratch[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
-}
 
 }  // namespace
 
@@ -38,7 +32,7 @@ void propagate(const Snapshot<T>& net, kpflow_context& context, bool inverse, in
   const T* from = inverse ? in : out;  // whose previous step feeds the terms
   context.pool.run(panels.count, [&](int64_t task, int worker) {
     const int64_t first = task * panels.size, count = std::min(panels.size, panels.rows - first);
-    T* x = panel_scratch<T>(context, worker, count * (units + gates));
+    T* x = context.worker_scratch<T>(worker, count * (units + gates));
     T* y = x + count * units;
     for (int64_t r = first; r < first + count; ++r) {
       if (in != out) std::copy_n(in + r * steps * n, n, out + r * steps * n);
@@ -69,7 +63,7 @@ void propagate_adjoint(const Snapshot<T>& net, kpflow_context& context, bool inv
   const T* from = inverse ? in : out;
   context.pool.run(panels.count, [&](int64_t task, int worker) {
     const int64_t first = task * panels.size, count = std::min(panels.size, panels.rows - first);
-    T* x = panel_scratch<T>(context, worker, count * (units + gates));
+    T* x = context.worker_scratch<T>(worker, count * (units + gates));
     T* y = x + count * units;
     for (int64_t r = first; r < first + count; ++r) {
       const int64_t last = ((r + 1) * steps - 1) * n;

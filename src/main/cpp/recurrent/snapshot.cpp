@@ -94,10 +94,9 @@ void run_forward(Snapshot<T>& net, kpflow_context& context, const kpflow_recurre
   Array<T> zero(n);
   std::memset(zero.data(), 0, static_cast<size_t>(n) * sizeof(T));
 
-  context.pool.run((net.trials + kPanel - 1) / kPanel, [&](int64_t task, int worker) {
+  context.pool.run(pieces(net.trials, kPanel), [&](int64_t task, int worker) {
     const int64_t first = task * kPanel, count = std::min(kPanel, net.trials - first);
-    T* v = static_cast<T*>(context.scratch[static_cast<size_t>(worker)].reserve(count * (units + 2 * gates + inputs) *
-                                                                                static_cast<int64_t>(sizeof(T))));
+    T* v = context.worker_scratch<T>(worker, count * (units + 2 * gates + inputs));
     T *q = v + count * units, *p = q + count * gates, *x = p + count * gates;
     for (int64_t t = 0; t < steps; ++t) {
       progress.advance(count);

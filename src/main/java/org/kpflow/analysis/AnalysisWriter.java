@@ -162,10 +162,15 @@ public final class AnalysisWriter {
             "Frobenius norm of the NTK",
             kernel.frobenius(),
             "The root of the sum of their squares."));
+    boolean found = kernel.eigenvalues().length > 0;
     rows.add(
-        NumberRow.exact(
+        new NumberRow(
             "largest eigenvalue",
-            kernel.eigenvalues().length > 0 ? kernel.eigenvalues()[0] : Double.NaN,
+            found ? kernel.eigenvalues()[0] : Double.NaN,
+            0,
+            found
+                ? String.format(Locale.ROOT, "Lanczos, residual %.1g", kernel.residuals()[0])
+                : "Lanczos, did not converge",
             "The fastest direction of one gradient step."));
     List<Figure> figures = new ArrayList<>();
     figures.add(
@@ -308,8 +313,12 @@ public final class AnalysisWriter {
   private static NumberRow row(String name, Estimate estimate, String meaning) {
     return estimate.standardError() == 0
         ? NumberRow.exact(name, estimate.value(), meaning)
-        : NumberRow.estimated(
-            name, estimate.value(), estimate.standardError(), estimate.matvecs(), meaning);
+        : new NumberRow(
+            name,
+            estimate.value(),
+            estimate.standardError(),
+            "estimated (" + estimate.matvecs() + " products)",
+            meaning);
   }
 
   private static Figure figure(Path directory, String name, Picture picture, String caption)

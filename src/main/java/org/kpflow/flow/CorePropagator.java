@@ -1,6 +1,5 @@
 package org.kpflow.flow;
 
-import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.linearize.LinearizedMap;
 
@@ -9,25 +8,17 @@ import org.kpflow.linearize.LinearizedMap;
  * pre-activations to the state.
  */
 public final class CorePropagator extends LinearizationOperator {
-  private final String family;
-
   /**
    * The propagator of a family, frozen or not.
    *
    * @throws IllegalArgumentException for a family the model does not have
    */
   public CorePropagator(Linearization linearization, String family) {
-    super(
-        given(linearization),
-        LinearizedMap.CORE_PROPAGATOR,
-        linearization.family(family),
-        Shape.of(linearization.rows(), linearization.family(family).outputs()).named("k", "n_i"),
-        false);
-    this.family = family;
+    super(given(linearization), LinearizedMap.CORE_PROPAGATOR, family);
   }
 
   @Override
   public String toString() {
-    return "P_core[" + family + "]";
+    return "P_core[" + family().name() + "]";
   }
 }

@@ -34,6 +34,16 @@ abstract class LinearizationOperator extends LinearOperator {
     this.family = family;
   }
 
+  /** A map from the pre-activations of one family, [k, n_i]. */
+  LinearizationOperator(Linearization linearization, LinearizedMap map, String family) {
+    this(
+        linearization,
+        map,
+        linearization.family(family),
+        Shape.of(linearization.rows(), linearization.family(family).outputs()).named("k", "n_i"),
+        false);
+  }
+
   /** The argument that comes first in every constructor, before anything is asked of it. */
   static Linearization given(Linearization linearization) {
     return Checks.notNull(linearization, "linearization");
@@ -46,6 +56,10 @@ abstract class LinearizationOperator extends LinearOperator {
 
   final LinearizedMap map() {
     return map;
+  }
+
+  final WeightFamily family() {
+    return family;
   }
 
   @Override
