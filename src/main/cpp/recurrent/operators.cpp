@@ -116,56 +116,67 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   // J = P D_theta f; J* = (D_theta f)* P*.
   void jacobian(Weights weights, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
-    if (adjoint) {
-      T* a = reserve(states_, s * state_count());
-      sweep(true, false, s, in, a, progress);
-      pull(weights, s, a, out, progress);
-    } else {
+    if (!adjoint) {
       push(weights, s, in, out, progress);
-      sweep(false, false, s, out, out, progress);
+      return sweep(false, false, s, out, out, progress);
     }
+    const int64_t theta = net_.parameters * (weights == Weights::kShared ? 1 : net_.trials);
+    in_blocks(s, state_count(), [&](int64_t first, int64_t count, T* a) {
+      sweep(true, false, count, in + first * state_count(), a, progress);
+      pull(weights, count, a, out + first * theta, progress);
+    });
   }
 
   // K = D_theta f (D_theta f)*.
   void parameter_operator(int64_t s, const T* in, T* out, const Progress& progress) {
-    T* theta = reserve(weights_, s * net_.parameters);
-    pull(Weights::kShared, s, in, theta, progress);
-    push(Weights::kShared, s, theta, out, progress);
+    in_blocks(s, net_.parameters, [&](int64_t first, int64_t count, T* theta) {
+      pull(Weights::kShared, count, in + first * state_count(), theta, progress);
+      push(Weights::kShared, count, theta, out + first * state_count(), progress);
+    });
   }
 
   // NTK = P K P*; out holds the adjoint until the push overwrites it.
   void tangent_kernel(int64_t s, const T* in, T* out, const Progress& progress) {
     sweep(true, false, s, in, out, progress);
-    T* theta = reserve(weights_, s * net_.parameters);
-    pull(Weights::kShared, s, out, theta, progress);
-    push(Weights::kShared, s, theta, out, progress);
+    parameter_operator(s, out, out, progress);
     sweep(false, false, s, out, out, progress);
   }
 
   // P_core = P D_Q f of the families on one side.
   void core(Side side, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
-    if (adjoint) {
-      T* a = reserve(states_, s * state_count());
-      sweep(true, false, s, in, a, progress);
-      gates_pull(net_, context, side, s, a, out);
-    } else {
+    if (!adjoint) {
       gates_push(net_, context, side, s, in, out);
-      sweep(false, false, s, out, out, progress);
+      return sweep(false, false, s, out, out, progress);
     }
+    in_blocks(s, state_count(), [&](int64_t first, int64_t count, T* a) {
+      sweep(true, false, count, in + first * state_count(), a, progress);
+      gates_pull(net_, context, side, count, a, out + first * net_.rows() * net_.shape.gates());
+    });
+  }
+
+  // Cuts a block of probes so that what lies between the halves of an operator stays bounded, at one probe at least:
+  // body(first, count, scratch) with scratch for count probes.
+  template <class Body>
+  void in_blocks(int64_t s, int64_t scratch_per_probe, const Body& body) {
+    constexpr int64_t kMostElements = (int64_t(512) << 20) / static_cast<int64_t>(sizeof(T));
+    const int64_t most = std::clamp<int64_t>(kMostElements / std::max<int64_t>(scratch_per_probe, 1), 1, s);
+    T* scratch = reserve(between_, most * scratch_per_probe);
+    for (int64_t first = 0; first < s; first += most) body(first, std::min(most, s - first), scratch);
   }
 
   int64_t state_count() const { return net_.rows() * net_.shape.state(); }
 
   T* reserve(Array<T>& workspace, int64_t count) {
     if (count > workspace.size()) {
-      require_memory(count * static_cast<int64_t>(sizeof(T)), "this block of probes", "use a smaller block");
+      require_memory(count * static_cast<int64_t>(sizeof(T)), "one probe between the halves of an operator",
+                     "use fewer trials or steps, or f32");
       workspace.resize(count);
     }
     return workspace.data();
   }
 
   Snapshot<T> net_;
-  Array<T> weights_, states_;  // scratch between the halves of an operator; they only grow
+  Array<T> between_;  // scratch between the halves of an operator; it only grows
 };
 
 void check(const kpflow_recurrent& model, const Cell& cell) {
