@@ -106,26 +106,8 @@ public final class Analysis {
       temporal = temporalModes("ntk_temp_modes", kernel);
       operators.add(coreReport(gram));
     }
-    PropagationOperator propagation = new PropagationOperator(linearization);
-    try (OperatorViews views =
-        exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
-      operators.add(
-          new OperatorReport(
-              "PPt",
-              new double[0],
-              new double[0],
-              0,
-              views.trace(),
-              root(views.squaredNorm()),
-              reports("PPt", views)));
-    }
-    TargetReport target = null;
-    if (request.targets() != null) {
-      progress.stage("targets", 0);
-      target =
-          new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
-              .run(largest, temporal);
-    }
+    operators.add(propagationReport(exact));
+    TargetReport target = request.targets() == null ? null : targetReport(largest, temporal);
     if (!exact) {
       warnSampled(operators);
     }
@@ -135,12 +117,7 @@ public final class Analysis {
             sizes(),
             linearization.dtype().toString(),
             exact ? "basis" : "sampled",
-            exact
-                ? 0
-                : operators.get(0).views().values().stream()
-                    .mapToLong(ViewReport::products)
-                    .max()
-                    .orElse(0),
+            exact ? 0 : samples(operators.get(0)),
             request.rng().seed(),
             context.threads(),
             operators,
@@ -151,6 +128,26 @@ public final class Analysis {
             partial,
             (System.nanoTime() - start) / 1e9);
     return new AnalysisResult(report, arrays);
+  }
+
+  private static long samples(OperatorReport operator) {
+    return operator.views().values().stream().mapToLong(ViewReport::products).max().orElse(0);
+  }
+
+  private OperatorReport propagationReport(boolean exact) {
+    PropagationOperator propagation = new PropagationOperator(linearization);
+    double[] none = {};
+    try (OperatorViews views =
+        exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
+      return new OperatorReport(
+          "PPt", none, none, 0, views.trace(), root(views.squaredNorm()), reports("PPt", views));
+    }
+  }
+
+  private TargetReport targetReport(double largest, Tensor temporal) {
+    progress.stage("targets", 0);
+    return new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
+        .run(largest, temporal);
   }
 
   private Map<String, Long> sizes() {

@@ -44,7 +44,9 @@ public final class Monitor {
       throw new CancelledException("cancelled: the thread was interrupted before the call");
     }
     if (depth++ == 0) {
-      shared.cancel(0).done(0);
+      synchronized (this) { // a cancel meant for an earlier call must not reach this one
+        shared.cancel(0).done(0);
+      }
       RUNNING.put(Thread.currentThread(), this);
     }
     return shared;
@@ -62,8 +64,10 @@ public final class Monitor {
         Thread.sleep(20);
         RUNNING.forEach(
             (thread, monitor) -> {
-              if (thread.isInterrupted()) {
-                monitor.shared.cancel(1);
+              synchronized (monitor) {
+                if (thread.isInterrupted()) {
+                  monitor.shared.cancel(1);
+                }
               }
             });
       }

@@ -270,7 +270,10 @@ public final class SampledViews implements AutoCloseable {
         leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / withEnergy));
   }
 
-  /** Cosine of the view itself with a matrix [d, d]. */
+  /**
+   * Cosine of the view itself with a matrix [d, d]. Near 1 its distribution is skewed and the
+   * stated error somewhat too small.
+   */
   public Estimate cosine(View view, Tensor other) {
     Pairs pairs = new Pairs(view);
     double[] means = groupMeans(view, sum -> inner(sum, other));
