@@ -15,11 +15,15 @@ import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
 import org.kpflow.flow.KroneckerCore;
 import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.io.Npy;
+import org.kpflow.io.TensorMap;
+import org.kpflow.io.WeightFile;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Gru;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.Readout;
 import org.kpflow.operator.LinearOperator;
+import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
@@ -181,6 +185,58 @@ class AnalysisTest {
       within(result.report().cosNtkCore(), estimate);
     }
     weights.values().forEach(Tensor::close);
+  }
+
+  /**
+   * On the bundled GRU before training, with one trial: the low temporal rank of the paper's figure
+   * 3C, exactly and by samples.
+   */
+  @Test
+  void theUntrainedMemoryProGruHasALowTemporalRankByBothMethods() {
+    Path example =
+        Path.of("src", "main", "resources", "org", "kpflow", "examples", "memory_pro_gru");
+    ExecutionContext context = ExecutionContext.shared();
+    try (TensorMap weights = WeightFile.read(example.resolve("step_00000.safetensors"), DType.F32);
+        Gru model = new Gru(weights.asMap(), ModelOptions.of(DType.F32));
+        Tensor all = Npy.read(example.resolve("inputs.npy"))) {
+      AnalysisReport exact =
+          untrained(context, model, all.slice(0, 1), AnalysisRequest.Method.BASIS);
+      AnalysisReport sampled =
+          untrained(context, model, all.slice(0, 1), AnalysisRequest.Method.SAMPLED);
+      ViewReport view = exact.operator("NTK").views().get("temp");
+      ViewReport core = exact.operator("core").views().get("temp");
+      assertTrue(
+          view.modes95() <= 3 && core.modes95() <= 3, view.modes95() + " and " + core.modes95());
+      assertTrue(exact.operator("PPt").views().get("temp").modes95() > 60);
+      assertTrue(
+          view.eigenvalues()[0] / view.trace().value()
+              > core.eigenvalues()[0] / core.trace().value());
+      ViewReport estimate = sampled.operator("NTK").views().get("temp");
+      within(view.trace(), estimate.trace());
+      within(view.participationRatio(), estimate.participationRatio());
+      assertEquals(view.modes95(), estimate.modes95());
+      within(exact.cosTemporal(), sampled.cosTemporal());
+    }
+  }
+
+  private static AnalysisReport untrained(
+      ExecutionContext context, Gru model, Tensor inputs, AnalysisRequest.Method method) {
+    AnalysisRequest request =
+        new AnalysisRequest(
+            context,
+            model,
+            inputs,
+            null,
+            null,
+            null,
+            List.of(View.TEMP),
+            3,
+            method,
+            256,
+            RngState.of(5));
+    try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
+      return result.report();
+    }
   }
 
   private static Tensor random(ExecutionContext context, long seed, long... sizes) {
