@@ -101,6 +101,10 @@ public final class Analysis {
       operators.add(kernelReport(kernel));
       double[] leading = operators.get(0).eigenvalues();
       largest = leading.length > 0 ? leading[0] : Double.NaN;
+      if (operators.get(0).trace().value() == 0) {
+        warnings.add(
+            "the NTK is zero: inputs and states at all sites vanish; its ranks and cosines are undefined");
+      }
       cosCore = kernel.cosineWithLifted(gram);
       cosTemporal = request.views().contains(View.TEMP) ? kernel.cosineTemporal(gram) : null;
       temporal = temporalModes("ntk_temp_modes", kernel);

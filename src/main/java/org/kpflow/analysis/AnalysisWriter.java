@@ -136,6 +136,9 @@ public final class AnalysisWriter {
   }
 
   private static String text(Estimate estimate) {
+    if (Double.isNaN(estimate.value())) {
+      return "undefined";
+    }
     return estimate.standardError() == 0
         ? String.format(Locale.ROOT, "%.4g", estimate.value())
         : String.format(Locale.ROOT, "%.4g ± %.2g", estimate.value(), estimate.standardError());

@@ -239,6 +239,40 @@ class CommandLineTest {
   }
 
   @Test
+  void aZeroKernelIsSaidToBeZeroAndItsRanksAreUndefined() throws IOException {
+    Path zero = directory.resolve("zero.npy");
+    try (Tensor x = Tensor.zeros(DType.F64, 2, 5, 3)) {
+      Npy.write(zero, x);
+    }
+    Path weights = FIXTURES.resolve("gru_nobias");
+    for (String method : List.of("basis", "sampled")) {
+      Path out = directory.resolve(method);
+      Outcome outcome =
+          run(
+              "analyze",
+              "--cell",
+              "gru",
+              "--weights",
+              weights.toString(),
+              "--inputs",
+              zero.toString(),
+              "--method",
+              method,
+              "--out",
+              out.toString());
+      assertEquals(0, outcome.code(), outcome.err());
+      assertTrue(
+          outcome.out().contains("NTK is zero") && outcome.out().contains("undefined"),
+          outcome.out());
+      JsonNode report =
+          new ObjectMapper().readTree(out.resolve("report.json").toFile()).path("report");
+      JsonNode view = report.path("operators").path(0).path("views").path("temp");
+      assertEquals(0, view.path("modes95").asInt());
+      assertTrue(view.path("entropyRank").isNull() && view.path("stableRank").isNull());
+    }
+  }
+
+  @Test
   void infoTellsTheGemmKernelAndWhyThereIsNoGpu() {
     Outcome outcome = run("info");
     assertEquals(0, outcome.code());
