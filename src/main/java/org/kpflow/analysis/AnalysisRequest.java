@@ -82,10 +82,4 @@ public record AnalysisRequest(
         256,
         RngState.of(0));
   }
-
-  /** The same with a read-out and the targets of its outputs. */
-  public AnalysisRequest withTargets(Readout outputs, Tensor wanted) {
-    return new AnalysisRequest(
-        context, model, inputs, initialState, outputs, wanted, views, modes, method, samples, rng);
-  }
 }

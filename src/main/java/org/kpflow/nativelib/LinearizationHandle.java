@@ -156,11 +156,6 @@ public final class LinearizationHandle implements AutoCloseable {
     return sizes[3];
   }
 
-  /** g H, the pre-activations of one family per trial and step. */
-  public long gateUnits() {
-    return sizes[4];
-  }
-
   /** Copies the state h into out [B, T, n]. */
   public void state(NativeMemory out) {
     Engine.holds(out, dtype, sizes[0] * sizes[1] * sizes[2]);

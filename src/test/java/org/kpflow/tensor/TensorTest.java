@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
+import org.kpflow.nativelib.NativeMemory;
 
 class TensorTest {
   @Test
@@ -43,6 +44,30 @@ class TensorTest {
       assertEquals(1000, tensor.count());
     }
     assertEquals(before, Tensor.liveCount());
+  }
+
+  @Test
+  void floatsStayFloats() {
+    try (Tensor tensor = Tensor.ofFloats(Shape.of(2), 0.1f, -3f)) {
+      assertEquals(DType.F32, tensor.dtype());
+      assertEquals(0.1f, tensor.toFloats()[0]);
+    }
+  }
+
+  /** Intended as the backstop only: everything else closes what it opens. */
+  @Test
+  void whatIsNeverClosedIsFoundByTheGarbageCollectorAndCounted() throws InterruptedException {
+    System.gc(); // what earlier tests left is not counted here
+    Thread.sleep(100);
+    long live = Tensor.liveCount();
+    long leaked = NativeMemory.leakedCount();
+    Tensor.zeros(DType.F32, 1000).slice(0, 10); // neither the tensor nor its view is kept
+    for (int i = 0; i < 200 && NativeMemory.leakedCount() == leaked; i++) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    assertEquals(leaked + 1, NativeMemory.leakedCount());
+    assertEquals(live, Tensor.liveCount());
   }
 
   @Test
