@@ -102,6 +102,24 @@ int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, doubl
   });
 }
 
+int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_input,
+                                        const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+                                        double cut, int64_t most, int64_t* ranks, double* modes, double* values,
+                                        double* rest, kpflow_monitor* monitor) {
+  return on_linearization(linearization, [&] {
+    KPFLOW_REQUIRE(first >= 0 && count >= 0 && first <= linearization->blocks() - count,
+                   "units: expected a part of 0 to %lld, got %lld from %lld",
+                   static_cast<long long>(linearization->blocks() - 1), static_cast<long long>(count),
+                   static_cast<long long>(first));
+    KPFLOW_REQUIRE(tolerance >= 0 && cut >= 0, "tolerance and cut: expected at least 0");
+    KPFLOW_REQUIRE(most >= 1, "most: expected at least 1, got %lld", static_cast<long long>(most));
+    KPFLOW_REQUIRE(gram_input != nullptr || gram_hidden != nullptr, "gram: every family is frozen");
+    KPFLOW_REQUIRE(ranks != nullptr && modes != nullptr && values != nullptr && rest != nullptr, "out: got NULL");
+    linearization->unit_modes(gram_input, gram_hidden, first, count, tolerance, cut, most, ranks, modes, values, rest,
+                              Progress(monitor));
+  });
+}
+
 int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor) {
   return on_linearization(linearization, [&] {

@@ -22,6 +22,11 @@ struct kpflow_linearization {
   virtual void sites(int32_t family, void* out) const = 0;
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
   virtual void lyapunov(double* out, double* smallest, const kpflow::Progress& progress) = 0;
+  virtual int64_t blocks() const = 0;  // units that K does not mix
+  // Leading modes of K's blocks; the arguments of kpflow_linearization_unit_modes.
+  virtual void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count,
+                          double tolerance, double cut, int64_t most, int64_t* ranks, double* modes, double* values,
+                          double* rest, const kpflow::Progress& progress) = 0;
   virtual void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
                      const kpflow::Progress& progress) = 0;
 

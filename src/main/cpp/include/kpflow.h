@@ -147,6 +147,19 @@ enum kpflow_operator {
 int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor);
 
+/*
+ * K = D_theta f (D_theta f)* does not mix units: it is a sum of blocks K_u [m k, m k], one per unit u of H, over pairs (c, i)
+ * of a component and a row. For units first..first+count-1: the eigenpairs of K_u above cut, from a pivoted Cholesky
+ * factorization that leaves out a trace of at most tolerance. gram_input and gram_hidden [k, k] are the sums of V V^T over
+ * the trainable families of a side, NULL for a side without any. ranks [count]; modes [count, most, m k], orthonormal rows,
+ * and values [count, most], descending; rest [count, 2]: bounds on the norm and on the trace of what is left out of K_u.
+ * Where a rank exceeds most, that unit's modes are not written.
+ */
+int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_input,
+                                        const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+                                        double cut, int64_t most, int64_t* ranks, double* modes, double* values,
+                                        double* rest, kpflow_monitor* monitor);
+
 /* ---------------------------------------------------------------------------------------------------- eigenproblems */
 
 /* y = A x for one vector of the operator's dtype; non-zero stops the caller with KPFLOW_CALLBACK_FAILED. */
@@ -219,6 +232,19 @@ int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, i
 int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s, int64_t trials, int64_t steps,
                                int64_t units, const void* x, int32_t keep, double alpha, double* out,
                                kpflow_monitor* monitor);
+
+/*
+ * A matrix U whose columns [R, m k] live on one unit of a state [k, m, H] each: those of unit u that take part are
+ * first[u] .. first[u] + count[u] - 1. combine: out [s, k, m, H] = alpha U z + beta out, z [s, R]. coefficients:
+ * z = U^T x, x [s, k, m, H], zero for columns that take no part.
+ */
+int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
+                            int64_t units, int64_t total, const int64_t* first, const int64_t* count,
+                            const void* columns, double alpha, const void* z, double beta, void* out,
+                            kpflow_monitor* monitor);
+int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
+                                 int64_t units, int64_t total, const int64_t* first, const int64_t* count,
+                                 const void* columns, const void* x, void* z, kpflow_monitor* monitor);
 
 /* Distributions of kpflow_fill_random. */
 enum kpflow_distribution { KPFLOW_GAUSSIAN = 0, KPFLOW_RADEMACHER = 1, KPFLOW_UNIFORM = 2 };

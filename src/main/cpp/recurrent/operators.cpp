@@ -8,6 +8,7 @@
 #include "recurrent/jacobians.hpp"
 #include "recurrent/parameters.hpp"
 #include "recurrent/propagate.hpp"
+#include "recurrent/unit_modes.hpp"
 
 namespace kpflow {
 
@@ -63,6 +64,15 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   void lyapunov(double* out, double* smallest, const Progress& progress) override {
     kpflow::lyapunov(net_, context, out, smallest, progress);
+  }
+
+  int64_t blocks() const override { return net_.shape.units; }
+
+  void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+                  double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
+                  const Progress& progress) override {
+    kpflow::unit_modes(net_, context, gram_input, gram_hidden, first, count, tolerance, cut,
+                       {most, ranks, modes, values, rest}, progress);
   }
 
   void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,

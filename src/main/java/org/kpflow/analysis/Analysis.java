@@ -8,10 +8,11 @@ import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
+import org.kpflow.flow.KernelFactor;
 import org.kpflow.flow.KroneckerCore;
-import org.kpflow.flow.KroneckerFactor;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.flow.ParameterJacobian;
+import org.kpflow.flow.ParameterModes;
 import org.kpflow.flow.PropagationOperator;
 import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
@@ -318,11 +319,12 @@ public final class Analysis {
     NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
     Estimate square = squaredNorm(kernel);
     long state = linearization.stateShape().count();
-    try (KroneckerFactor factor = new KroneckerFactor(linearization, SITE_THRESHOLD)) {
+    try (ParameterModes modes = ParameterModes.of(linearization, 1e-12);
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes, 1)) {
       ReducedViews views;
       if (factor.count() < 3 * state) { // a column costs about a third of a product
         progress.stage("exact views of the NTK", factor.count());
-        views = ReducedViews.ofColumns(factor, needed(), progress::done);
+        views = ReducedViews.ofColumns(factor, needed(), 0, progress::done);
       } else {
         progress.stage("exact views of the NTK", state);
         views = ReducedViews.ofOperator(kernel, needed(), progress::done);

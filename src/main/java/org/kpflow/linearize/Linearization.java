@@ -147,6 +147,11 @@ public final class Linearization implements AutoCloseable {
     return handle.units();
   }
 
+  /** H, the units that K does not mix: it is a direct sum of one block per unit. */
+  public long blocks() {
+    return handle.blocks();
+  }
+
   /** k = B T. */
   public long rows() {
     return trials() * steps();

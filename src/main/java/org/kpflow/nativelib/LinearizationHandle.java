@@ -1,6 +1,7 @@
 package org.kpflow.nativelib;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
@@ -156,6 +157,11 @@ public final class LinearizationHandle implements AutoCloseable {
     return sizes[3];
   }
 
+  /** H, the units that K does not mix. */
+  public long blocks() {
+    return siteUnits;
+  }
+
   /** Copies the state h into out [B, T, n]. */
   public void state(NativeMemory out) {
     Engine.holds(out, dtype, sizes[0] * sizes[1] * sizes[2]);
@@ -196,6 +202,71 @@ public final class LinearizationHandle implements AutoCloseable {
       out.get(result);
     }
     return result;
+  }
+
+  /**
+   * What {@link #unitModes} found.
+   *
+   * @param ranks modes of each unit
+   * @param rest [count, 2]: bounds on the norm and on the trace of what they leave out of K_u
+   */
+  public record UnitModes(long[] ranks, double[] rest) {}
+
+  /**
+   * Eigenpairs above {@code cut} of the blocks K_u of K for units first to first + count - 1.
+   *
+   * @param gramInput Σ V Vᵀ [k, k] in f64 over the trainable families of the input side, or null
+   * @param gramHidden the same of the hidden side
+   * @param tolerance trace that the Cholesky factorization of a block may leave out
+   * @param most room for modes per unit; a unit with more has none written
+   * @param modes [count, most, m k] in f64, values [count, most] in f64
+   */
+  public UnitModes unitModes(
+      NativeMemory gramInput,
+      NativeMemory gramHidden,
+      long first,
+      long count,
+      double tolerance,
+      double cut,
+      long most,
+      NativeMemory modes,
+      NativeMemory values) {
+    long rows = Engine.product(sizes[0], sizes[1]);
+    long size = Engine.product(rows, sizes[2]) / siteUnits;
+    Engine.holds(modes, DType.F64, Engine.product(count, most, size));
+    Engine.holds(values, DType.F64, Engine.product(count, most));
+    List<NativeMemory> used = new ArrayList<>(List.of(modes, values));
+    for (NativeMemory gram : Arrays.asList(gramInput, gramHidden)) {
+      if (gram != null) {
+        Engine.holds(gram, DType.F64, Engine.product(rows, rows));
+        used.add(gram);
+      }
+    }
+    long[] ranks = new long[Math.toIntExact(count)];
+    double[] rest = new double[Math.toIntExact(2 * count)];
+    try (LongPointer rankOut = new LongPointer(Math.max(count, 1));
+        DoublePointer restOut = new DoublePointer(Math.max(2 * count, 1))) {
+      monitored(
+          monitor ->
+              Kpflow.kpflow_linearization_unit_modes(
+                  life.linearization,
+                  gramInput == null ? null : Engine.doubles(gramInput),
+                  gramHidden == null ? null : Engine.doubles(gramHidden),
+                  first,
+                  count,
+                  tolerance,
+                  cut,
+                  most,
+                  rankOut,
+                  Engine.doubles(modes),
+                  Engine.doubles(values),
+                  restOut,
+                  monitor),
+          used.toArray(new NativeMemory[0]));
+      rankOut.get(ranks);
+      restOut.get(rest);
+    }
+    return new UnitModes(ranks, rest);
   }
 
   /** out = A in or A* in for a block of s vectors; the codes are those of enum kpflow_operator. */

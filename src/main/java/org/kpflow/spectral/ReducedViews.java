@@ -10,6 +10,8 @@ import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -19,12 +21,29 @@ import org.kpflow.tensor.TensorMath;
  * for a sweep, are in {@link SampledViews}.
  */
 public final class ReducedViews implements AutoCloseable {
+  private static final int POWER_ITERATIONS = 8;
+
   private final Map<View, Tensor> matrices;
   private final long products;
+  private final Map<View, Double> truncation;
 
-  private ReducedViews(Map<View, Tensor> matrices, long products) {
+  private ReducedViews(Map<View, Tensor> matrices, long products, Map<View, Double> truncation) {
     this.matrices = matrices;
     this.products = products;
+    this.truncation = truncation;
+  }
+
+  /** Exact views. */
+  private ReducedViews(Map<View, Tensor> matrices, long products) {
+    this(matrices, products, Map.of());
+  }
+
+  /**
+   * A bound on the norm of what the matrix of a view leaves out, which is positive semidefinite; 0
+   * for views that leave nothing out.
+   */
+  public double truncation(View view) {
+    return truncation.getOrDefault(view, 0.0);
   }
 
   /** The matrix of a view, [d, d] in f64; it is freed with this object. */
@@ -79,7 +98,9 @@ public final class ReducedViews implements AutoCloseable {
     }
   }
 
-  /** The columns x_c of a factor F, A = F F* = Σ x_c x_c^T. */
+  /**
+   * The columns x_c of a factor F, A = F F* = Σ x_c x_c^T + rest, the rest positive semidefinite.
+   */
   public interface Columns {
     /** An operator with the context, type and range [B, T, n] of the columns. */
     LinearOperator owner();
@@ -88,33 +109,114 @@ public final class ReducedViews implements AutoCloseable {
 
     /** Writes columns first to first + s - 1 into out [s, B, T, n]. */
     void fill(long first, Tensor out);
+
+    /** A bound on the norm of A without the contribution of the leading columns. */
+    double restNorm(long leading);
+
+    /** A bound on its trace. */
+    double restTrace(long leading);
   }
 
   /**
-   * The views of A = Σ x_c x_c^T from all its columns.
+   * The views of A = Σ x_c x_c^T from its leading columns: as many as it takes to bound what every
+   * view leaves out by {@code tolerance} times the view's norm, or all. A view of a positive
+   * semidefinite rest R over N traced entries has a norm of at most min(||R||, tr R / N).
    *
+   * @param tolerance relative, in the operator norm; 0 for all columns
    * @param progress told the number of columns done, after each block
    */
   public static ReducedViews ofColumns(
-      Columns columns, Collection<View> views, LongConsumer progress) {
+      Columns columns, Collection<View> views, double tolerance, LongConsumer progress) {
+    Checks.notNull(columns, "columns");
+    Checks.that(tolerance >= 0 && tolerance < 1, "tolerance: expected 0 to 1, got %s", tolerance);
     Checks.notNull(progress, "progress");
-    LinearOperator owner = Checks.notNull(columns, "columns").owner();
-    Shape state = stateShape(owner.range());
-    Map<View, Tensor> matrices = allocate(state, views);
-    Map<View, Tensor> swept = swept(matrices);
-    long block = blockSize(columns.count(), 5 * state.count() * owner.dtype().bytes());
-    try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
-      for (long first = 0; first < columns.count(); first += block) {
-        Tensor products = out.slice(0, Math.min(block, columns.count() - first));
-        columns.fill(first, products);
-        swept.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
-        progress.accept(first + products.shape().size(0));
+    return new ColumnSweep(columns, views, tolerance).run(columns.count(), progress);
+  }
+
+  /** The views of Σ x_c x_c^T over a number of leading columns alone. */
+  public static ReducedViews ofLeadingColumns(
+      Columns columns, Collection<View> views, long leading, LongConsumer progress) {
+    Checks.notNull(columns, "columns");
+    Checks.range("columns", leading, 0, columns.count());
+    Checks.notNull(progress, "progress");
+    return new ColumnSweep(columns, views, 0).run(leading, progress);
+  }
+
+  /** One sweep over columns. */
+  private static final class ColumnSweep {
+    private final Columns columns;
+    private final LinearOperator owner;
+    private final Shape state;
+    private final Map<View, Tensor> matrices;
+    private final double tolerance;
+    private final Map<View, Double> norms = new EnumMap<>(View.class); // lower bounds, so far
+    private long nextLook = 1;
+
+    ColumnSweep(Columns columns, Collection<View> views, double tolerance) {
+      this.columns = columns;
+      this.owner = columns.owner();
+      this.state = stateShape(owner.range());
+      this.tolerance = tolerance;
+      this.matrices = allocate(state, views);
+    }
+
+    ReducedViews run(long most, LongConsumer progress) {
+      Map<View, Tensor> swept = swept(matrices);
+      long block = blockSize(Math.max(most, 1), 3 * state.count() * owner.dtype().bytes());
+      long done = 0;
+      try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
+        while (done < most && !enough(done)) {
+          Tensor products = out.slice(0, Math.min(block, most - done));
+          columns.fill(done, products);
+          swept.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
+          done += products.shape().size(0);
+          progress.accept(done);
+        }
+        derive(matrices, state);
+        return new ReducedViews(matrices, done, bounds(done));
+      } catch (RuntimeException failure) {
+        matrices.values().forEach(Tensor::close);
+        throw failure;
       }
-      derive(matrices, state);
-      return new ReducedViews(matrices, columns.count());
-    } catch (RuntimeException failure) {
-      matrices.values().forEach(Tensor::close);
-      throw failure;
+    }
+
+    /** Looks at the norms of the views whenever the columns have doubled: they only grow. */
+    private boolean enough(long done) {
+      if (tolerance == 0 || done == 0) {
+        return false;
+      }
+      if (done >= nextLook) {
+        derive(matrices, state);
+        matrices.forEach((view, matrix) -> norms.put(view, normBelow(owner.context(), matrix)));
+        nextLook = 2 * done;
+      }
+      Map<View, Double> bounds = bounds(done);
+      return norms.entrySet().stream()
+          .allMatch(norm -> bounds.get(norm.getKey()) <= tolerance * norm.getValue());
+    }
+
+    private Map<View, Double> bounds(long done) {
+      Map<View, Double> bounds = new EnumMap<>(View.class);
+      double norm = columns.restNorm(done);
+      double trace = columns.restTrace(done);
+      matrices.keySet().forEach(v -> bounds.put(v, Math.min(norm, trace / v.traced(state))));
+      return bounds;
+    }
+  }
+
+  /** A lower bound on the norm of a positive semidefinite matrix, by a few power iterations. */
+  static double normBelow(ExecutionContext context, Tensor matrix) {
+    long d = matrix.shape().size(0);
+    try (Tensor x = Tensor.zeros(DType.F64, d, 1);
+        Tensor y = Tensor.zeros(DType.F64, d, 1)) {
+      RngState.of(0).fill(context, RngState.Distribution.GAUSSIAN, x);
+      double norm = TensorMath.norm(context, x);
+      for (int i = 0; i < POWER_ITERATIONS && norm > 0; i++) {
+        TensorMath.axpby(context, 1 / norm, x, 0, y);
+        TensorMath.gemm(context, false, false, 1, matrix, y, 0, x);
+        norm = TensorMath.norm(context, x);
+      }
+      return norm > 0 ? TensorMath.dot(context, x, y) : 0;
     }
   }
 
@@ -209,6 +311,7 @@ public final class ReducedViews implements AutoCloseable {
     long steps = state.size(1);
     long rows = trials * steps;
     if (temporal != null && matrices.containsKey(View.BATCH)) {
+      clear(matrices.get(View.BATCH));
       TensorMath.strided(
           new long[] {steps, trials, trials},
           1.0 / steps,
@@ -219,6 +322,7 @@ public final class ReducedViews implements AutoCloseable {
           new long[] {0, trials, 1});
     }
     if (temporal != null && matrices.containsKey(View.TIME)) {
+      clear(matrices.get(View.TIME));
       TensorMath.strided(
           new long[] {trials, steps, steps},
           1.0 / trials,
@@ -228,6 +332,12 @@ public final class ReducedViews implements AutoCloseable {
           matrices.get(View.TIME),
           new long[] {0, steps, 1});
     }
+  }
+
+  private static void clear(Tensor matrix) {
+    Tensor flat = matrix.reshape(Shape.of(matrix.count()));
+    long[] one = {1};
+    TensorMath.strided(new long[] {matrix.count()}, 0, flat, one, 0, flat, one);
   }
 
   /** Zero matrices for the views, or a refusal with the numbers. */

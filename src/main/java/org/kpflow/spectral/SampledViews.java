@@ -200,6 +200,23 @@ public final class SampledViews implements AutoCloseable {
     }
   }
 
+  /**
+   * Adds what is known exactly: with samples of what {@code exact} leaves out of an operator, all
+   * numbers are then those of the whole operator, and the errors those of the sampled part alone.
+   *
+   * @throws IllegalArgumentException if a view is not among those of {@code exact}
+   */
+  public void add(ReducedViews exact) {
+    totals.forEach(
+        (view, total) -> {
+          Tensor matrix = Checks.notNull(exact, "exact").matrix(view);
+          TensorMath.axpby(factor.context(), 1, matrix, 1, total);
+          for (Tensor sum : sums.get(view)) {
+            TensorMath.axpby(factor.context(), perGroup, matrix, 1, sum);
+          }
+        });
+  }
+
   /** Samples taken. */
   public long samples() {
     return products;

@@ -50,7 +50,11 @@ class FlowMisuseTest {
     refused(() -> new LocalParameterJacobian(null), "linearization", "null");
     refused(() -> new TrialJacobian(null), "linearization", "null");
     refused(() -> KroneckerCore.gram(null), "linearization", "null");
-    refused(() -> new KroneckerFactor(null, 0), "linearization", "null");
+    refused(() -> ParameterModes.of(null, 0.1), "linearization", "null");
+    refused(() -> new ResidualJacobian(null, 0), "modes", "null");
+    ParameterModes modes = sample.keep(ParameterModes.of(linearization, 0.1));
+    refused(() -> KernelFactor.ofTangentKernel(modes, Double.NaN), "norm of P", "NaN");
+    refused(() -> new ResidualJacobian(modes, modes.count() + 1), "modes", "" + modes.count());
     refused(() -> KroneckerCore.proxy(linearization, null), "gram", "null");
     refused(() -> KroneckerCore.familyKernel(linearization, "weight_hh_l0", null), "null");
   }
@@ -69,9 +73,9 @@ class FlowMisuseTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {-1e-3, 1, 2, Double.NaN})
-  void aThresholdOutsideItsRangeIsRefused(double threshold) {
-    refused(() -> new KroneckerFactor(linearization, threshold), "threshold", "" + threshold);
+  @ValueSource(doubles = {-1e-3, 0, 1, 2, Double.NaN})
+  void aCutOutsideItsRangeIsRefused(double cut) {
+    refused(() -> ParameterModes.of(linearization, cut), "cut", "" + cut);
   }
 
   @Test
@@ -80,7 +84,7 @@ class FlowMisuseTest {
     try (Sample frozen = new Sample(Kind.GRU, DType.F64, Sizes.SMALL, 1, all)) {
       Linearization none = frozen.linearize();
       assertEquals(0, none.parameterCount());
-      refused(() -> new KroneckerFactor(none, 0), "every family is frozen");
+      refused(() -> ParameterModes.of(none, 0.1), "every family is frozen");
       assertEquals(0, new NeuralTangentKernel(none).frobeniusNorm());
       assertEquals(0, new ParameterJacobian(none).domain().count());
     }
@@ -97,16 +101,25 @@ class FlowMisuseTest {
 
   @Test
   void aClosedFactorIsRefused() {
-    KroneckerFactor gone = new KroneckerFactor(linearization, 0);
+    ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-10));
+    KernelFactor gone = KernelFactor.ofTangentKernel(modes, 1);
     gone.close();
     gone.close();
     Tensor out = sample.keep(Tensor.zeros(DType.F64, linearization.stateShape().block(2)));
     closed(() -> gone.fill(0, out));
+    ResidualJacobian residual = new ResidualJacobian(modes, 1);
+    residual.close();
+    residual.close();
+    closed(() -> residual.rmatvec(out.slice(0)));
+    KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, 1));
+    modes.close();
+    closed(() -> factor.fill(0, out));
   }
 
   @Test
   void columnsOutsideOfTheFactorAreRefused() {
-    KroneckerFactor factor = sample.keep(new KroneckerFactor(linearization, 0));
+    ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-10));
+    KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, 1));
     Tensor out = sample.keep(Tensor.zeros(DType.F64, linearization.stateShape().block(2)));
     Tensor wrong = sample.keep(Tensor.zeros(DType.F64, 2, 3));
     refused(() -> factor.fill(-1, out), "columns", "-1");

@@ -12,8 +12,9 @@ import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
-import org.kpflow.flow.KroneckerFactor;
+import org.kpflow.flow.KernelFactor;
 import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.flow.ParameterModes;
 import org.kpflow.flow.PropagationOperator;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
@@ -72,8 +73,9 @@ class ReducedViewsTest {
   void theColumnsOfAFactorGiveThePartialTracesOfItsGram(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 3)) {
       Linearization linearization = sample.linearize();
-      KroneckerFactor factor = sample.keep(new KroneckerFactor(linearization, 0));
-      ReducedViews views = ReducedViews.ofColumns(factor, ALL, done -> {});
+      ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-14));
+      KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, 1));
+      ReducedViews views = ReducedViews.ofColumns(factor, ALL, 0, done -> {});
       assertEquals(factor.count(), views.products());
       check(new NeuralTangentKernel(linearization), views, 1e-10);
     }

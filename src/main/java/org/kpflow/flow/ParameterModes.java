@@ -1,0 +1,306 @@
+package org.kpflow.flow;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
+import org.kpflow.base.MemoryException;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.nativelib.Engine;
+import org.kpflow.nativelib.LinearizationHandle;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.spectral.EigenPairs;
+import org.kpflow.spectral.Eigsh;
+import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * The leading modes of K, sorted (docs/theory.md, section 3). K = D_Q (⊕ V_i V_iᵀ ⊗ I) D_Q* does
+ * not mix units: it is the direct sum of one block K_u per unit, whose eigenpairs are found one by
+ * one, so K = Σ_c λ_c (u_c ⊗ e_unit(c)) (u_c ⊗ e_unit(c))* + rest. Sites of low rank and gates that
+ * change little over a trial leave few modes per unit: far fewer than sites times gates. What is
+ * left out is bounded from above in norm and in trace.
+ */
+public final class ParameterModes implements AutoCloseable {
+  private static final long SLAB_BYTES = 256L << 20;
+  private static final double NORM_TOLERANCE = 1e-3;
+
+  private final Linearization linearization;
+  private final Tensor columns; // [R, m k], unit by unit, descending within each
+  private final double[] values; // [R], as the columns
+  private final int[] order; // columns by descending value
+  private final long[] unitStart; // [H + 1]
+  private final double largest;
+  private double restNorm; // max_u ||K_u - modes||
+  private double restTrace; // Σ_u tr(K_u - modes)
+
+  private ParameterModes(Linearization linearization, double largest, List<Unit> units) {
+    this.linearization = linearization;
+    this.largest = largest;
+    this.unitStart = new long[units.size() + 1];
+    for (int u = 0; u < units.size(); u++) {
+      unitStart[u + 1] = unitStart[u] + units.get(u).values().length;
+      restNorm = Math.max(restNorm, units.get(u).restNorm());
+      restTrace += units.get(u).restTrace();
+    }
+    int count = Math.toIntExact(unitStart[units.size()]);
+    this.values = new double[count];
+    this.columns =
+        Tensor.zeros(linearization.dtype(), Math.max(count, 1), blockSize(linearization));
+    for (int u = 0; u < units.size(); u++) {
+      double[] own = units.get(u).values();
+      System.arraycopy(own, 0, values, (int) unitStart[u], own.length);
+      if (own.length > 0) {
+        columns.slice(unitStart[u], own.length).copyFrom(units.get(u).modes());
+      }
+    }
+    this.order =
+        java.util.stream.IntStream.range(0, count)
+            .boxed()
+            .sorted(Comparator.comparingDouble((Integer c) -> -values[c]).thenComparing(c -> c))
+            .mapToInt(Integer::intValue)
+            .toArray();
+  }
+
+  private record Unit(Tensor modes, double[] values, double restNorm, double restTrace)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      modes.close();
+    }
+  }
+
+  /** m k, the size of the block of one unit. */
+  private static long blockSize(Linearization linearization) {
+    return linearization.stateShape().count() / linearization.blocks();
+  }
+
+  /**
+   * The modes with eigenvalues above {@code cut} times the largest of K.
+   *
+   * @param cut between 1e-14 and 1
+   * @throws IllegalArgumentException if no family is trainable
+   * @throws MemoryException if the Gram matrices of the sites [k, k] or the modes do not fit
+   */
+  public static ParameterModes of(Linearization linearization, double cut) {
+    Checks.notNull(linearization, "linearization");
+    Checks.that(cut >= 1e-14 && cut < 1, "cut: expected 1e-14 to 1, got %s", cut);
+    Checks.that(
+        !linearization.trainableFamilies().isEmpty(),
+        "model: every family is frozen; expected a trainable one");
+    requireMemory(linearization);
+    double largest = largest(linearization);
+    List<Unit> units = new ArrayList<>();
+    Map<String, Tensor> grams = grams(linearization);
+    try {
+      if (largest > 0) {
+        Finder finder = new Finder(linearization, grams.get("input"), grams.get("hidden"));
+        finder.find(cut * largest, units);
+      }
+      while (units.size() < linearization.blocks()) { // K = 0
+        units.add(new Unit(Tensor.zeros(DType.F64, 1, 1), new double[0], 0, 0));
+      }
+      return new ParameterModes(linearization, largest, units);
+    } finally {
+      grams.values().forEach(Tensor::close);
+      units.forEach(Unit::close);
+    }
+  }
+
+  private static void requireMemory(Linearization linearization) {
+    long rows = linearization.rows();
+    long available = Engine.availableMemory();
+    long bytes = 2 * rows * rows * Double.BYTES + SLAB_BYTES;
+    if (available >= 0 && bytes > available / 2) {
+      throw new MemoryException(
+          "modes of K: the Gram matrices of the sites are "
+              + rows
+              + " x "
+              + rows
+              + ", "
+              + (bytes >> 20)
+              + " MiB; use fewer trials or steps, or sampled views");
+    }
+  }
+
+  private static double largest(Linearization linearization) {
+    LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
+    try (EigenPairs pairs = Eigsh.solve(new ParameterOperator(linearization), options)) {
+      return pairs.values()[0];
+    }
+  }
+
+  /** Σ V Vᵀ of the trainable families of each group. */
+  private static Map<String, Tensor> grams(Linearization linearization) {
+    Map<String, List<WeightFamily>> groups = new LinkedHashMap<>();
+    for (WeightFamily family : linearization.trainableFamilies()) {
+      groups.computeIfAbsent(family.group(), group -> new ArrayList<>()).add(family);
+    }
+    Map<String, Tensor> grams = new LinkedHashMap<>();
+    groups.forEach(
+        (group, families) -> grams.put(group, KroneckerCore.gram(linearization, families)));
+    return grams;
+  }
+
+  /** Finds the modes of all units, a slab of units at a time. */
+  private record Finder(Linearization linearization, Tensor gramInput, Tensor gramHidden) {
+    void find(double cut, List<Unit> units) {
+      long size = blockSize(linearization);
+      long most = Math.min(size, 64);
+      for (long first = 0; first < linearization.blocks(); ) {
+        long count =
+            Math.min(
+                linearization.blocks() - first,
+                Math.max(1, SLAB_BYTES / (most * size * Double.BYTES)));
+        long largestRank = slab(first, count, most, cut, units);
+        if (largestRank <= most) {
+          first += count;
+        } else {
+          most = Math.min(size, Math.max(largestRank, most + most / 2));
+        }
+      }
+    }
+
+    /** Appends the units of a slab, or nothing if one has more modes than there is room for. */
+    private long slab(long first, long count, long most, double cut, List<Unit> units) {
+      long size = blockSize(linearization);
+      try (Tensor modes = Tensor.zeros(DType.F64, count, most, size);
+          Tensor values = Tensor.zeros(DType.F64, count, most)) {
+        LinearizationHandle.UnitModes found =
+            linearization
+                .handle()
+                .unitModes(
+                    gramInput == null ? null : gramInput.memory(),
+                    gramHidden == null ? null : gramHidden.memory(),
+                    first,
+                    count,
+                    cut / 2,
+                    cut,
+                    most,
+                    modes.memory(),
+                    values.memory());
+        long largestRank = Arrays.stream(found.ranks()).max().orElse(0);
+        if (largestRank > most) {
+          return largestRank;
+        }
+        for (int u = 0; u < count; u++) {
+          int rank = (int) found.ranks()[u];
+          units.add(
+              new Unit(
+                  modes.slice(u).slice(0, rank).to(linearization.dtype()),
+                  Arrays.copyOf(values.slice(u).toDoubles(), rank),
+                  found.rest()[2 * u],
+                  found.rest()[2 * u + 1]));
+        }
+        return largestRank;
+      }
+    }
+  }
+
+  /** What the modes belong to. */
+  public Linearization linearization() {
+    return linearization;
+  }
+
+  /** R, the number of modes found. */
+  public long count() {
+    return values.length;
+  }
+
+  /** λ_1(K). */
+  public double largest() {
+    return largest;
+  }
+
+  /** The i-th largest eigenvalue of K. */
+  public double value(long i) {
+    return values[order[Math.toIntExact(Checks.range("mode", i, 0, values.length - 1))]];
+  }
+
+  /** A bound on the norm of what K has beyond its leading modes. */
+  public double restNorm(long leading) {
+    return (leading < values.length ? value(leading) : 0) + restNorm;
+  }
+
+  /** A bound on the trace of what K has beyond its leading modes. */
+  public double restTrace(long leading) {
+    double sum = restTrace;
+    for (int i = Math.toIntExact(leading); i < values.length; i++) {
+      sum += values[order[i]];
+    }
+    return sum;
+  }
+
+  /**
+   * Writes √λ_c u_c ⊗ e_unit(c) for s leading modes from the given one on into a block [s, B, T, n]
+   * of zeros, or clears them again.
+   */
+  void set(long first, Tensor block, boolean clear) {
+    long rows = linearization.rows();
+    long n = linearization.units();
+    long units = linearization.blocks();
+    for (long i = 0; i < block.shape().size(0); i++) {
+      int column = order[Math.toIntExact(first + i)];
+      long unit = unitOf(column);
+      Tensor target = block.slice(i).reshape(org.kpflow.base.Shape.of(rows * n));
+      TensorMath.strided(
+          new long[] {n / units, rows},
+          clear ? 0 : Math.sqrt(values[column]),
+          columns.slice(column),
+          new long[] {rows, 1},
+          0,
+          target.slice(unit, rows * n - unit),
+          new long[] {units, n});
+    }
+  }
+
+  private int unitOf(int column) {
+    int at = Arrays.binarySearch(unitStart, column);
+    if (at < 0) {
+      return -at - 2;
+    }
+    while (unitStart[at + 1] == column) { // units without modes start where the next one does
+      at++;
+    }
+    return at;
+  }
+
+  /**
+   * U: [R] -> [B, T, n] with orthonormal columns, of which the given number of leading ones takes
+   * part; coordinates are those of {@link #position}.
+   */
+  UnitColumns leading(long leading) {
+    Checks.that(
+        leading >= 0 && leading <= values.length,
+        "modes: expected 0 to %d, got %d",
+        values.length,
+        leading);
+    long[] counts = new long[unitStart.length - 1];
+    for (int i = 0; i < leading; i++) {
+      counts[unitOf(order[i])]++;
+    }
+    return new UnitColumns(
+        linearization, columns, Arrays.copyOf(unitStart, unitStart.length - 1), counts);
+  }
+
+  /** Coordinate of the i-th largest mode in the domain of {@link #leading}. */
+  int position(int i) {
+    return order[i];
+  }
+
+  /** K itself. */
+  LinearOperator operator() {
+    return new ParameterOperator(linearization);
+  }
+
+  @Override
+  public void close() {
+    columns.close();
+  }
+}
