@@ -4,15 +4,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
+import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
-import org.kpflow.flow.KernelFactor;
+import org.kpflow.flow.KernelViews;
 import org.kpflow.flow.KroneckerCore;
 import org.kpflow.flow.NeuralTangentKernel;
-import org.kpflow.flow.ParameterJacobian;
-import org.kpflow.flow.ParameterModes;
 import org.kpflow.flow.PropagationOperator;
 import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
@@ -35,13 +35,13 @@ import org.kpflow.tensor.TensorMath;
  * V Vᵀ and of P P*.
  */
 public final class Analysis {
-  private static final long EXACT_SIZE =
-      4096; // states up to this size are analysed exactly by default
-  // Sites below this share of the largest are left out of exact views: at most its square, times
-  // ||P_core||² σ_1², of the NTK.
-  private static final double SITE_THRESHOLD = 1e-6;
+  private static final long EXACT_SIZE = 4096; // states up to this size: exact P P* and norms
+  private static final int NORM_PROBES = 64;
   private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
+  private static final int PROPAGATION_SAMPLES = 128;
+  private static final double INEXACT = 0.05; // warned about where no tolerance was given
+  private static final double INEXACT_RATIO = 1.5; // of the tolerance: errors are estimates
 
   private final AnalysisRequest request;
   private final Progress progress;
@@ -50,7 +50,22 @@ public final class Analysis {
   private final ViewSpectra spectra;
   private final TensorMap arrays = new TensorMap("analysis");
   private final List<String> warnings = new ArrayList<>();
+  private final List<OperatorReport> operators = new ArrayList<>();
+  private String stage = "";
+  private KernelSummary kernel = KernelSummary.NONE;
+  private TargetReport target;
   private boolean partial;
+
+  /** What of the NTK goes beyond its operator report. */
+  private record KernelSummary(
+      String method,
+      long columns,
+      long samples,
+      Estimate cosCore,
+      Estimate cosTemporal,
+      Tensor temporalModes) {
+    static final KernelSummary NONE = new KernelSummary(null, 0, 0, null, null, null);
+  }
 
   private Analysis(AnalysisRequest request, Linearization linearization, Progress progress) {
     this.request = request;
@@ -85,49 +100,38 @@ public final class Analysis {
   }
 
   private AnalysisResult run(long start) {
-    boolean exact =
-        switch (request.method()) {
-          case BASIS -> true;
-          case SAMPLED -> false;
-          case AUTO -> linearization.stateShape().count() <= EXACT_SIZE;
-        };
-    List<OperatorReport> operators = new ArrayList<>();
-    Estimate cosCore;
-    Estimate cosTemporal;
-    double largest;
-    Tensor temporal;
-    try (Tensor gram = KroneckerCore.gram(linearization);
-        OperatorViews kernel =
-            exact ? exactKernel() : sampled("NTK", new ParameterJacobian(linearization), false)) {
-      operators.add(kernelReport(kernel));
-      double[] leading = operators.get(0).eigenvalues();
-      largest = leading.length > 0 ? leading[0] : Double.NaN;
-      if (operators.get(0).trace().value() == 0) {
-        warnings.add(
-            "the NTK is zero: inputs and states at all sites vanish; its ranks and cosines are undefined");
-      }
-      cosCore = kernel.cosineWithLifted(gram);
-      cosTemporal = request.views().contains(View.TEMP) ? kernel.cosineTemporal(gram) : null;
-      temporal = temporalModes("ntk_temp_modes", kernel);
+    try (Tensor gram = KroneckerCore.gram(linearization)) {
+      analyseKernel(gram);
       operators.add(coreReport(gram));
+      operators.add(propagationReport());
+      if (request.targets() != null) {
+        stage("targets", 0);
+        double[] leading = operators.get(0).eigenvalues();
+        target =
+            new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
+                .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
+      }
+    } catch (CancelledException stopped) {
+      if (operators.isEmpty()) {
+        throw stopped;
+      }
+      Thread.interrupted(); // what was asked for is done; writing the rest may go on
+      unfinished("stopped during '" + stage + "': what was to follow is missing");
     }
-    operators.add(propagationReport(exact));
-    TargetReport target = request.targets() == null ? null : targetReport(largest, temporal);
-    if (!exact) {
-      warnSampled(operators);
-    }
+    warnInexact();
     AnalysisReport report =
         new AnalysisReport(
             request.model().toString(),
             sizes(),
             linearization.dtype().toString(),
-            exact ? "basis" : "sampled",
-            exact ? 0 : samples(operators.get(0)),
+            kernel.method(),
+            kernel.columns(),
+            kernel.samples(),
             request.rng().seed(),
             context.threads(),
             operators,
-            cosCore,
-            cosTemporal,
+            kernel.cosCore(),
+            kernel.cosTemporal(),
             target,
             List.copyOf(warnings),
             partial,
@@ -135,24 +139,110 @@ public final class Analysis {
     return new AnalysisResult(report, arrays);
   }
 
-  private static long samples(OperatorReport operator) {
-    return operator.views().values().stream().mapToLong(ViewReport::products).max().orElse(0);
+  private void stage(String name, long total) {
+    stage = name;
+    progress.stage(name, total);
   }
 
-  private OperatorReport propagationReport(boolean exact) {
-    PropagationOperator propagation = new PropagationOperator(linearization);
-    double[] none = {};
-    try (OperatorViews views =
-        exact ? exactPropagation(propagation) : sampled("PPt", propagation, true)) {
-      return new OperatorReport(
-          "PPt", none, none, 0, views.trace(), root(views.squaredNorm()), reports("PPt", views));
+  /** Eigenvalues, norm and views of the NTK; cancelled halfway, it reports what it has. */
+  private void analyseKernel(Tensor gram) {
+    NeuralTangentKernel ntk = new NeuralTangentKernel(linearization);
+    int modes = (int) Math.min(request.modes(), linearization.stateShape().count());
+    double tolerance = Math.max(EIGENVALUE_TOLERANCE, linearization.dtype().epsilon());
+    LanczosOptions options =
+        LanczosOptions.largest(modes)
+            .tolerance(tolerance)
+            .basis((int) Math.min(linearization.stateShape().count(), 2L * modes + 12))
+            .seed(request.rng().split(1).seed());
+    stage("leading eigenvalues of the NTK", 0);
+    try (EigenPairs pairs = leadingPairs(ntk, options)) {
+      arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
+      operators.add(kernelReport(pairs, UNKNOWN, UNKNOWN, Map.of()));
+      stage("norm of the NTK", 0);
+      Estimate square = squaredNorm(ntk, pairs.vectors());
+      KernelViews.Options wanted =
+          new KernelViews.Options(
+              needed(),
+              request.method(),
+              request.tolerance(),
+              request.samples(),
+              request.rng().split("NTK".hashCode()));
+      try (KernelViews found = KernelViews.of(linearization, wanted, staged());
+          OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
+        OperatorReport report =
+            kernelReport(pairs, views.trace(), root(square), reports("ntk", views));
+        operators.set(0, report);
+        if (report.trace().value() == 0) {
+          warnings.add(
+              "the NTK is zero: inputs and states at all sites vanish; its ranks and cosines are undefined");
+        }
+        boolean temporal = request.views().contains(View.TEMP);
+        kernel =
+            new KernelSummary(
+                found.method().toString(),
+                found.columns(),
+                found.samples(),
+                views.cosineWithLifted(gram),
+                temporal ? views.cosineTemporal(gram) : null,
+                temporal ? putModes("ntk_temp_modes", views.matrix(View.TEMP)) : null);
+      }
     }
   }
 
-  private TargetReport targetReport(double largest, Tensor temporal) {
-    progress.stage("targets", 0);
-    return new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
-        .run(largest, temporal);
+  private static final Estimate UNKNOWN = new Estimate(Double.NaN, Double.NaN, 0);
+
+  private static OperatorReport kernelReport(
+      EigenPairs pairs, Estimate trace, Estimate norm, Map<String, ViewReport> views) {
+    return new OperatorReport(
+        "NTK", pairs.values(), pairs.residuals(), pairs.matvecs(), trace, norm, views);
+  }
+
+  /** The progress of this analysis, which remembers the stage. */
+  private Progress staged() {
+    return new Progress() {
+      @Override
+      public void stage(String name, long total) {
+        Analysis.this.stage(name, total);
+      }
+
+      @Override
+      public void done(long count) {
+        progress.done(count);
+      }
+    };
+  }
+
+  private OperatorReport propagationReport() {
+    PropagationOperator propagation = new PropagationOperator(linearization);
+    stage("norm of P P*", 0);
+    Estimate square = squaredNorm(propagation.outerGram(), null);
+    double[] none = {};
+    try (OperatorViews views = propagationViews(propagation, square)) {
+      return new OperatorReport(
+          "PPt", none, none, 0, views.trace(), root(square), reports("PPt", views));
+    }
+  }
+
+  /** P P* exactly where the views of the NTK are meant to be exact, else by samples P z. */
+  private OperatorViews propagationViews(PropagationOperator propagation, Estimate square) {
+    boolean exact =
+        switch (request.method()) {
+          case BASIS, FACTOR -> true;
+          case HYBRID, SAMPLED -> false;
+          case AUTO -> linearization.stateShape().count() <= EXACT_SIZE;
+        };
+    if (exact) {
+      stage("views of P P* from its basis", linearization.steps() * linearization.units());
+      ReducedViews views = ReducedViews.ofTrialwiseFactor(propagation, needed(), progress::done);
+      return OperatorViews.of(views, "basis", square, linearization.units(), spectra);
+    }
+    int samples = request.samples() == 0 ? PROPAGATION_SAMPLES : request.samples();
+    stage("samples of P P*", samples);
+    RngState rng = request.rng().split("PPt".hashCode());
+    SampledViews views =
+        SampledViews.ofTrialwiseFactor(propagation, needed(), samples, rng, progress::done);
+    return OperatorViews.of(
+        views, "sampled", views.samples(), square, linearization.units(), spectra);
   }
 
   private Map<String, Long> sizes() {
@@ -177,29 +267,6 @@ public final class Analysis {
     return needed;
   }
 
-  private OperatorReport kernelReport(OperatorViews views) {
-    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
-    int modes = (int) Math.min(request.modes(), linearization.stateShape().count());
-    progress.stage("leading eigenvalues of the NTK", 0);
-    double tolerance = Math.max(EIGENVALUE_TOLERANCE, linearization.dtype().epsilon());
-    LanczosOptions options =
-        LanczosOptions.largest(modes)
-            .tolerance(tolerance)
-            .basis((int) Math.min(linearization.stateShape().count(), 2L * modes + 12))
-            .seed(request.rng().split(1).seed());
-    try (EigenPairs pairs = leadingPairs(kernel, options)) {
-      arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
-      return new OperatorReport(
-          "NTK",
-          pairs.values(),
-          pairs.residuals(),
-          pairs.matvecs(),
-          views.trace(),
-          root(views.squaredNorm()),
-          reports("ntk", views));
-    }
-  }
-
   /** The pairs asked for, or those that converged, with a warning. */
   private EigenPairs leadingPairs(LinearOperator operator, LanczosOptions options) {
     try {
@@ -220,7 +287,7 @@ public final class Analysis {
    * it.
    */
   private OperatorReport coreReport(Tensor gram) {
-    progress.stage("spectra of the core", 0);
+    stage("spectra of the core", 0);
     Shape temporal = Shape.of(linearization.trials(), linearization.steps());
     LinearOperator core =
         MatrixOperator.symmetric(context, temporal, gram.reshape(temporal.concat(temporal)));
@@ -228,7 +295,7 @@ public final class Analysis {
     for (View view : request.views()) {
       switch (view) {
         case TEMP -> {
-          reports.put(view.toString(), spectra.exact(gram, "exact", 0));
+          reports.put(view.toString(), spectra.exact(gram, "exact", 0, 0));
           putModes("core_temp_modes", gram);
         }
         case BATCH -> reports.put(view.toString(), coreAverage(core, 1));
@@ -240,7 +307,7 @@ public final class Analysis {
             for (long i = 0; i < linearization.units(); i++) {
               matrix.set(diagonal, i, i);
             }
-            reports.put(view.toString(), spectra.exact(matrix, "exact", 0));
+            reports.put(view.toString(), spectra.exact(matrix, "exact", 0, 0));
           }
         }
         default -> {} // the mixed views are those of batch and time, repeated n times
@@ -260,12 +327,12 @@ public final class Analysis {
 
   private ViewReport coreAverage(LinearOperator core, int tracedAxis) {
     try (Tensor matrix = core.partialAverage(tracedAxis).toDense()) {
-      return spectra.exact(matrix, "exact", 0);
+      return spectra.exact(matrix, "exact", 0, 0);
     }
   }
 
   private Map<String, ViewReport> reports(String prefix, OperatorViews views) {
-    progress.stage("spectra of the views of " + prefix, 0);
+    stage("spectra of the views of " + prefix, 0);
     Map<String, ViewReport> reports = new LinkedHashMap<>();
     for (View view : request.views()) {
       ViewReport report = views.report(view);
@@ -283,10 +350,6 @@ public final class Analysis {
     arrays.put(prefix + "_eigenvalues", Tensor.of(Shape.of(values.length), values));
   }
 
-  private Tensor temporalModes(String name, OperatorViews views) {
-    return request.views().contains(View.TEMP) ? putModes(name, views.matrix(View.TEMP)) : null;
-  }
-
   /**
    * Puts the leading modes of a temporal view into the arrays as [modes, B, T]; returns them as
    * [modes, k].
@@ -300,78 +363,48 @@ public final class Analysis {
     }
   }
 
-  private OperatorViews sampled(String name, LinearOperator factor, boolean trialwise) {
-    progress.stage("sampling " + name, request.samples());
-    RngState rng = request.rng().split(name.hashCode());
-    SampledViews views =
-        trialwise
-            ? SampledViews.ofTrialwiseFactor(
-                factor, needed(), request.samples(), rng, progress::done)
-            : SampledViews.of(factor, needed(), request.samples(), rng, progress::done);
-    return OperatorViews.of(views, linearization.units(), spectra);
-  }
-
   /**
-   * The exact views of the NTK: from the columns of L, NTK = L L*, or from its products with all
-   * basis vectors, if fewer.
+   * ||A||_F²: over the whole basis where that is small, else ||A Q||² exactly on orthonormal rows Q
+   * and the rest from Gaussian probes.
    */
-  private OperatorViews exactKernel() {
-    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
-    Estimate square = squaredNorm(kernel);
-    long state = linearization.stateShape().count();
-    try (ParameterModes modes = ParameterModes.of(linearization, 1e-12);
-        KernelFactor factor = KernelFactor.ofTangentKernel(modes, 1)) {
-      ReducedViews views;
-      if (factor.count() < 3 * state) { // a column costs about a third of a product
-        progress.stage("exact views of the NTK", factor.count());
-        views = ReducedViews.ofColumns(factor, needed(), 0, progress::done);
-      } else {
-        progress.stage("exact views of the NTK", state);
-        views = ReducedViews.ofOperator(kernel, needed(), progress::done);
-      }
-      return OperatorViews.of(views, square, linearization.units(), spectra);
-    }
-  }
-
-  private OperatorViews exactPropagation(PropagationOperator propagation) {
-    Estimate square = squaredNorm(propagation.outerGram());
-    progress.stage("exact views of P P*", linearization.steps() * linearization.units());
-    ReducedViews views = ReducedViews.ofTrialwiseFactor(propagation, needed(), progress::done);
-    return OperatorViews.of(views, square, linearization.units(), spectra);
-  }
-
-  /** ||A||_F²: over the whole basis where that is small, else from Gaussian probes. */
-  private Estimate squaredNorm(LinearOperator operator) {
+  private Estimate squaredNorm(LinearOperator operator, Tensor deflation) {
+    Estimate norm;
     if (linearization.stateShape().count() <= EXACT_SIZE) {
-      double norm = operator.frobeniusNorm();
-      return Estimate.exact(norm * norm);
+      norm = Estimate.exact(operator.frobeniusNorm());
+    } else {
+      RngState rng = request.rng().split(2);
+      norm =
+          deflation == null
+              ? NormEstimator.frobenius(operator, NORM_PROBES, rng)
+              : NormEstimator.frobenius(operator, deflation, NORM_PROBES, rng);
     }
-    progress.stage("norm of " + operator, 0);
-    Estimate norm =
-        NormEstimator.frobenius(operator, Math.max(request.samples(), 64), request.rng().split(2));
     return new Estimate(
         norm.value() * norm.value(), 2 * norm.value() * norm.standardError(), norm.matvecs());
   }
 
   private static Estimate root(Estimate square) {
     double value = Math.sqrt(Math.max(square.value(), 0));
-    return new Estimate(value, square.standardError() / (2 * value), square.matvecs());
+    double error = value == 0 ? 0 : square.standardError() / (2 * value);
+    return new Estimate(value, error, square.matvecs());
   }
 
-  private void warnSampled(List<OperatorReport> operators) {
+  /** Says where a view is less exact than was asked for. */
+  private void warnInexact() {
+    double wanted = request.tolerance() == 0 ? INEXACT : INEXACT_RATIO * request.tolerance();
     for (OperatorReport operator : operators) {
       operator
           .views()
           .forEach(
               (name, view) -> {
-                if (view.relativeError() > 0.05) {
+                double error = Math.max(view.relativeError(), view.truncation());
+                if (!(error <= wanted) && view.trace().value() != 0) {
                   warnings.add(
                       String.format(
                           java.util.Locale.ROOT,
-                          "the %s view of %s has an expected relative error of %.1f %%: raise --samples, or use --method basis",
+                          "the %s view of %s has a relative error of %.2g: lower --rtol or raise --samples",
                           name,
                           operator.name(),
-                          100 * view.relativeError()));
+                          error));
                 }
               });
     }

@@ -2,6 +2,7 @@ package org.kpflow.analysis;
 
 import java.util.List;
 import org.kpflow.base.Checks;
+import org.kpflow.flow.KernelViews;
 import org.kpflow.model.Model;
 import org.kpflow.model.Readout;
 import org.kpflow.spectral.View;
@@ -18,7 +19,10 @@ import org.kpflow.tensor.Tensor;
  * @param targets [B, T, n_out] of the read-out, or null
  * @param views the reduced views wanted
  * @param modes leading modes and eigenvalues wanted
- * @param samples weight perturbations of the sampled method
+ * @param method how the views of the NTK are found
+ * @param tolerance relative accuracy of the views, 0 for the method's default; see {@link
+ *     KernelViews.Options}
+ * @param samples weight perturbations, 0 for as many as the tolerance needs
  */
 public record AnalysisRequest(
     ExecutionContext context,
@@ -29,7 +33,8 @@ public record AnalysisRequest(
     Tensor targets,
     List<View> views,
     int modes,
-    Method method,
+    KernelViews.Method method,
+    double tolerance,
     int samples,
     RngState rng) {
 
@@ -37,29 +42,12 @@ public record AnalysisRequest(
   public static final List<View> DEFAULT_VIEWS =
       List.of(View.TEMP, View.SPACE, View.BATCH, View.TIME);
 
-  /** How the reduced views are found. */
-  public enum Method {
-    /** Exact for small models, else sampled. */
-    AUTO,
-    /** Exact, from basis vectors. */
-    BASIS,
-    /** Unbiased, from random weight perturbations, with standard errors. */
-    SAMPLED;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(java.util.Locale.ROOT);
-    }
-  }
-
   public AnalysisRequest {
     Checks.notNull(context, "context");
     Checks.notNull(model, "model");
     Checks.notNull(inputs, "inputs");
     views = List.copyOf(Checks.notNull(views, "views"));
     Checks.that(modes >= 1, "modes: expected at least 1, got %d", modes);
-    Checks.that(
-        method == Method.BASIS || samples >= 4, "samples: expected at least 4, got %d", samples);
     Checks.that(
         (readout == null) == (targets == null), "targets and readout: expected both or neither");
     Checks.that(
@@ -78,8 +66,9 @@ public record AnalysisRequest(
         null,
         DEFAULT_VIEWS,
         10,
-        Method.AUTO,
-        256,
+        KernelViews.Method.AUTO,
+        0,
+        0,
         RngState.of(0));
   }
 }

@@ -108,20 +108,27 @@ public final class AnalysisWriter {
             report.sizes().get("steps"),
             report.sizes().get("state"),
             report.sizes().get("parameters")));
-    ViewReport kernel = report.operator("NTK").views().get("temp");
-    ViewReport core = report.operator("core").views().get("temp");
-    ViewReport propagation = report.operator("PPt").views().get("temp");
-    if (kernel != null) {
-      text.append(
-          String.format(
-              Locale.ROOT,
-              " 95 %% of the temporal view's trace lies in %s of %,d modes for the NTK, in %s for its core V Vᵀ, in %s for P P*.",
-              modes(kernel),
-              kernel.size(),
-              modes(core),
-              modes(propagation)));
+    List<String> ranks = new ArrayList<>();
+    for (OperatorReport operator : report.operators()) {
+      ViewReport view = operator.views().get("temp");
+      if (view != null) {
+        ranks.add(
+            String.format(
+                Locale.ROOT,
+                "%s of %,d for %s",
+                modes(view),
+                view.size(),
+                LABELS.get(operator.name())));
+      }
     }
-    text.append(String.format(Locale.ROOT, " cos(NTK, V Vᵀ ⊗ I) = %s.", text(report.cosNtkCore())));
+    if (!ranks.isEmpty()) {
+      text.append(" 95 % of the temporal view's trace lies in so many modes: ");
+      text.append(String.join(", ", ranks)).append('.');
+    }
+    if (report.cosNtkCore() != null) {
+      text.append(
+          String.format(Locale.ROOT, " cos(NTK, V Vᵀ ⊗ I) = %s.", text(report.cosNtkCore())));
+    }
     return text.toString();
   }
 
@@ -146,11 +153,13 @@ public final class AnalysisWriter {
 
   private Section overview(Path directory) throws IOException {
     List<NumberRow> rows = new ArrayList<>();
-    rows.add(
-        row(
-            "cos(NTK, V Vᵀ ⊗ I)",
-            report.cosNtkCore(),
-            "How well the activity alone predicts the NTK."));
+    if (report.cosNtkCore() != null) {
+      rows.add(
+          row(
+              "cos(NTK, V Vᵀ ⊗ I)",
+              report.cosNtkCore(),
+              "How well the activity alone predicts the NTK."));
+    }
     if (report.cosTemporal() != null) {
       rows.add(
           row(
@@ -244,7 +253,7 @@ public final class AnalysisWriter {
         directory,
         CUMULATIVE,
         Plots.cumulativeVariance(curves),
-        report.samples() == 0
+        report.method() == null || !report.method().equals("sampled")
             ? "Share of the temporal view's trace that the leading modes carry."
             : "Share of the temporal view's trace that the leading modes carry. NTK and P P* are sampled: noise raises their"
                 + " curves, so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json).");

@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import org.kpflow.base.Estimate;
+import org.kpflow.flow.KernelViews;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
@@ -14,10 +15,37 @@ import org.kpflow.tensor.TensorMath;
 abstract class OperatorViews implements AutoCloseable {
   private final ViewSpectra spectra;
   private final long units;
+  private final Estimate square;
 
-  private OperatorViews(ViewSpectra spectra, long units) {
+  private OperatorViews(Estimate square, long units, ViewSpectra spectra) {
+    this.square = square;
     this.spectra = spectra;
     this.units = units;
+  }
+
+  /** Views with the squared Frobenius norm of the operator, which does not follow from them. */
+  static OperatorViews of(KernelViews views, Estimate square, long units, ViewSpectra spectra) {
+    String method = views.method().toString();
+    return views.exact() != null
+        ? of(views.exact(), method, square, units, spectra)
+        : of(views.sampled(), method, views.products(), square, units, spectra);
+  }
+
+  /** Exact views, but for a truncation with a bound. */
+  static OperatorViews of(
+      ReducedViews views, String method, Estimate square, long units, ViewSpectra spectra) {
+    return new Exact(views, method, square, units, spectra);
+  }
+
+  /** Views with standard errors. */
+  static OperatorViews of(
+      SampledViews views,
+      String method,
+      long products,
+      Estimate square,
+      long units,
+      ViewSpectra spectra) {
+    return new Sampled(views, method, products, square, units, spectra);
   }
 
   /** The matrix of a view; freed with this object. */
@@ -28,36 +56,40 @@ abstract class OperatorViews implements AutoCloseable {
   /** Trace of the operator itself: n times that of its temporal view. */
   abstract Estimate trace();
 
-  /** Squared Frobenius norm of the operator itself. */
-  abstract Estimate squaredNorm();
-
-  /** cos(A, G ⊗ I_n) for a matrix G [k, k]. */
-  abstract Estimate cosineWithLifted(Tensor gram);
+  /** <A_temp, G>. */
+  abstract Estimate inner(Tensor gram);
 
   /** cos(A_temp, G). */
   abstract Estimate cosineTemporal(Tensor gram);
 
+  /**
+   * cos(A, G ⊗ I_n) = √n <A_temp, G> / (||A|| ||G||) for a matrix G [k, k]: <A, G ⊗ I> = n <A_temp,
+   * G>.
+   */
+  final Estimate cosineWithLifted(Tensor gram) {
+    Estimate inner = inner(gram);
+    double value = Math.sqrt(units) * inner.value() / (Math.sqrt(square.value()) * norm(gram));
+    double ofInner = inner.standardError() == 0 ? 0 : inner.standardError() / inner.value();
+    double ofNorm = square.standardError() == 0 ? 0 : square.standardError() / (2 * square.value());
+    return new Estimate(
+        value, Math.abs(value) * Math.hypot(ofInner, ofNorm), inner.matvecs() + square.matvecs());
+  }
+
+  final double norm(Tensor matrix) {
+    return TensorMath.norm(spectra.context(), matrix);
+  }
+
   @Override
   public abstract void close();
 
-  /** Exact views; the norm of the operator, which does not follow from them, is given. */
-  static OperatorViews of(ReducedViews views, Estimate square, long units, ViewSpectra spectra) {
-    return new Exact(views, square, units, spectra);
-  }
-
-  /** Sampled views. */
-  static OperatorViews of(SampledViews views, long units, ViewSpectra spectra) {
-    return new Sampled(views, units, spectra);
-  }
-
   private static final class Exact extends OperatorViews {
     private final ReducedViews views;
-    private final Estimate square;
+    private final String method;
 
-    Exact(ReducedViews views, Estimate square, long units, ViewSpectra spectra) {
-      super(spectra, units);
+    Exact(ReducedViews views, String method, Estimate square, long units, ViewSpectra spectra) {
+      super(square, units, spectra);
       this.views = views;
-      this.square = square;
+      this.method = method;
     }
 
     @Override
@@ -67,7 +99,8 @@ abstract class OperatorViews implements AutoCloseable {
 
     @Override
     ViewReport report(View view) {
-      return super.spectra.exact(views.matrix(view), "basis", views.products());
+      return super.spectra.exact(
+          views.matrix(view), method, views.products(), views.truncation(view));
     }
 
     @Override
@@ -76,29 +109,13 @@ abstract class OperatorViews implements AutoCloseable {
     }
 
     @Override
-    Estimate squaredNorm() {
-      return square;
-    }
-
-    @Override
-    Estimate cosineWithLifted(Tensor gram) {
-      double norms = Math.sqrt(square.value()) * norm(gram);
-      double value = Math.sqrt(super.units) * inner(gram) / norms; // <A, G ⊗ I> = n <A_temp, G>
-      return new Estimate(
-          value, value * square.standardError() / (2 * square.value()), square.matvecs());
+    Estimate inner(Tensor gram) {
+      return Estimate.exact(TensorMath.dot(super.spectra.context(), views.matrix(View.TEMP), gram));
     }
 
     @Override
     Estimate cosineTemporal(Tensor gram) {
-      return Estimate.exact(inner(gram) / (norm(views.matrix(View.TEMP)) * norm(gram)));
-    }
-
-    private double inner(Tensor gram) {
-      return TensorMath.dot(super.spectra.context(), views.matrix(View.TEMP), gram);
-    }
-
-    private double norm(Tensor matrix) {
-      return TensorMath.norm(super.spectra.context(), matrix);
+      return Estimate.exact(inner(gram).value() / (norm(views.matrix(View.TEMP)) * norm(gram)));
     }
 
     @Override
@@ -109,10 +126,20 @@ abstract class OperatorViews implements AutoCloseable {
 
   private static final class Sampled extends OperatorViews {
     private final SampledViews views;
+    private final String method;
+    private final long products;
 
-    Sampled(SampledViews views, long units, ViewSpectra spectra) {
-      super(spectra, units);
+    Sampled(
+        SampledViews views,
+        String method,
+        long products,
+        Estimate square,
+        long units,
+        ViewSpectra spectra) {
+      super(square, units, spectra);
       this.views = views;
+      this.method = method;
+      this.products = products;
     }
 
     @Override
@@ -122,7 +149,7 @@ abstract class OperatorViews implements AutoCloseable {
 
     @Override
     ViewReport report(View view) {
-      return super.spectra.sampled(views, view);
+      return super.spectra.sampled(views, view, method, products);
     }
 
     @Override
@@ -133,13 +160,8 @@ abstract class OperatorViews implements AutoCloseable {
     }
 
     @Override
-    Estimate squaredNorm() {
-      return views.operatorSquaredNorm();
-    }
-
-    @Override
-    Estimate cosineWithLifted(Tensor gram) {
-      return views.cosineWithLifted(View.TEMP, gram);
+    Estimate inner(Tensor gram) {
+      return views.inner(View.TEMP, gram);
     }
 
     @Override

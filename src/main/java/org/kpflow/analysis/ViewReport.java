@@ -7,9 +7,12 @@ import org.kpflow.base.Estimate;
  * leading ones were computed; ranks of the zero operator are NaN.
  *
  * @param size rows of the view
- * @param method how it was found: basis, sampled, or exact for views known in closed form
+ * @param method how it was found: basis, factor, hybrid, sampled, or exact for views known in
+ *     closed form
  * @param products vectors that went through the operator for it (shared by the views of one sweep)
  * @param relativeError expected Frobenius error of the matrix over its norm; 0 when exact
+ * @param truncation bound on the norm of what the matrix leaves out, over λ_1; 0 for all methods
+ *     but factor
  * @param trace Σ λ
  * @param participationRatio (Σ λ)² / Σ λ²; for samples from pairs of independent groups, so
  *     unbiased to first order
@@ -28,6 +31,7 @@ public record ViewReport(
     String method,
     long products,
     double relativeError,
+    double truncation,
     Estimate trace,
     Estimate participationRatio,
     double stableRank,

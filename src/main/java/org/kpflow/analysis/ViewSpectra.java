@@ -41,7 +41,10 @@ final class ViewSpectra {
     return context;
   }
 
-  ViewReport exact(Tensor matrix, String method, long products) {
+  /**
+   * @param truncation a bound on the norm of what the matrix leaves out
+   */
+  ViewReport exact(Tensor matrix, String method, long products, double truncation) {
     double[] values = eigenvalues(matrix);
     double trace = trace(matrix);
     double norm = TensorMath.norm(context, matrix);
@@ -53,6 +56,7 @@ final class ViewSpectra {
         method,
         products,
         0,
+        truncation == 0 ? 0 : truncation / values[0],
         Estimate.exact(trace),
         Estimate.exact(trace * trace / (norm * norm)),
         trace / values[0],
@@ -63,7 +67,7 @@ final class ViewSpectra {
         values);
   }
 
-  ViewReport sampled(SampledViews views, View view) {
+  ViewReport sampled(SampledViews views, View view, String method, long products) {
     Tensor matrix = views.matrix(view);
     double[] values = eigenvalues(matrix);
     boolean full = values.length == matrix.shape().size(0);
@@ -71,9 +75,10 @@ final class ViewSpectra {
     Halves halves = compareHalves(views, view);
     return new ViewReport(
         matrix.shape().size(0),
-        "sampled",
-        views.samples(),
+        method,
+        products,
         views.relativeError(view),
+        0,
         trace,
         views.participationRatio(view),
         trace.value() / values[0],

@@ -15,6 +15,7 @@ import org.kpflow.analysis.AnalysisWriter;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
+import org.kpflow.flow.KernelViews;
 import org.kpflow.io.Finite;
 import org.kpflow.io.Npy;
 import org.kpflow.io.TensorMap;
@@ -146,14 +147,22 @@ final class AnalyzeCommand implements Callable<Integer> {
       defaultValue = "auto",
       paramLabel = "NAME",
       description =
-          "Views by basis (exact), sampled (unbiased, with errors) or auto (default: ${DEFAULT-VALUE}).")
-  private AnalysisRequest.Method method;
+          "Views of the NTK by basis (exact), factor (exact but for a stated truncation), hybrid (leading modes exact, the rest sampled), sampled, or auto (default: ${DEFAULT-VALUE}).")
+  private KernelViews.Method method;
+
+  @Option(
+      names = "--rtol",
+      defaultValue = "0",
+      paramLabel = "X",
+      description =
+          "Relative accuracy of the views: standard error of hybrid and sampled (default 1e-2), truncation bound of factor (default 1e-6).")
+  private double tolerance;
 
   @Option(
       names = "--samples",
-      defaultValue = "256",
+      defaultValue = "0",
       paramLabel = "N",
-      description = "Weight perturbations of the sampled method (default: ${DEFAULT-VALUE}).")
+      description = "Weight perturbations of hybrid and sampled (default: as --rtol needs).")
   private int samples;
 
   @Option(
@@ -213,6 +222,7 @@ final class AnalyzeCommand implements Callable<Integer> {
                 wanted,
                 modes,
                 method,
+                tolerance,
                 samples,
                 RngState.of(seed));
         try (AnalysisResult result = Analysis.run(request, progress)) {
@@ -343,6 +353,7 @@ final class AnalyzeCommand implements Callable<Integer> {
     facts.put(
         "method",
         result.report().method()
+            + (result.report().columns() > 0 ? ", " + result.report().columns() + " columns" : "")
             + (result.report().samples() > 0 ? ", " + result.report().samples() + " samples" : ""));
     facts.put("seed", Long.toString(seed));
     facts.put("threads", Integer.toString(result.report().threads()));

@@ -5,7 +5,7 @@ import java.util.TimerTask;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-import org.kpflow.analysis.Progress;
+import org.kpflow.base.Progress;
 import org.kpflow.nativelib.Monitor;
 
 /**

@@ -57,8 +57,6 @@ final class DemoCommand implements Callable<Integer> {
       data.resolve("inputs.npy").toString(),
       "--targets",
       data.resolve("targets.npy").toString(),
-      "--samples",
-      "128",
       "--phases",
       "stimulus:0,memory:30,response:60",
       "--out",

@@ -40,6 +40,50 @@ public final class NormEstimator {
   }
 
   /**
+   * Frobenius norm with deflation: ||A||_F² = ||A Q*||² + E||A (I - Q* Q) g||², the first term
+   * exactly. With leading eigenvectors in Q the error is that of the rest alone.
+   *
+   * @param q orthonormal rows [r, domain]
+   * @param samples probes, at least 2
+   */
+  public static Estimate frobenius(LinearOperator operator, Tensor q, int samples, RngState rng) {
+    Checks.notNull(operator, "operator");
+    Sampling.requireSamples("samples", samples, 2);
+    long r = Checks.notNull(q, "q").shape().size(0);
+    Checks.shape("q", operator.domain().block(r), q.shape());
+    double onBasis = 0;
+    if (r > 0) {
+      try (Tensor products = operator.matmat(q)) {
+        onBasis = TensorMath.dot(operator.context(), products, products);
+      }
+    }
+    double exact = onBasis;
+    double[] squares = new double[samples];
+    Sampling.blocks(
+        operator,
+        RngState.Distribution.GAUSSIAN,
+        samples,
+        rng,
+        (first, probes) -> {
+          if (r > 0) {
+            TraceEstimator.project(operator, q, probes);
+          }
+          try (Tensor products = operator.matmat(probes)) {
+            double[] norms = TensorMath.dots(operator.context(), products, products);
+            System.arraycopy(norms, 0, squares, first, norms.length);
+          }
+        });
+    return Sampling.jackknife(
+        samples,
+        samples + r,
+        leftOut ->
+            Math.sqrt(
+                exact
+                    + Sampling.sumWithout(squares, leftOut)
+                        / (leftOut < 0 ? samples : samples - 1)));
+  }
+
+  /**
    * Cosine similarity <A, B>_F / (||A||_F ||B||_F), all three from the same probes; NaN if one
    * operator is zero.
    *

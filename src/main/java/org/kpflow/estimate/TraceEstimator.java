@@ -90,7 +90,7 @@ public final class TraceEstimator {
   }
 
   /** probes -= Q Qᵀ probes, for rows. */
-  private static void project(LinearOperator operator, Tensor basis, Tensor probes) {
+  static void project(LinearOperator operator, Tensor basis, Tensor probes) {
     long size = operator.domain().count();
     Tensor q = basis.reshape(Shape.of(basis.shape().size(0), size));
     Tensor g = probes.reshape(Shape.of(probes.shape().size(0), size));

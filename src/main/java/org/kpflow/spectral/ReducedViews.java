@@ -91,6 +91,7 @@ public final class ReducedViews implements AutoCloseable {
         }
         progress.accept(first + s);
       }
+      matrices.values().forEach(ReducedViews::symmetrize);
       return new ReducedViews(matrices, size);
     } catch (RuntimeException failure) {
       matrices.values().forEach(Tensor::close);
@@ -115,12 +116,20 @@ public final class ReducedViews implements AutoCloseable {
 
     /** A bound on its trace. */
     double restTrace(long leading);
+
+    /**
+     * A bound on the norm of what leading columns leave out of a view: it is positive semidefinite
+     * there too, and averages N diagonal blocks, so it is at most min(||rest||, tr rest / N).
+     */
+    default double bound(View view, long leading) {
+      double traced = view.traced(stateShape(owner().range()));
+      return Math.min(restNorm(leading), restTrace(leading) / traced);
+    }
   }
 
   /**
    * The views of A = Σ x_c x_c^T from its leading columns: as many as it takes to bound what every
-   * view leaves out by {@code tolerance} times the view's norm, or all. A view of a positive
-   * semidefinite rest R over N traced entries has a norm of at most min(||R||, tr R / N).
+   * view leaves out by {@code tolerance} times the view's norm, or all.
    *
    * @param tolerance relative, in the operator norm; 0 for all columns
    * @param progress told the number of columns done, after each block
@@ -197,15 +206,13 @@ public final class ReducedViews implements AutoCloseable {
 
     private Map<View, Double> bounds(long done) {
       Map<View, Double> bounds = new EnumMap<>(View.class);
-      double norm = columns.restNorm(done);
-      double trace = columns.restTrace(done);
-      matrices.keySet().forEach(v -> bounds.put(v, Math.min(norm, trace / v.traced(state))));
+      matrices.keySet().forEach(view -> bounds.put(view, columns.bound(view, done)));
       return bounds;
     }
   }
 
   /** A lower bound on the norm of a positive semidefinite matrix, by a few power iterations. */
-  static double normBelow(ExecutionContext context, Tensor matrix) {
+  public static double normBelow(ExecutionContext context, Tensor matrix) {
     long d = matrix.shape().size(0);
     try (Tensor x = Tensor.zeros(DType.F64, d, 1);
         Tensor y = Tensor.zeros(DType.F64, d, 1)) {
@@ -331,6 +338,15 @@ public final class ReducedViews implements AutoCloseable {
           1,
           matrices.get(View.TIME),
           new long[] {0, steps, 1});
+    }
+  }
+
+  /** A = (A + Aᵀ) / 2: rounding in the products differs between a column and its row. */
+  private static void symmetrize(Tensor matrix) {
+    long d = matrix.shape().size(0);
+    long[] sizes = {d, d};
+    try (Tensor copy = matrix.copy()) {
+      TensorMath.strided(sizes, 0.5, copy, new long[] {1, d}, 0.5, matrix, new long[] {d, 1});
     }
   }
 

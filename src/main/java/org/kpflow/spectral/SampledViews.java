@@ -39,8 +39,6 @@ public final class SampledViews implements AutoCloseable {
   private final Map<View, Tensor[]> sums =
       new EnumMap<>(View.class); // per group: Σ of the samples' views
   private final Map<View, Tensor> totals = new EnumMap<>(View.class);
-  private final int withEnergy; // samples per group whose ||F* x||² is taken
-  private final double[] energies; // per group: the sum of those
   private long products;
 
   private SampledViews(
@@ -55,9 +53,6 @@ public final class SampledViews implements AutoCloseable {
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
     this.perGroup = (samples + groups - 1) / groups;
-    this.withEnergy =
-        (perGroup + 1) / 2; // half of them: it costs as much again as the sample itself
-    this.energies = new double[groups];
   }
 
   /**
@@ -145,7 +140,6 @@ public final class SampledViews implements AutoCloseable {
           factor.matmat(g, x);
           swept.forEach(
               (view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
-          addEnergies(group, first, g, x);
         }
         if (trialwise) {
           swept.forEach(this::clearBetweenTrials);
@@ -158,19 +152,6 @@ public final class SampledViews implements AutoCloseable {
         products += perGroup;
         progress.accept(products);
       }
-    }
-  }
-
-  /**
-   * Adds ||F* x||² of those samples of a block that are among the first {@code withEnergy} of their
-   * group; overwrites g.
-   */
-  private void addEnergies(int group, int first, Tensor g, Tensor x) {
-    long s = Math.min(x.shape().size(0), withEnergy - first);
-    if (s > 0) {
-      Tensor pulled = g.slice(0, s);
-      factor.rmatmat(x.slice(0, s), pulled);
-      energies[group] += TensorMath.dot(factor.context(), pulled, pulled);
     }
   }
 
@@ -252,39 +233,22 @@ public final class SampledViews implements AutoCloseable {
         products, leftOut -> pairProduct(traces, leftOut) / pairs.squaredNorm(leftOut));
   }
 
-  /** Standard error of the matrix relative to its norm: sqrt(E||Â - A||_F²) / ||A||_F. */
+  /** Standard error of the matrix in the Frobenius norm: sqrt(E||Â - A||_F²). */
+  public double error(View view) {
+    return new Pairs(view).error();
+  }
+
+  /** The same relative to the norm of the view. */
   public double relativeError(View view) {
     Pairs pairs = new Pairs(view);
-    double spread = 0;
-    for (double own : pairs.own) {
-      spread += own;
-    }
-    double variance = (spread - groups * pairs.total) / (groups * (groups - 1.0));
-    return Math.sqrt(Math.max(variance, 0) / Math.max(pairs.squaredNorm(-1), Double.MIN_NORMAL));
+    double square = pairs.squaredNorm(-1);
+    return square > 0 ? pairs.error() / Math.sqrt(square) : pairs.error() == 0 ? 0 : Double.NaN;
   }
 
   /** Inner product <A_view, other>_F with a fixed matrix [d, d] in f64. */
   public Estimate inner(View view, Tensor other) {
     double[] means = groupMeans(view, sum -> inner(sum, other));
     return jackknife(products, leftOut -> mean(means, leftOut));
-  }
-
-  /** Squared Frobenius norm of A itself: E||F* x||² = tr (F F*)². */
-  public Estimate operatorSquaredNorm() {
-    return jackknife(withNorm(), leftOut -> mean(energies, leftOut) / withEnergy);
-  }
-
-  /**
-   * Cosine of A with G ⊗ I over the axes that a view traces: N <A_view, G> / (||A||_F ||G||_F
-   * sqrt(N)), N the traced size. With the temporal view, G [k, k] and N = n this is cos(A, G ⊗
-   * I_n).
-   */
-  public Estimate cosineWithLifted(View view, Tensor other) {
-    double[] means = groupMeans(view, sum -> inner(sum, other));
-    double scale = Math.sqrt(view.traced(state)) / norm(other);
-    return jackknife(
-        withNorm(),
-        leftOut -> scale * mean(means, leftOut) / Math.sqrt(mean(energies, leftOut) / withEnergy));
   }
 
   /**
@@ -312,11 +276,6 @@ public final class SampledViews implements AutoCloseable {
           factor.context(), 1.0 / (used * (double) perGroup), sums.get(view)[group], 1, result);
     }
     return result;
-  }
-
-  /** Products spent when the operator's own norm is part of an estimate. */
-  private long withNorm() {
-    return products + (long) groups * withEnergy;
   }
 
   private double trace(Tensor matrix) {
@@ -403,6 +362,14 @@ public final class SampledViews implements AutoCloseable {
         withMean[group] = TensorMath.dot(factor.context(), sum, mean) / perGroup;
       }
       total = TensorMath.dot(factor.context(), mean, mean);
+    }
+
+    double error() {
+      double spread = -groups * total;
+      for (double square : own) {
+        spread += square;
+      }
+      return Math.sqrt(Math.max(spread, 0) / (groups * (groups - 1.0)));
     }
 
     /** Mean of <M_g, M_h> over pairs of different groups, without group leftOut. */

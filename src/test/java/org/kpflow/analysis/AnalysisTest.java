@@ -11,8 +11,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
+import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
+import org.kpflow.flow.KernelViews;
 import org.kpflow.flow.KroneckerCore;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.io.Npy;
@@ -60,8 +62,9 @@ class AnalysisTest {
               targets,
               AnalysisRequest.DEFAULT_VIEWS,
               5,
-              AnalysisRequest.Method.AUTO,
-              256,
+              KernelViews.Method.AUTO,
+              0,
+              0,
               RngState.of(1));
       body.accept(request, model);
     }
@@ -75,7 +78,7 @@ class AnalysisTest {
           try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
             AnalysisReport report = result.report();
             var metrics = new org.kpflow.cases.CaseDirectory(CASE).description().path("metrics");
-            assertEquals("basis", report.method());
+            assertEquals("factor", report.method());
             for (String view : List.of("temp", "space", "batch", "time")) {
               ViewReport found = report.operator("NTK").views().get(view);
               var expected = metrics.path("ntk_" + view);
@@ -129,7 +132,8 @@ class AnalysisTest {
                   null,
                   request.views(),
                   5,
-                  AnalysisRequest.Method.SAMPLED,
+                  KernelViews.Method.SAMPLED,
+                  0,
                   512,
                   RngState.of(3));
           try (AnalysisResult exact = Analysis.run(request, Progress.NONE);
@@ -199,10 +203,9 @@ class AnalysisTest {
     try (TensorMap weights = WeightFile.read(example.resolve("step_00000.safetensors"), DType.F32);
         Gru model = new Gru(weights.asMap(), ModelOptions.of(DType.F32));
         Tensor all = Npy.read(example.resolve("inputs.npy"))) {
-      AnalysisReport exact =
-          untrained(context, model, all.slice(0, 1), AnalysisRequest.Method.BASIS);
+      AnalysisReport exact = untrained(context, model, all.slice(0, 1), KernelViews.Method.FACTOR);
       AnalysisReport sampled =
-          untrained(context, model, all.slice(0, 1), AnalysisRequest.Method.SAMPLED);
+          untrained(context, model, all.slice(0, 1), KernelViews.Method.SAMPLED);
       ViewReport view = exact.operator("NTK").views().get("temp");
       ViewReport core = exact.operator("core").views().get("temp");
       assertTrue(
@@ -220,7 +223,7 @@ class AnalysisTest {
   }
 
   private static AnalysisReport untrained(
-      ExecutionContext context, Gru model, Tensor inputs, AnalysisRequest.Method method) {
+      ExecutionContext context, Gru model, Tensor inputs, KernelViews.Method method) {
     AnalysisRequest request =
         new AnalysisRequest(
             context,
@@ -232,6 +235,7 @@ class AnalysisTest {
             List.of(View.TEMP),
             3,
             method,
+            0,
             256,
             RngState.of(5));
     try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {

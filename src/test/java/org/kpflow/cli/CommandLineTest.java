@@ -153,7 +153,7 @@ class CommandLineTest {
       assertTrue(Files.size(directory.resolve("out").resolve(name)) > 100, name);
     }
     JsonNode printed = new ObjectMapper().readTree(outcome.out());
-    assertEquals("basis", printed.path("method").asText());
+    assertEquals("factor", printed.path("method").asText());
     assertEquals(3, printed.path("operators").size());
   }
 
@@ -245,7 +245,7 @@ class CommandLineTest {
       Npy.write(zero, x);
     }
     Path weights = FIXTURES.resolve("gru_nobias");
-    for (String method : List.of("basis", "sampled")) {
+    for (String method : List.of("basis", "factor", "hybrid", "sampled")) {
       Path out = directory.resolve(method);
       Outcome outcome =
           run(

@@ -97,10 +97,6 @@ class SampledViewsTest {
 
   @Test
   void everyEstimateIsHonestAndUnbiasedOrNearlySo() {
-    double whole = kernel.frobeniusNorm() * kernel.frobeniusNorm();
-    honesty("squared norm of the operator", whole, SampledViews::operatorSquaredNorm)
-        .assertHonest()
-        .assertUnbiased();
     for (View view : ALL) {
       Tensor matrix = exact.matrix(view);
       double trace = trace(matrix);
@@ -143,18 +139,6 @@ class SampledViewsTest {
                 }
               })
           .assertUnbiased();
-    }
-  }
-
-  /** cos(NTK, G ⊗ I), with the two operators written out as matrices. */
-  @Test
-  void theCosineWithTheLiftedProxyIsThatOfTheOperators() {
-    try (Tensor ntk = kernel.toDense();
-        Tensor proxy =
-            KroneckerCore.proxy(((NeuralTangentKernel) kernel).linearization(), gram).toDense()) {
-      double truth = cosine(ntk, proxy);
-      honesty("cosine with the proxy", truth, run -> run.cosineWithLifted(View.TEMP, gram))
-          .assertHonest();
     }
   }
 

@@ -187,8 +187,6 @@ class SpectralMisuseTest {
       refused(() -> views.inner(View.SPACE, wrong), "[5, 5]", "[4, 4]");
       refused(() -> views.inner(View.SPACE, null), "other", "null");
       refused(() -> views.cosine(View.SPACE, wrong), "[5, 5]", "[4, 4]");
-      refused(() -> views.cosineWithLifted(View.SPACE, wrong), "[5, 5]", "[4, 4]");
-      refused(() -> views.cosineWithLifted(View.SPACE, null), "other", "null");
       refused(() -> views.half(View.SPACE, 2), "parity", "0 to 1", "2");
     }
     closed(() -> views.inner(View.SPACE, zeros(5, 5)));

@@ -1,6 +1,6 @@
-package org.kpflow.analysis;
+package org.kpflow.base;
 
-/** Told how far an analysis has come. */
+/** Told how far a computation has come. */
 public interface Progress {
   /** A progress that nobody looks at. */
   Progress NONE =

@@ -1,0 +1,137 @@
+package org.kpflow.flow;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.spectral.SampledViews;
+import org.kpflow.spectral.View;
+
+/**
+ * How many leading columns of the NTK's factor to take exactly and how many samples of the rest, so
+ * that views reach a tolerance at the least work. The error of m samples of a rest is e/√m; e is
+ * measured with a few samples of each of several rests.
+ *
+ * @param columns C
+ * @param samples m
+ */
+record HybridPlan(long columns, int samples) {
+  /** Samples that measure one rest: as many groups for the jackknife. */
+  static final int PILOT = SampledViews.MOST_GROUPS;
+
+  private static final double SAFETY = 1.25; // the measured error is itself uncertain
+  private static final int[] PARTS = {64, 16, 4, 1}; // of the modes
+  private static final double LEAST_CUT = 1e-9;
+  private static final double MOST_CUT = 1e-5;
+
+  /** How deep the modes of K have to go: columns below it would be sampled anyway. */
+  static double cut(double tolerance) {
+    return Math.min(MOST_CUT, Math.max(LEAST_CUT, 1e-3 * tolerance));
+  }
+
+  /**
+   * The cheapest plan; with a given number of samples, the fewest columns that they suffice for, or
+   * else all.
+   */
+  static HybridPlan of(ParameterModes modes, KernelViews.Options options, double tolerance) {
+    Work work = new Work(modes.linearization(), options.views());
+    HybridPlan best = null;
+    double least = Double.POSITIVE_INFINITY;
+    Map<View, Double> norms = new EnumMap<>(View.class);
+    for (int rung = 0; rung <= PARTS.length; rung++) {
+      long columns = rung == 0 ? 0 : modes.count() / PARTS[rung - 1];
+      if (work.columns(columns) >= least) {
+        break; // more columns only cost more
+      }
+      try (ResidualJacobian residual = new ResidualJacobian(modes, columns);
+          SampledViews pilot = pilot(residual, options, rung)) {
+        if (rung == 0) {
+          options.views().forEach(v -> norms.put(v, Math.sqrt(pilot.squaredNorm(v).value())));
+        }
+        double needed = needed(pilot, norms, tolerance);
+        if (options.samples() > 0) {
+          best = new HybridPlan(columns, options.samples());
+          if (needed <= options.samples()) {
+            break;
+          }
+        } else {
+          int samples = rounded(needed);
+          double cost = work.columns(columns) + work.samples(samples, columns);
+          if (cost < least) {
+            best = new HybridPlan(columns, samples);
+            least = cost;
+          }
+        }
+      }
+    }
+    return best;
+  }
+
+  /** Samples of a factor itself that reach the tolerance. */
+  static int samples(LinearOperator factor, KernelViews.Options options, double tolerance) {
+    Map<View, Double> norms = new EnumMap<>(View.class);
+    try (SampledViews pilot = pilot(factor, options, 0)) {
+      options.views().forEach(v -> norms.put(v, Math.sqrt(pilot.squaredNorm(v).value())));
+      return rounded(needed(pilot, norms, tolerance));
+    }
+  }
+
+  private static SampledViews pilot(LinearOperator factor, KernelViews.Options options, int rung) {
+    return SampledViews.of(
+        factor, options.views(), PILOT, options.rng().split(3).split(rung), done -> {});
+  }
+
+  /** m with e/√m within the tolerance for every view. */
+  private static double needed(SampledViews pilot, Map<View, Double> norms, double tolerance) {
+    double most = 0;
+    for (Map.Entry<View, Double> view : norms.entrySet()) {
+      double error = pilot.error(view.getKey());
+      double ratio = error == 0 ? 0 : error / (tolerance * view.getValue()); // norm may be NaN
+      most = Math.max(most, Double.isNaN(ratio) ? Double.POSITIVE_INFINITY : ratio);
+    }
+    return SAFETY * PILOT * most * most;
+  }
+
+  private static int rounded(double samples) {
+    double most = Math.min(samples, SampledViews.MOST_SAMPLES - PILOT);
+    return Math.max(PILOT, (int) (Math.ceil(most / PILOT) * PILOT));
+  }
+
+  /** Multiplications and additions of the parts of the work. */
+  private record Work(Linearization linearization, List<View> views) {
+    /** One vector through P: W_hh at every row. */
+    private double propagation() {
+      double hidden = 0;
+      for (WeightFamily family : linearization.families()) {
+        hidden = Math.max(hidden, (double) family.outputs() * linearization.blocks());
+      }
+      return 2.0 * linearization.rows() * hidden;
+    }
+
+    /** The views of one vector: the lower triangles of their Gram matrices. */
+    private double grams() {
+      Shape state = linearization.stateShape();
+      double work = 0;
+      for (View view : views) {
+        boolean derived = view == View.BATCH || view == View.TIME;
+        work +=
+            derived && views.contains(View.TEMP) ? 0 : (double) view.size(state) * state.count();
+      }
+      return work;
+    }
+
+    double columns(long columns) {
+      return columns * (propagation() + grams());
+    }
+
+    double samples(long samples, long columns) {
+      double push = 2.0 * linearization.rows() * linearization.parameterCount();
+      double projection =
+          4.0 * columns * linearization.stateShape().count() / linearization.blocks();
+      return samples * (push + projection + propagation() + grams());
+    }
+  }
+}

@@ -1,0 +1,288 @@
+package org.kpflow.flow;
+
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.kpflow.base.Checks;
+import org.kpflow.base.Progress;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.spectral.EigenPairs;
+import org.kpflow.spectral.Eigsh;
+import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.spectral.ReducedViews;
+import org.kpflow.spectral.SampledViews;
+import org.kpflow.spectral.View;
+import org.kpflow.tensor.RngState;
+import org.kpflow.tensor.Tensor;
+
+/**
+ * The reduced views of the NTK, by the method that is demanded or that costs least for the accuracy
+ * wanted (docs/theory.md, section 5). Closing frees them.
+ */
+public final class KernelViews implements AutoCloseable {
+  /** How views are found. */
+  public enum Method {
+    /** Exact for small states; else hybrid or sampled, whichever costs less. */
+    AUTO,
+    /** From the products with all basis vectors of the state: exact to rounding. */
+    BASIS,
+    /** From the columns of a factor of the NTK: exact but for a bounded truncation. */
+    FACTOR,
+    /** Leading columns of the factor, and samples of what they leave out. */
+    HYBRID,
+    /** From random weight perturbations. */
+    SAMPLED;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /**
+   * What is asked for.
+   *
+   * @param views at least one
+   * @param tolerance the relative accuracy wanted: of the Frobenius norm (one standard error) for
+   *     hybrid and sampled, of the operator norm (a bound) for factor; 0 for 1e-2 and 1e-6. Basis
+   *     does not read it
+   * @param samples number of samples, at least 4; 0 for what the tolerance needs
+   */
+  public record Options(
+      List<View> views, Method method, double tolerance, int samples, RngState rng) {
+    public Options {
+      views = List.copyOf(Checks.notNull(views, "views"));
+      Checks.that(!views.isEmpty(), "views: expected at least one");
+      Checks.notNull(method, "method");
+      Checks.notNull(rng, "rng");
+      Checks.that(
+          tolerance == 0 || (tolerance >= LEAST_TOLERANCE && tolerance < 1),
+          "tolerance: expected %s to 1, or 0 for the default, got %s",
+          LEAST_TOLERANCE,
+          tolerance);
+      Checks.that(
+          samples == 0 || samples >= 4,
+          "samples: expected at least 4, or 0 for as many as needed, got %d",
+          samples);
+    }
+  }
+
+  /** The smallest tolerance that can be asked for. */
+  public static final double LEAST_TOLERANCE = 1e-10;
+
+  private static final long EXACT_SIZE = 4096; // states up to this size are done exactly
+  private static final double EXACT_CUT = 1e-14;
+  private static final double FACTOR_TOLERANCE = 1e-6;
+  private static final double SAMPLED_TOLERANCE = 1e-2;
+  private static final double NORM_TOLERANCE = 1e-2; // of ||P||, to which the bound is enlarged
+  private static final long MOST_ROWS = 1 << 14; // Gram matrices of the sites are [k, k]
+  private static final int PILOT = HybridPlan.PILOT;
+
+  private final Method method;
+  private final ReducedViews exact; // one of the two is null
+  private final SampledViews sampled;
+  private final long columns;
+
+  private KernelViews(Method method, ReducedViews exact, SampledViews sampled, long columns) {
+    this.method = method;
+    this.exact = exact;
+    this.sampled = sampled;
+    this.columns = columns;
+  }
+
+  /**
+   * The views of the NTK of a linearization.
+   *
+   * @throws IllegalArgumentException if every weight is frozen
+   * @throws org.kpflow.base.MemoryException if a view or what finds it does not fit
+   */
+  public static KernelViews of(Linearization linearization, Options options, Progress progress) {
+    Checks.notNull(linearization, "linearization");
+    Checks.notNull(progress, "progress");
+    return switch (Checks.notNull(options, "options").method()) {
+      case BASIS -> basis(linearization, options, progress);
+      case FACTOR -> factor(linearization, options, progress);
+      case HYBRID -> hybrid(linearization, options, progress);
+      case SAMPLED -> sampled(linearization, options, progress);
+      case AUTO -> cheapest(linearization, options, progress);
+    };
+  }
+
+  private static KernelViews cheapest(
+      Linearization linearization, Options options, Progress progress) {
+    if (linearization.stateShape().count() > EXACT_SIZE) {
+      return linearization.rows() <= MOST_ROWS
+          ? hybrid(linearization, options, progress)
+          : sampled(linearization, options, progress);
+    }
+    progress.stage("modes of K", 0);
+    try (ParameterModes modes = ParameterModes.of(linearization, EXACT_CUT);
+        KernelFactor factor = factor(modes)) {
+      // A column costs about a third of a product with the NTK.
+      return factor.count() < 3 * linearization.stateShape().count()
+          ? columns(factor, options, 0, progress)
+          : basis(linearization, options, progress);
+    }
+  }
+
+  private static KernelViews basis(
+      Linearization linearization, Options options, Progress progress) {
+    progress.stage("views of the NTK from its basis", linearization.stateShape().count());
+    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
+    ReducedViews views = ReducedViews.ofOperator(kernel, options.views(), progress::done);
+    return new KernelViews(Method.BASIS, views, null, 0);
+  }
+
+  /**
+   * The factor of the NTK with modes of K that go deep enough for the tolerance, judged by views
+   * from a few samples.
+   */
+  private static KernelViews factor(
+      Linearization linearization, Options options, Progress progress) {
+    double tolerance = options.tolerance() == 0 ? FACTOR_TOLERANCE : options.tolerance();
+    progress.stage("modes of K", 0);
+    Map<View, Double> norms = new EnumMap<>(View.class);
+    ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    try (SampledViews pilot =
+        SampledViews.of(jacobian, options.views(), PILOT, options.rng().split(1), done -> {})) {
+      for (View view : options.views()) {
+        norms.put(view, ReducedViews.normBelow(linearization.context(), pilot.matrix(view)) / 2);
+      }
+    }
+    double cut = Math.min(1e-4, tolerance * 1e-1);
+    while (true) {
+      try (ParameterModes modes = ParameterModes.of(linearization, cut);
+          KernelFactor factor = factor(modes)) {
+        if (cut <= EXACT_CUT || suffices(factor, linearization, norms, tolerance)) {
+          return columns(factor, options, tolerance, progress);
+        }
+      }
+      cut = Math.max(EXACT_CUT, cut / 10);
+    }
+  }
+
+  private static boolean suffices(
+      KernelFactor factor, Linearization linearization, Map<View, Double> norms, double tolerance) {
+    return norms.entrySet().stream()
+        .allMatch(
+            view -> factor.bound(view.getKey(), factor.count()) <= tolerance * view.getValue());
+  }
+
+  private static KernelFactor factor(ParameterModes modes) {
+    LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
+    PropagationOperator propagation = new PropagationOperator(modes.linearization());
+    try (EigenPairs pairs = Eigsh.solve(propagation.outerGram(), options)) {
+      double square = pairs.values()[0] + pairs.residuals()[0];
+      return KernelFactor.ofTangentKernel(modes, Math.sqrt((1 + NORM_TOLERANCE) * square));
+    }
+  }
+
+  private static KernelViews columns(
+      KernelFactor factor, Options options, double tolerance, Progress progress) {
+    progress.stage("views of the NTK from its factor", factor.count());
+    ReducedViews views = ReducedViews.ofColumns(factor, options.views(), tolerance, progress::done);
+    return new KernelViews(Method.FACTOR, views, null, views.products());
+  }
+
+  private static KernelViews hybrid(
+      Linearization linearization, Options options, Progress progress) {
+    double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
+    progress.stage("modes of K", 0);
+    try (ParameterModes modes = ParameterModes.of(linearization, HybridPlan.cut(tolerance));
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes, 1)) {
+      progress.stage("planning", 0);
+      HybridPlan plan = HybridPlan.of(modes, options, tolerance);
+      if (plan.columns() == 0 && options.method() == Method.AUTO) {
+        ParameterJacobian jacobian = new ParameterJacobian(linearization);
+        return samples(jacobian, options, plan.samples(), progress);
+      }
+      progress.stage("leading columns of the NTK's factor", plan.columns());
+      try (ReducedViews leading =
+              ReducedViews.ofLeadingColumns(
+                  factor, options.views(), plan.columns(), progress::done);
+          ResidualJacobian residual = new ResidualJacobian(modes, plan.columns())) {
+        progress.stage("samples of the rest", plan.samples());
+        SampledViews views =
+            SampledViews.of(
+                residual, options.views(), plan.samples(), options.rng().split(2), progress::done);
+        views.add(leading);
+        return new KernelViews(Method.HYBRID, null, views, plan.columns());
+      }
+    }
+  }
+
+  private static KernelViews sampled(
+      Linearization linearization, Options options, Progress progress) {
+    ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    int count = options.samples();
+    if (count == 0) {
+      double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
+      progress.stage("planning", 0);
+      count = HybridPlan.samples(jacobian, options, tolerance);
+    }
+    return samples(jacobian, options, count, progress);
+  }
+
+  private static KernelViews samples(
+      ParameterJacobian jacobian, Options options, int count, Progress progress) {
+    progress.stage("samples of the NTK", count);
+    SampledViews views =
+        SampledViews.of(jacobian, options.views(), count, options.rng().split(2), progress::done);
+    return new KernelViews(Method.SAMPLED, null, views, 0);
+  }
+
+  /** The method that was taken; never AUTO. */
+  public Method method() {
+    return method;
+  }
+
+  /** Columns of the factor that were streamed. */
+  public long columns() {
+    return columns;
+  }
+
+  /** Samples taken, 0 for exact views. */
+  public long samples() {
+    return sampled == null ? 0 : sampled.samples();
+  }
+
+  /** Vectors that went through P or the whole NTK. */
+  public long products() {
+    return sampled == null ? exact.products() : columns + sampled.samples();
+  }
+
+  /** The views of basis or factor; null for the others. Freed with this object. */
+  public ReducedViews exact() {
+    return exact;
+  }
+
+  /** The views of hybrid or sampled with their errors; null for the others. Freed with this. */
+  public SampledViews sampled() {
+    return sampled;
+  }
+
+  /** The matrix of a view, [d, d] in f64; freed with this object. */
+  public Tensor matrix(View view) {
+    return exact == null ? sampled.matrix(view) : exact.matrix(view);
+  }
+
+  /** Standard error of the matrix of a view over its Frobenius norm; 0 for exact views. */
+  public double relativeError(View view) {
+    return sampled == null ? 0 : sampled.relativeError(view);
+  }
+
+  /** A bound on the norm of what the matrix of a view leaves out; 0 for all but factor. */
+  public double truncation(View view) {
+    return exact == null ? 0 : exact.truncation(view);
+  }
+
+  @Override
+  public void close() {
+    if (exact != null) {
+      exact.close();
+    } else {
+      sampled.close();
+    }
+  }
+}
