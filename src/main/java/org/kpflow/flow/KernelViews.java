@@ -76,7 +76,6 @@ public final class KernelViews implements AutoCloseable {
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
   private static final double NORM_TOLERANCE = 1e-2; // of ||P||, to which the bound is enlarged
-  private static final long MOST_ROWS = 1 << 14; // Gram matrices of the sites are [k, k]
   private static final int PILOT = HybridPlan.PILOT;
 
   private final Method method;
@@ -112,7 +111,7 @@ public final class KernelViews implements AutoCloseable {
   private static KernelViews cheapest(
       Linearization linearization, Options options, Progress progress) {
     if (linearization.stateShape().count() > EXACT_SIZE) {
-      return linearization.rows() <= MOST_ROWS
+      return linearization.rows() <= ParameterModes.MOST_ROWS
           ? hybrid(linearization, options, progress)
           : sampled(linearization, options, progress);
     }
@@ -154,19 +153,22 @@ public final class KernelViews implements AutoCloseable {
     while (true) {
       try (ParameterModes modes = ParameterModes.of(linearization, cut);
           KernelFactor factor = factor(modes)) {
-        if (cut <= EXACT_CUT || suffices(factor, linearization, norms, tolerance)) {
+        double excess = excess(factor, norms, tolerance);
+        if (cut <= EXACT_CUT || excess <= 1) {
           return columns(factor, options, tolerance, progress);
         }
+        cut = Math.max(EXACT_CUT, cut * Math.min(0.5, 0.5 / excess)); // bounds go down with it
       }
-      cut = Math.max(EXACT_CUT, cut / 10);
     }
   }
 
-  private static boolean suffices(
-      KernelFactor factor, Linearization linearization, Map<View, Double> norms, double tolerance) {
+  /** The largest bound on what all columns leave out of a view, over what is allowed. */
+  private static double excess(KernelFactor factor, Map<View, Double> norms, double tolerance) {
     return norms.entrySet().stream()
-        .allMatch(
-            view -> factor.bound(view.getKey(), factor.count()) <= tolerance * view.getValue());
+        .mapToDouble(
+            norm -> factor.bound(norm.getKey(), factor.count()) / (tolerance * norm.getValue()))
+        .max()
+        .orElse(0);
   }
 
   private static KernelFactor factor(ParameterModes modes) {

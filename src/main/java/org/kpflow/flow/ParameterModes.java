@@ -28,6 +28,9 @@ import org.kpflow.tensor.TensorMath;
  * left out is bounded from above in norm and in trace.
  */
 public final class ParameterModes implements AutoCloseable {
+  /** Rows k above which the Gram matrices of the sites, [k, k], are not worth their memory. */
+  static final long MOST_ROWS = 1 << 14;
+
   private static final long SLAB_BYTES = 256L << 20;
   private static final double NORM_TOLERANCE = 1e-3;
 

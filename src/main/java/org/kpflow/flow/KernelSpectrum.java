@@ -1,0 +1,144 @@
+package org.kpflow.flow;
+
+import java.util.Arrays;
+import java.util.function.UnaryOperator;
+import org.kpflow.base.Checks;
+import org.kpflow.base.MemoryException;
+import org.kpflow.base.Progress;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.spectral.ColumnGram;
+import org.kpflow.spectral.DenseEigen;
+import org.kpflow.spectral.ReducedViews;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * All non-zero eigenvalues of the NTK, as those of L*L for the factor L = P ⊕_u U_u S_u with R
+ * columns. R is the rank of K, so neither the state nor the weights have fewer dimensions. Where
+ * the rows are too many for the modes of K, they are those of J*J on the weights. Closing frees the
+ * eigenvectors.
+ *
+ * @param through factor or weights
+ * @param dimension R or p
+ * @param values descending, none below 0; what is below {@code floor} is rounding
+ * @param floor the size that rounding can give an eigenvalue of zero
+ * @param vectors [modes, B, T, n], orthonormal eigenvectors of the leading ones
+ */
+public record KernelSpectrum(
+    String through, long dimension, double[] values, double floor, Tensor vectors)
+    implements AutoCloseable {
+  private static final double EXACT_CUT = 1e-14;
+
+  /**
+   * The spectrum of a linearization's NTK.
+   *
+   * @param modes eigenvectors wanted; fewer come if fewer eigenvalues stand clear of rounding
+   * @throws MemoryException if there are more than {@value ColumnGram#MOST_COLUMNS} dimensions
+   */
+  public static KernelSpectrum of(Linearization linearization, int modes, Progress progress) {
+    Checks.notNull(linearization, "linearization");
+    Checks.notNull(progress, "progress");
+    Checks.that(modes >= 0, "modes: expected at least 0, got %d", modes);
+    if (linearization.rows() > ParameterModes.MOST_ROWS) {
+      return ofWeights(linearization, modes, progress);
+    }
+    progress.stage("modes of K", 0);
+    double cut = Math.max(EXACT_CUT, Math.pow(linearization.dtype().epsilon(), 2));
+    try (ParameterModes found = ParameterModes.of(linearization, cut);
+        KernelFactor factor = KernelFactor.ofTangentKernel(found, 1)) {
+      return solve("factor", factor, modes, progress, factor::lift);
+    }
+  }
+
+  /** The same through J*J. */
+  static KernelSpectrum ofWeights(Linearization linearization, int modes, Progress progress) {
+    ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    return solve("weights", new UnitVectors(jacobian), modes, progress, jacobian::matmat);
+  }
+
+  /**
+   * @param lift F w for a block of eigenvectors of F*F
+   */
+  private static KernelSpectrum solve(
+      String through,
+      ReducedViews.Columns columns,
+      int modes,
+      Progress progress,
+      UnaryOperator<Tensor> lift) {
+    LinearOperator owner = columns.owner();
+    if (columns.count() == 0) { // the NTK is zero
+      Tensor none = Tensor.zeros(owner.dtype(), owner.range().block(0));
+      return new KernelSpectrum(through, 0, new double[0], 0, none);
+    }
+    try (Tensor gram = ColumnGram.of(columns, progress)) {
+      progress.stage("all eigenvalues of the NTK", 0);
+      try (DenseEigen eigen = DenseEigen.of(gram)) {
+        double[] values = Arrays.stream(eigen.values()).map(v -> Math.max(v, 0)).toArray();
+        double floor = Math.sqrt(values.length) * values[0] * owner.dtype().epsilon();
+        int kept = 0;
+        while (kept < Math.min(modes, values.length) && values[kept] > floor) {
+          kept++;
+        }
+        Tensor vectors = vectors(owner, eigen, kept, lift);
+        return new KernelSpectrum(through, values.length, values, floor, vectors);
+      }
+    }
+  }
+
+  /** u = F w / ||F w||. */
+  private static Tensor vectors(
+      LinearOperator owner, DenseEigen eigen, int kept, UnaryOperator<Tensor> lift) {
+    if (kept == 0) {
+      return Tensor.zeros(owner.dtype(), owner.range().block(0));
+    }
+    try (Tensor z = eigen.vectors().slice(0, kept).to(owner.dtype())) {
+      Tensor vectors = lift.apply(z);
+      for (int i = 0; i < kept; i++) {
+        Tensor vector = vectors.slice(i);
+        double norm = TensorMath.norm(owner.context(), vector);
+        TensorMath.axpby(owner.context(), 0, vector, 1 / norm, vector);
+      }
+      return vectors;
+    }
+  }
+
+  /** The columns F e_i of an operator F: [N] -> [B, T, n]. */
+  private record UnitVectors(LinearOperator factor) implements ReducedViews.Columns {
+    @Override
+    public LinearOperator owner() {
+      return factor;
+    }
+
+    @Override
+    public long count() {
+      return factor.domain().count();
+    }
+
+    @Override
+    public void fill(long first, Tensor out) {
+      long s = out.shape().size(0);
+      try (Tensor units = Tensor.zeros(factor.dtype(), factor.domain().block(s))) {
+        for (long i = 0; i < s; i++) {
+          units.set(1, i, first + i);
+        }
+        factor.matmat(units, out);
+      }
+    }
+
+    @Override
+    public double restNorm(long leading) {
+      return leading < count() ? Double.POSITIVE_INFINITY : 0;
+    }
+
+    @Override
+    public double restTrace(long leading) {
+      return restNorm(leading);
+    }
+  }
+
+  @Override
+  public void close() {
+    vectors.close();
+  }
+}
