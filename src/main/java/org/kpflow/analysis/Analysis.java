@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,8 +11,10 @@ import org.kpflow.base.Estimate;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
-import org.kpflow.flow.KernelViews;
+import org.kpflow.estimate.SpectrumMetrics;
+import org.kpflow.flow.KernelSpectrum;
 import org.kpflow.flow.KroneckerCore;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.flow.PropagationOperator;
 import org.kpflow.io.TensorMap;
@@ -22,8 +25,6 @@ import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
-import org.kpflow.spectral.ReducedViews;
-import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -36,11 +37,11 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class Analysis {
   private static final long EXACT_SIZE = 4096; // states up to this size: exact P P* and norms
+  private static final long FEW_EIGENVALUES = 2048; // all of so few are found without being asked
   private static final int NORM_PROBES = 64;
   private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
-  private static final int PROPAGATION_SAMPLES = 128;
-  private static final double INEXACT = 0.05; // warned about where no tolerance was given
+  private static final double INEXACT = 0.075; // warned about where no tolerance was given
   private static final double INEXACT_RATIO = 1.5; // of the tolerance: errors are estimates
 
   private final AnalysisRequest request;
@@ -53,6 +54,7 @@ public final class Analysis {
   private final List<OperatorReport> operators = new ArrayList<>();
   private String stage = "";
   private KernelSummary kernel = KernelSummary.NONE;
+  private SpectrumReport spectrum;
   private TargetReport target;
   private boolean partial;
 
@@ -104,6 +106,7 @@ public final class Analysis {
       analyseKernel(gram);
       operators.add(coreReport(gram));
       operators.add(propagationReport());
+      spectrum = spectrumReport();
       if (request.targets() != null) {
         stage("targets", 0);
         double[] leading = operators.get(0).eigenvalues();
@@ -130,6 +133,7 @@ public final class Analysis {
             request.rng().seed(),
             context.threads(),
             operators,
+            spectrum,
             kernel.cosCore(),
             kernel.cosTemporal(),
             target,
@@ -160,14 +164,8 @@ public final class Analysis {
       operators.add(kernelReport(pairs, UNKNOWN, UNKNOWN, Map.of()));
       stage("norm of the NTK", 0);
       Estimate square = squaredNorm(ntk, pairs.vectors());
-      KernelViews.Options wanted =
-          new KernelViews.Options(
-              needed(),
-              request.method(),
-              request.tolerance(),
-              request.samples(),
-              request.rng().split("NTK".hashCode()));
-      try (KernelViews found = KernelViews.of(linearization, wanted, staged());
+      try (LinearizationViews found =
+              LinearizationViews.ofTangentKernel(linearization, options("NTK"), staged());
           OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
         OperatorReport report =
             kernelReport(pairs, views.trace(), root(square), reports("ntk", views));
@@ -212,37 +210,49 @@ public final class Analysis {
     };
   }
 
+  /** All eigenvalues, if they are wanted or few: no more than the columns of the views' factor. */
+  private SpectrumReport spectrumReport() {
+    boolean few =
+        kernel.method().equals("factor")
+            && request.tolerance() == 0
+            && kernel.columns() <= FEW_EIGENVALUES
+            && linearization.stateShape().count() <= EXACT_SIZE;
+    if (!request.wholeSpectrum() && !few) {
+      return null;
+    }
+    try (KernelSpectrum found = KernelSpectrum.of(linearization, 0, staged())) {
+      double[] values = found.values();
+      if (values.length == 0) {
+        return null;
+      }
+      arrays.put("ntk_all_eigenvalues", Tensor.of(Shape.of(values.length), values));
+      long rank = Arrays.stream(values).filter(value -> value > found.floor()).count();
+      return new SpectrumReport(
+          found.through(), found.dimension(), found.floor(), rank, SpectrumMetrics.of(values));
+    }
+  }
+
   private OperatorReport propagationReport() {
     PropagationOperator propagation = new PropagationOperator(linearization);
     stage("norm of P P*", 0);
     Estimate square = squaredNorm(propagation.outerGram(), null);
     double[] none = {};
-    try (OperatorViews views = propagationViews(propagation, square)) {
+    try (LinearizationViews found =
+            LinearizationViews.ofPropagation(linearization, options("PPt"), staged());
+        OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
       return new OperatorReport(
           "PPt", none, none, 0, views.trace(), root(square), reports("PPt", views));
     }
   }
 
-  /** P P* exactly where the views of the NTK are meant to be exact, else by samples P z. */
-  private OperatorViews propagationViews(PropagationOperator propagation, Estimate square) {
-    boolean exact =
-        switch (request.method()) {
-          case BASIS, FACTOR -> true;
-          case HYBRID, SAMPLED -> false;
-          case AUTO -> linearization.stateShape().count() <= EXACT_SIZE;
-        };
-    if (exact) {
-      stage("views of P P* from its basis", linearization.steps() * linearization.units());
-      ReducedViews views = ReducedViews.ofTrialwiseFactor(propagation, needed(), progress::done);
-      return OperatorViews.of(views, "basis", square, linearization.units(), spectra);
-    }
-    int samples = request.samples() == 0 ? PROPAGATION_SAMPLES : request.samples();
-    stage("samples of P P*", samples);
-    RngState rng = request.rng().split("PPt".hashCode());
-    SampledViews views =
-        SampledViews.ofTrialwiseFactor(propagation, needed(), samples, rng, progress::done);
-    return OperatorViews.of(
-        views, "sampled", views.samples(), square, linearization.units(), spectra);
+  /** How the views of an operator are to be found. */
+  private LinearizationViews.Options options(String operator) {
+    return new LinearizationViews.Options(
+        needed(),
+        request.method(),
+        request.tolerance(),
+        request.samples(),
+        request.rng().split(operator.hashCode()));
   }
 
   private Map<String, Long> sizes() {

@@ -14,6 +14,7 @@ import org.kpflow.base.Estimate;
  * @param columns of the factor that were taken exactly
  * @param samples weight perturbations used, 0 when exact
  * @param operators NTK, core and PPt; the later ones are missing from an analysis that was stopped
+ * @param spectrum all non-zero eigenvalues of the NTK; null where they were not computed
  * @param cosNtkCore cos(NTK, V Vᵀ ⊗ I_n)
  * @param cosTemporal cosine of the NTK's temporal view with V Vᵀ; null without that view
  * @param target null without targets
@@ -31,6 +32,7 @@ public record AnalysisReport(
     long seed,
     int threads,
     List<OperatorReport> operators,
+    SpectrumReport spectrum,
     Estimate cosNtkCore,
     Estimate cosTemporal,
     TargetReport target,

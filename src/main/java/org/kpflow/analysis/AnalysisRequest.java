@@ -2,7 +2,7 @@ package org.kpflow.analysis;
 
 import java.util.List;
 import org.kpflow.base.Checks;
-import org.kpflow.flow.KernelViews;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.model.Model;
 import org.kpflow.model.Readout;
 import org.kpflow.spectral.View;
@@ -21,7 +21,9 @@ import org.kpflow.tensor.Tensor;
  * @param modes leading modes and eigenvalues wanted
  * @param method how the views of the NTK are found
  * @param tolerance relative accuracy of the views, 0 for the method's default; see {@link
- *     KernelViews.Options}
+ *     LinearizationViews.Options}
+ * @param wholeSpectrum whether to find all non-zero eigenvalues of the NTK; done anyway where they
+ *     are few
  * @param samples weight perturbations, 0 for as many as the tolerance needs
  */
 public record AnalysisRequest(
@@ -33,9 +35,10 @@ public record AnalysisRequest(
     Tensor targets,
     List<View> views,
     int modes,
-    KernelViews.Method method,
+    LinearizationViews.Method method,
     double tolerance,
     int samples,
+    boolean wholeSpectrum,
     RngState rng) {
 
   /** The views an analysis takes unless told otherwise. */
@@ -66,9 +69,10 @@ public record AnalysisRequest(
         null,
         DEFAULT_VIEWS,
         10,
-        KernelViews.Method.AUTO,
+        LinearizationViews.Method.AUTO,
         0,
         0,
+        false,
         RngState.of(0));
   }
 }

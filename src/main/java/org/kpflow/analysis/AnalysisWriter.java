@@ -184,18 +184,50 @@ public final class AnalysisWriter {
                 ? String.format(Locale.ROOT, "Lanczos, residual %.1g", kernel.residuals()[0])
                 : "Lanczos, did not converge",
             "The fastest direction of one gradient step."));
+    spectrum(rows);
     List<Figure> figures = new ArrayList<>();
     figures.add(
         figure(
             directory,
             SPECTRUM,
-            Plots.eigenvalueSpectra(List.of(Curve.exact("NTK", kernel.eigenvalues())), false),
-            "Leading eigenvalues of the NTK on the whole state."));
+            Plots.eigenvalueSpectra(List.of(Curve.exact("NTK", spectrumOf(kernel))), false),
+            report.spectrum() == null
+                ? "Leading eigenvalues of the NTK on the whole state."
+                : "All non-zero eigenvalues of the NTK on the whole state."));
     return new Section(
         "The whole operator",
         "NTK = P K P*: what one gradient step on all weights does to every internal variable.",
         rows,
         figures);
+  }
+
+  /** The eigenvalues above rounding where all are known, else the leading ones. */
+  private double[] spectrumOf(OperatorReport kernel) {
+    if (report.spectrum() == null) {
+      return kernel.eigenvalues();
+    }
+    double[] all = result.arrays().get("ntk_all_eigenvalues").toDoubles();
+    return java.util.Arrays.copyOf(all, (int) report.spectrum().rank());
+  }
+
+  /** Ranks of the NTK itself, where all eigenvalues are known. */
+  private void spectrum(List<NumberRow> rows) {
+    SpectrumReport spectrum = report.spectrum();
+    if (spectrum != null) {
+      String all =
+          String.format(
+              Locale.ROOT,
+              "Of %,d eigenvalues, found through the %s, %,d stand clear of rounding; all others are 0.",
+              spectrum.dimension(),
+              spectrum.through(),
+              spectrum.rank());
+      rows.add(
+          NumberRow.exact(
+              "participation ratio of the NTK", spectrum.metrics().participationRatio(), all));
+      rows.add(
+          NumberRow.exact(
+              "modes for 95 % of its trace", spectrum.metrics().modes95(), "Of the whole state."));
+    }
   }
 
   private Section views(Path directory) throws IOException {

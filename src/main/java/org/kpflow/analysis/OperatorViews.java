@@ -1,7 +1,7 @@
 package org.kpflow.analysis;
 
 import org.kpflow.base.Estimate;
-import org.kpflow.flow.KernelViews;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
@@ -24,7 +24,8 @@ abstract class OperatorViews implements AutoCloseable {
   }
 
   /** Views with the squared Frobenius norm of the operator, which does not follow from them. */
-  static OperatorViews of(KernelViews views, Estimate square, long units, ViewSpectra spectra) {
+  static OperatorViews of(
+      LinearizationViews views, Estimate square, long units, ViewSpectra spectra) {
     String method = views.method().toString();
     return views.exact() != null
         ? of(views.exact(), method, square, units, spectra)

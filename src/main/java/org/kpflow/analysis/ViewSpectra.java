@@ -21,7 +21,7 @@ import org.kpflow.tensor.TensorMath;
 final class ViewSpectra {
   private static final long FULL_SIZE = 4096; // larger views get their leading eigenvalues only
   private static final int LEADING = 100;
-  private static final int HALVES = 20; // modes compared between the halves of the samples
+  private static final int LEAST_HALVES = 20; // modes compared between the halves of the samples
   private static final double AGREEMENT = 0.9;
 
   private static final double TOLERANCE = 1e-10;
@@ -72,7 +72,8 @@ final class ViewSpectra {
     double[] values = eigenvalues(matrix);
     boolean full = values.length == matrix.shape().size(0);
     Estimate trace = views.trace(view);
-    Halves halves = compareHalves(views, view);
+    int modes95 = modes95(values, trace.value());
+    Halves halves = compareHalves(views, view, modes95);
     return new ViewReport(
         matrix.shape().size(0),
         method,
@@ -83,7 +84,7 @@ final class ViewSpectra {
         views.participationRatio(view),
         trace.value() / values[0],
         full ? SpectrumMetrics.of(values).entropyRank() : Double.NaN,
-        modes95(values, trace.value()),
+        modes95,
         halves.modes95,
         halves.resolved,
         values);
@@ -142,11 +143,12 @@ final class ViewSpectra {
    * much they carry there, and how far the two leading subspaces agree (the smallest cosine of
    * their principal angles).
    */
-  private Halves compareHalves(SampledViews views, View view) {
+  private Halves compareHalves(SampledViews views, View view, int modes95) {
+    int most = Math.min(LEADING, Math.max(LEAST_HALVES, modes95 + modes95 / 2));
     try (Tensor first = views.half(view, 0);
         Tensor second = views.half(view, 1);
-        EigenPairs ofFirst = leading(first, HALVES);
-        EigenPairs ofSecond = leading(second, HALVES)) {
+        EigenPairs ofFirst = leading(first, most);
+        EigenPairs ofSecond = leading(second, most)) {
       double[] carried = quotients(ofFirst.vectors(), second);
       double[] carriedBack = quotients(ofSecond.vectors(), first);
       double[] mean = new double[Math.min(carried.length, carriedBack.length)];

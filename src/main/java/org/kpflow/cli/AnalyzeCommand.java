@@ -15,7 +15,7 @@ import org.kpflow.analysis.AnalysisWriter;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
-import org.kpflow.flow.KernelViews;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.io.Finite;
 import org.kpflow.io.Npy;
 import org.kpflow.io.TensorMap;
@@ -148,7 +148,7 @@ final class AnalyzeCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "Views of the NTK by basis (exact), factor (exact but for a stated truncation), hybrid (leading modes exact, the rest sampled), sampled, or auto (default: ${DEFAULT-VALUE}).")
-  private KernelViews.Method method;
+  private LinearizationViews.Method method;
 
   @Option(
       names = "--rtol",
@@ -164,6 +164,11 @@ final class AnalyzeCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Weight perturbations of hybrid and sampled (default: as --rtol needs).")
   private int samples;
+
+  @Option(
+      names = "--whole-spectrum",
+      description = "All non-zero eigenvalues of the NTK (default: for up to 2,048 of them).")
+  private boolean wholeSpectrum;
 
   @Option(
       names = "--seed",
@@ -224,8 +229,10 @@ final class AnalyzeCommand implements Callable<Integer> {
                 method,
                 tolerance,
                 samples,
+                wholeSpectrum,
                 RngState.of(seed));
-        try (AnalysisResult result = Analysis.run(request, progress)) {
+        try (AnalysisResult result =
+            StopOnInterrupt.during(() -> Analysis.run(request, progress))) {
           progress.stage("writing the report", 0);
           AnalysisWriter writer = new AnalysisWriter(result, marks, provenance(result));
           Path page = writer.write(out);

@@ -9,6 +9,7 @@ import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
+import org.kpflow.tensor.RngState;
 
 /**
  * How many leading columns of the NTK's factor to take exactly and how many samples of the rest, so
@@ -36,7 +37,7 @@ record HybridPlan(long columns, int samples) {
    * The cheapest plan; with a given number of samples, the fewest columns that they suffice for, or
    * else all.
    */
-  static HybridPlan of(ParameterModes modes, KernelViews.Options options, double tolerance) {
+  static HybridPlan of(ParameterModes modes, LinearizationViews.Options options, double tolerance) {
     Work work = new Work(modes.linearization(), options.views());
     HybridPlan best = null;
     double least = Double.POSITIVE_INFINITY;
@@ -71,15 +72,31 @@ record HybridPlan(long columns, int samples) {
   }
 
   /** Samples of a factor itself that reach the tolerance. */
-  static int samples(LinearOperator factor, KernelViews.Options options, double tolerance) {
+  static int samples(LinearOperator factor, LinearizationViews.Options options, double tolerance) {
+    return samples(pilot(factor, options, 0), options, tolerance);
+  }
+
+  /** The same for a factor that does not mix trials. */
+  static int trialwiseSamples(
+      LinearOperator factor, LinearizationViews.Options options, double tolerance) {
+    RngState rng = options.rng().split(3);
+    return samples(
+        SampledViews.ofTrialwiseFactor(factor, options.views(), PILOT, rng, done -> {}),
+        options,
+        tolerance);
+  }
+
+  private static int samples(
+      SampledViews measured, LinearizationViews.Options options, double tolerance) {
     Map<View, Double> norms = new EnumMap<>(View.class);
-    try (SampledViews pilot = pilot(factor, options, 0)) {
+    try (SampledViews pilot = measured) {
       options.views().forEach(v -> norms.put(v, Math.sqrt(pilot.squaredNorm(v).value())));
       return rounded(needed(pilot, norms, tolerance));
     }
   }
 
-  private static SampledViews pilot(LinearOperator factor, KernelViews.Options options, int rung) {
+  private static SampledViews pilot(
+      LinearOperator factor, LinearizationViews.Options options, int rung) {
     return SampledViews.of(
         factor, options.views(), PILOT, options.rng().split(3).split(rung), done -> {});
   }

@@ -14,8 +14,8 @@ import org.kpflow.base.Estimate;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
-import org.kpflow.flow.KernelViews;
 import org.kpflow.flow.KroneckerCore;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.io.Npy;
 import org.kpflow.io.TensorMap;
@@ -62,9 +62,10 @@ class AnalysisTest {
               targets,
               AnalysisRequest.DEFAULT_VIEWS,
               5,
-              KernelViews.Method.AUTO,
+              LinearizationViews.Method.AUTO,
               0,
               0,
+              false,
               RngState.of(1));
       body.accept(request, model);
     }
@@ -132,9 +133,10 @@ class AnalysisTest {
                   null,
                   request.views(),
                   5,
-                  KernelViews.Method.SAMPLED,
+                  LinearizationViews.Method.SAMPLED,
                   0,
                   512,
+                  false,
                   RngState.of(3));
           try (AnalysisResult exact = Analysis.run(request, Progress.NONE);
               AnalysisResult estimated = Analysis.run(sampled, Progress.NONE)) {
@@ -203,9 +205,10 @@ class AnalysisTest {
     try (TensorMap weights = WeightFile.read(example.resolve("step_00000.safetensors"), DType.F32);
         Gru model = new Gru(weights.asMap(), ModelOptions.of(DType.F32));
         Tensor all = Npy.read(example.resolve("inputs.npy"))) {
-      AnalysisReport exact = untrained(context, model, all.slice(0, 1), KernelViews.Method.FACTOR);
+      AnalysisReport exact =
+          untrained(context, model, all.slice(0, 1), LinearizationViews.Method.FACTOR);
       AnalysisReport sampled =
-          untrained(context, model, all.slice(0, 1), KernelViews.Method.SAMPLED);
+          untrained(context, model, all.slice(0, 1), LinearizationViews.Method.SAMPLED);
       ViewReport view = exact.operator("NTK").views().get("temp");
       ViewReport core = exact.operator("core").views().get("temp");
       assertTrue(
@@ -223,7 +226,7 @@ class AnalysisTest {
   }
 
   private static AnalysisReport untrained(
-      ExecutionContext context, Gru model, Tensor inputs, KernelViews.Method method) {
+      ExecutionContext context, Gru model, Tensor inputs, LinearizationViews.Method method) {
     AnalysisRequest request =
         new AnalysisRequest(
             context,
@@ -237,6 +240,7 @@ class AnalysisTest {
             method,
             0,
             256,
+            false,
             RngState.of(5));
     try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
       return result.report();

@@ -26,17 +26,20 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /** The ways to the views of the NTK against each other. */
-class KernelViewsTest {
+class LinearizationViewsTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
   private static final List<View> ALL = List.of(View.values());
   private static final Sizes SIZES = new Sizes(3, 6, 2, 8);
   private static final int SEEDS = 400;
 
-  private static KernelViews views(
-      Sample sample, Linearization linearization, KernelViews.Method method, double tolerance) {
-    KernelViews.Options options =
-        new KernelViews.Options(ALL, method, tolerance, 0, RngState.of(7));
-    return sample.keep(KernelViews.of(linearization, options, Progress.NONE));
+  private static LinearizationViews views(
+      Sample sample,
+      Linearization linearization,
+      LinearizationViews.Method method,
+      double tolerance) {
+    LinearizationViews.Options options =
+        new LinearizationViews.Options(ALL, method, tolerance, 0, RngState.of(7));
+    return sample.keep(LinearizationViews.ofTangentKernel(linearization, options, Progress.NONE));
   }
 
   private static double difference(Tensor a, Tensor b) {
@@ -51,10 +54,12 @@ class KernelViewsTest {
   void theFactorAgreesWithTheBasisAndStaysWithinItsBound(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 1)) {
       Linearization linearization = sample.linearize();
-      KernelViews basis = views(sample, linearization, KernelViews.Method.BASIS, 0);
-      KernelViews tight = views(sample, linearization, KernelViews.Method.FACTOR, 1e-10);
-      KernelViews coarse = views(sample, linearization, KernelViews.Method.FACTOR, 0.1);
-      assertEquals(KernelViews.Method.FACTOR, coarse.method());
+      LinearizationViews basis = views(sample, linearization, LinearizationViews.Method.BASIS, 0);
+      LinearizationViews tight =
+          views(sample, linearization, LinearizationViews.Method.FACTOR, 1e-10);
+      LinearizationViews coarse =
+          views(sample, linearization, LinearizationViews.Method.FACTOR, 0.1);
+      assertEquals(LinearizationViews.Method.FACTOR, coarse.method());
       assertTrue(coarse.columns() <= tight.columns(), kind + ": more columns");
       for (View view : ALL) {
         Tensor truth = basis.matrix(view);
@@ -77,9 +82,11 @@ class KernelViewsTest {
   void hybridAndSampledReachTheToleranceTheyWereAskedFor(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 2)) {
       Linearization linearization = sample.linearize();
-      KernelViews basis = views(sample, linearization, KernelViews.Method.BASIS, 0);
-      KernelViews hybrid = views(sample, linearization, KernelViews.Method.HYBRID, 0.01);
-      KernelViews sampled = views(sample, linearization, KernelViews.Method.SAMPLED, 0.05);
+      LinearizationViews basis = views(sample, linearization, LinearizationViews.Method.BASIS, 0);
+      LinearizationViews hybrid =
+          views(sample, linearization, LinearizationViews.Method.HYBRID, 0.01);
+      LinearizationViews sampled =
+          views(sample, linearization, LinearizationViews.Method.SAMPLED, 0.05);
       assertTrue(hybrid.columns() > 0 && sampled.columns() == 0);
       for (View view : ALL) {
         assertTrue(hybrid.relativeError(view) < 0.015, () -> kind + ", " + view);
@@ -93,12 +100,34 @@ class KernelViewsTest {
   }
 
   @Test
+  void propagationIsSampledToTheToleranceOrTakenFromItsBasis() {
+    try (Sample sample = new Sample(Kind.LSTM, DType.F64, SIZES, 6)) {
+      Linearization linearization = sample.linearize();
+      LinearizationViews.Options sampling =
+          new LinearizationViews.Options(
+              ALL, LinearizationViews.Method.SAMPLED, 0.05, 0, RngState.of(1));
+      LinearizationViews.Options whole =
+          new LinearizationViews.Options(ALL, LinearizationViews.Method.AUTO, 0, 0, RngState.of(1));
+      LinearizationViews basis =
+          sample.keep(LinearizationViews.ofPropagation(linearization, whole, Progress.NONE));
+      LinearizationViews sampled =
+          sample.keep(LinearizationViews.ofPropagation(linearization, sampling, Progress.NONE));
+      assertEquals(LinearizationViews.Method.BASIS, basis.method());
+      assertEquals(LinearizationViews.Method.SAMPLED, sampled.method());
+      for (View view : ALL) {
+        assertTrue(sampled.relativeError(view) < 0.075, view::toString);
+        assertTrue(difference(sampled.matrix(view), basis.matrix(view)) < 0.2, view::toString);
+      }
+    }
+  }
+
+  @Test
   void autoIsExactForSmallStatesAndSaysWhichWayItTook() {
     try (Sample sample = new Sample(Kind.GRU, DType.F64, SIZES, 3)) {
       Linearization linearization = sample.linearize();
-      KernelViews auto = views(sample, linearization, KernelViews.Method.AUTO, 0);
-      KernelViews basis = views(sample, linearization, KernelViews.Method.BASIS, 0);
-      assertEquals(KernelViews.Method.FACTOR, auto.method());
+      LinearizationViews auto = views(sample, linearization, LinearizationViews.Method.AUTO, 0);
+      LinearizationViews basis = views(sample, linearization, LinearizationViews.Method.BASIS, 0);
+      assertEquals(LinearizationViews.Method.FACTOR, auto.method());
       assertEquals("basis", basis.method().toString());
       assertTrue(difference(auto.matrix(View.TEMP), basis.matrix(View.TEMP)) < 1e-11);
     }
@@ -109,7 +138,7 @@ class KernelViewsTest {
   void hybridEstimatesAreHonestAndUnbiased() {
     try (Sample sample = new Sample(Kind.GRU, DType.F64, new Sizes(3, 4, 2, 5), 4)) {
       Linearization linearization = sample.linearize();
-      KernelViews basis = views(sample, linearization, KernelViews.Method.BASIS, 0);
+      LinearizationViews basis = views(sample, linearization, LinearizationViews.Method.BASIS, 0);
       ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-10));
       KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, 1));
       long leading = modes.count() / 5;
@@ -163,10 +192,11 @@ class KernelViewsTest {
       try (ExecutionContext context = ExecutionContext.withThreads(threads);
           Sample sample = new Sample(Kind.GRU, DType.F32, SIZES, 5);
           Linearization linearization = sample.linearize(context);
-          KernelViews found =
-              KernelViews.of(
+          LinearizationViews found =
+              LinearizationViews.ofTangentKernel(
                   linearization,
-                  new KernelViews.Options(ALL, KernelViews.Method.HYBRID, 0.02, 0, RngState.of(1)),
+                  new LinearizationViews.Options(
+                      ALL, LinearizationViews.Method.HYBRID, 0.02, 0, RngState.of(1)),
                   Progress.NONE)) {
         double[] matrix = found.matrix(View.TEMP).toDoubles();
         first = first == null ? matrix : first;
@@ -178,13 +208,15 @@ class KernelViewsTest {
   @Test
   void wrongOptionsAreRefused() {
     RngState rng = RngState.of(0);
-    KernelViews.Method auto = KernelViews.Method.AUTO;
-    refused(() -> new KernelViews.Options(List.of(), auto, 0, 0, rng), "views", "at least one");
-    refused(() -> new KernelViews.Options(ALL, auto, -1, 0, rng), "tolerance", "-1");
-    refused(() -> new KernelViews.Options(ALL, auto, 1e-16, 0, rng), "tolerance", "1.0E-16");
-    refused(() -> new KernelViews.Options(ALL, auto, Double.NaN, 0, rng), "tolerance", "NaN");
-    refused(() -> new KernelViews.Options(ALL, auto, 1, 0, rng), "tolerance", "1.0");
-    refused(() -> new KernelViews.Options(ALL, auto, 0, 3, rng), "samples", "3");
-    refused(() -> new KernelViews.Options(ALL, null, 0, 0, rng), "method", "null");
+    LinearizationViews.Method auto = LinearizationViews.Method.AUTO;
+    refused(
+        () -> new LinearizationViews.Options(List.of(), auto, 0, 0, rng), "views", "at least one");
+    refused(() -> new LinearizationViews.Options(ALL, auto, -1, 0, rng), "tolerance", "-1");
+    refused(() -> new LinearizationViews.Options(ALL, auto, 1e-16, 0, rng), "tolerance", "1.0E-16");
+    refused(
+        () -> new LinearizationViews.Options(ALL, auto, Double.NaN, 0, rng), "tolerance", "NaN");
+    refused(() -> new LinearizationViews.Options(ALL, auto, 1, 0, rng), "tolerance", "1.0");
+    refused(() -> new LinearizationViews.Options(ALL, auto, 0, 3, rng), "samples", "3");
+    refused(() -> new LinearizationViews.Options(ALL, null, 0, 0, rng), "method", "null");
   }
 }

@@ -17,10 +17,10 @@ import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 
 /**
- * The reduced views of the NTK, by the method that is demanded or that costs least for the accuracy
- * wanted (docs/theory.md, section 5). Closing frees them.
+ * The reduced views of the NTK and of P P*, by the method that is demanded or that costs least for
+ * the accuracy wanted (docs/theory.md, section 5). Closing frees them.
  */
-public final class KernelViews implements AutoCloseable {
+public final class LinearizationViews implements AutoCloseable {
   /** How views are found. */
   public enum Method {
     /** Exact for small states; else hybrid or sampled, whichever costs less. */
@@ -75,6 +75,8 @@ public final class KernelViews implements AutoCloseable {
   private static final double EXACT_CUT = 1e-14;
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
+  private static final double PROPAGATION_TOLERANCE =
+      5e-2; // P P* has many modes, and is a backdrop
   private static final double NORM_TOLERANCE = 1e-2; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
 
@@ -83,7 +85,8 @@ public final class KernelViews implements AutoCloseable {
   private final SampledViews sampled;
   private final long columns;
 
-  private KernelViews(Method method, ReducedViews exact, SampledViews sampled, long columns) {
+  private LinearizationViews(
+      Method method, ReducedViews exact, SampledViews sampled, long columns) {
     this.method = method;
     this.exact = exact;
     this.sampled = sampled;
@@ -91,12 +94,13 @@ public final class KernelViews implements AutoCloseable {
   }
 
   /**
-   * The views of the NTK of a linearization.
+   * The views of the NTK = P K P* of a linearization.
    *
    * @throws IllegalArgumentException if every weight is frozen
    * @throws org.kpflow.base.MemoryException if a view or what finds it does not fit
    */
-  public static KernelViews of(Linearization linearization, Options options, Progress progress) {
+  public static LinearizationViews ofTangentKernel(
+      Linearization linearization, Options options, Progress progress) {
     Checks.notNull(linearization, "linearization");
     Checks.notNull(progress, "progress");
     return switch (Checks.notNull(options, "options").method()) {
@@ -108,7 +112,41 @@ public final class KernelViews implements AutoCloseable {
     };
   }
 
-  private static KernelViews cheapest(
+  /**
+   * The views of P P*: from the basis of one trial for basis and factor and for small states, else
+   * from samples P z, z ~ N(0, I), by default to 5e-2.
+   *
+   * @throws org.kpflow.base.MemoryException if a view does not fit
+   */
+  public static LinearizationViews ofPropagation(
+      Linearization linearization, Options options, Progress progress) {
+    PropagationOperator propagation = new PropagationOperator(linearization);
+    boolean exact =
+        switch (options.method()) {
+          case BASIS, FACTOR -> true;
+          case HYBRID, SAMPLED -> false;
+          case AUTO -> linearization.stateShape().count() <= EXACT_SIZE;
+        };
+    if (exact) {
+      progress.stage("views of P P* from its basis", linearization.steps() * linearization.units());
+      ReducedViews views =
+          ReducedViews.ofTrialwiseFactor(propagation, options.views(), progress::done);
+      return new LinearizationViews(Method.BASIS, views, null, 0);
+    }
+    int samples = options.samples();
+    if (samples == 0) {
+      progress.stage("planning", 0);
+      double tolerance = options.tolerance() == 0 ? PROPAGATION_TOLERANCE : options.tolerance();
+      samples = HybridPlan.trialwiseSamples(propagation, options, tolerance);
+    }
+    progress.stage("samples of P P*", samples);
+    SampledViews views =
+        SampledViews.ofTrialwiseFactor(
+            propagation, options.views(), samples, options.rng().split(2), progress::done);
+    return new LinearizationViews(Method.SAMPLED, null, views, 0);
+  }
+
+  private static LinearizationViews cheapest(
       Linearization linearization, Options options, Progress progress) {
     if (linearization.stateShape().count() > EXACT_SIZE) {
       return linearization.rows() <= ParameterModes.MOST_ROWS
@@ -125,19 +163,19 @@ public final class KernelViews implements AutoCloseable {
     }
   }
 
-  private static KernelViews basis(
+  private static LinearizationViews basis(
       Linearization linearization, Options options, Progress progress) {
     progress.stage("views of the NTK from its basis", linearization.stateShape().count());
     NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
     ReducedViews views = ReducedViews.ofOperator(kernel, options.views(), progress::done);
-    return new KernelViews(Method.BASIS, views, null, 0);
+    return new LinearizationViews(Method.BASIS, views, null, 0);
   }
 
   /**
    * The factor of the NTK with modes of K that go deep enough for the tolerance, judged by views
    * from a few samples.
    */
-  private static KernelViews factor(
+  private static LinearizationViews factor(
       Linearization linearization, Options options, Progress progress) {
     double tolerance = options.tolerance() == 0 ? FACTOR_TOLERANCE : options.tolerance();
     progress.stage("modes of K", 0);
@@ -166,7 +204,10 @@ public final class KernelViews implements AutoCloseable {
   private static double excess(KernelFactor factor, Map<View, Double> norms, double tolerance) {
     return norms.entrySet().stream()
         .mapToDouble(
-            norm -> factor.bound(norm.getKey(), factor.count()) / (tolerance * norm.getValue()))
+            norm -> {
+              double bound = factor.bound(norm.getKey(), factor.count());
+              return bound == 0 ? 0 : bound / (tolerance * norm.getValue());
+            })
         .max()
         .orElse(0);
   }
@@ -180,14 +221,14 @@ public final class KernelViews implements AutoCloseable {
     }
   }
 
-  private static KernelViews columns(
+  private static LinearizationViews columns(
       KernelFactor factor, Options options, double tolerance, Progress progress) {
     progress.stage("views of the NTK from its factor", factor.count());
     ReducedViews views = ReducedViews.ofColumns(factor, options.views(), tolerance, progress::done);
-    return new KernelViews(Method.FACTOR, views, null, views.products());
+    return new LinearizationViews(Method.FACTOR, views, null, views.products());
   }
 
-  private static KernelViews hybrid(
+  private static LinearizationViews hybrid(
       Linearization linearization, Options options, Progress progress) {
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     progress.stage("modes of K", 0);
@@ -209,12 +250,12 @@ public final class KernelViews implements AutoCloseable {
             SampledViews.of(
                 residual, options.views(), plan.samples(), options.rng().split(2), progress::done);
         views.add(leading);
-        return new KernelViews(Method.HYBRID, null, views, plan.columns());
+        return new LinearizationViews(Method.HYBRID, null, views, plan.columns());
       }
     }
   }
 
-  private static KernelViews sampled(
+  private static LinearizationViews sampled(
       Linearization linearization, Options options, Progress progress) {
     ParameterJacobian jacobian = new ParameterJacobian(linearization);
     int count = options.samples();
@@ -226,12 +267,12 @@ public final class KernelViews implements AutoCloseable {
     return samples(jacobian, options, count, progress);
   }
 
-  private static KernelViews samples(
+  private static LinearizationViews samples(
       ParameterJacobian jacobian, Options options, int count, Progress progress) {
     progress.stage("samples of the NTK", count);
     SampledViews views =
         SampledViews.of(jacobian, options.views(), count, options.rng().split(2), progress::done);
-    return new KernelViews(Method.SAMPLED, null, views, 0);
+    return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 
   /** The method that was taken; never AUTO. */

@@ -1,0 +1,68 @@
+package org.kpflow.cli;
+
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.function.Supplier;
+
+/**
+ * While it listens, Ctrl-C interrupts the thread that it was made on, so that a long computation
+ * ends with what it has; a second Ctrl-C ends the program at once. The JDK's only way to a signal
+ * is sun.misc.Signal, whose use the compiler warns about; where it is missing, Ctrl-C ends the
+ * program as it always does.
+ */
+final class StopOnInterrupt {
+  private static final int INTERRUPTED = 130; // 128 + SIGINT, as shells have it
+
+  private final Thread worker = Thread.currentThread();
+  private final Object before;
+  private boolean stopping;
+
+  private StopOnInterrupt() {
+    before = handle(null);
+  }
+
+  /** Runs a computation that an interrupt of its thread can end. */
+  static <T> T during(Supplier<T> computation) {
+    StopOnInterrupt listening = new StopOnInterrupt();
+    try {
+      return computation.get();
+    } finally {
+      if (listening.before != null) {
+        listening.handle(listening.before);
+      }
+    }
+  }
+
+  private synchronized void stop() {
+    if (stopping) {
+      Runtime.getRuntime().halt(INTERRUPTED);
+    }
+    stopping = true;
+    System.err.println(
+        "\nkpflow: stopping; what is done will be written (Ctrl-C again ends at once)");
+    worker.interrupt();
+  }
+
+  /** Installs a handler, or ours for null; returns the one before, or null where there is none. */
+  private Object handle(Object given) {
+    try {
+      Class<?> signal = Class.forName("sun.misc.Signal");
+      Class<?> handler = Class.forName("sun.misc.SignalHandler");
+      Object ours = given;
+      if (ours == null) {
+        ours =
+            Proxy.newProxyInstance(
+                handler.getClassLoader(),
+                new Class<?>[] {handler},
+                (proxy, method, arguments) -> {
+                  stop();
+                  return null;
+                });
+      }
+      Method install = signal.getMethod("handle", signal, handler);
+      return install.invoke(null, signal.getConstructor(String.class).newInstance("INT"), ours);
+    } catch (ReflectiveOperationException | IllegalArgumentException unavailable) {
+      return null;
+    }
+  }
+}
