@@ -161,6 +161,19 @@ class ShortcutTest {
     }
   }
 
+  /** With every family frozen, J has an empty domain. */
+  @Test
+  void aKernelWithoutParametersIsZero() {
+    String[] all = {"weight_ih_l0", "weight_hh_l0"};
+    try (Sample sample = new Sample(Kind.GRU_NO_BIAS, DType.F64, Sizes.SMALL, 3, all)) {
+      LinearOperator kernel = new NeuralTangentKernel(sample.linearize());
+      assertEquals(0, TraceEstimator.hutchinson(kernel, 8, RNG).value());
+      assertEquals(0, TraceEstimator.hutchPlusPlus(kernel, 8, RNG).value());
+      assertEquals(0, TraceEstimator.xTrace(kernel, 8, RNG).value());
+      assertTrue(Double.isNaN(RankEstimator.participationRatio(kernel, 8, RNG).value()));
+    }
+  }
+
   @Test
   void overflowIsNamedNotReturned() {
     for (double entry : new double[] {1e200, Double.NaN, Double.POSITIVE_INFINITY}) {
