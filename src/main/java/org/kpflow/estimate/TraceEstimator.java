@@ -22,6 +22,7 @@ import org.kpflow.tensor.TensorMath;
 public final class TraceEstimator {
   private static final int LEAST_HUTCH_PLUS_PLUS = 6;
   private static final int LEAST_XTRACE = 4;
+  private static final int LEAST_XNYSTRACE = 2;
 
   private TraceEstimator() {}
 
@@ -113,6 +114,35 @@ public final class TraceEstimator {
                     LEAST_XTRACE, matvecs -> XTrace.of(operator, matvecs / 2, sampler)));
   }
 
+  /**
+   * XNysTrace (Epperly, Tropp, Webber 2024) for positive semidefinite operators: as XTrace, with a
+   * Nyström approximation from the products with the test vectors alone, so that every product is a
+   * test vector. The most exact of all where it applies.
+   *
+   * @param matvecs products to spend, at least 2
+   * @throws IllegalArgumentException if the operator is not known to be self-adjoint
+   * @throws org.kpflow.base.NumericalException if it turns out not to be positive semidefinite;
+   *     that may go unnoticed
+   */
+  public static Estimate xNysTrace(LinearOperator operator, int matvecs, RngState rng) {
+    requireProducts(operator, matvecs, LEAST_XNYSTRACE);
+    return xNysTrace(operator, new Sampler(ProbeDistribution.SPHERE, rng), Budget.of(matvecs));
+  }
+
+  /** XNysTrace with other probes or another end; at least 2 products. */
+  public static Estimate xNysTrace(LinearOperator operator, Sampler sampler, Budget budget) {
+    requireProducts(operator, sampler, budget, LEAST_XNYSTRACE);
+    Checks.that(
+        operator.isSelfAdjoint(),
+        "operator %s: expected a self-adjoint, positive semidefinite one",
+        operator);
+    return known(operator)
+        .orElseGet(
+            () ->
+                budget.inRounds(
+                    LEAST_XNYSTRACE, matvecs -> XNysTrace.of(operator, matvecs, sampler)));
+  }
+
   /** The trace, if the operator knows it. */
   private static Optional<Estimate> known(LinearOperator operator) {
     OptionalDouble trace = operator.knownTrace();
@@ -125,9 +155,18 @@ public final class TraceEstimator {
   /** ⟨x, A x⟩ of a block: ||F* x||² where A = F F*. */
   static double[] forms(LinearOperator operator, Tensor block) {
     Optional<LinearOperator> factor = operator.gramFactor();
-    try (Tensor image = factor.isPresent() ? factor.get().rmatmat(block) : operator.matmat(block)) {
-      return TensorMath.dots(operator.context(), factor.isPresent() ? image : block, image);
+    int count = (int) block.shape().size(0);
+    int step =
+        Sampling.blockSize(operator, count); // what becomes of a sketch may be larger than it
+    double[] forms = new double[count];
+    for (int first = 0; first < count; first += step) {
+      Tensor x = block.slice(first, Math.min(step, count - first));
+      try (Tensor image = factor.isPresent() ? factor.get().rmatmat(x) : operator.matmat(x)) {
+        double[] part = TensorMath.dots(operator.context(), factor.isPresent() ? image : x, image);
+        System.arraycopy(part, 0, forms, first, part.length);
+      }
     }
+    return forms;
   }
 
   private static void requireProducts(LinearOperator operator, int matvecs, int least) {

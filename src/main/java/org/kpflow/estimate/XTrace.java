@@ -50,7 +50,8 @@ final class XTrace implements AutoCloseable {
     try {
       made[0] = inner(images, basis);
       made[1] = inner(omega, basis);
-      Optional<LinearOperator> factor = operator.gramFactor();
+      Optional<LinearOperator> factor =
+          operator.gramFactor().filter(f -> f.domain().count() <= size); // else F* Q is large
       try (Tensor z = factor.isPresent() ? factor.get().rmatmat(basis) : operator.matmat(basis)) {
         made[2] = inner(factor.isPresent() ? z : basis, z); // Qᵀ A Q, or (F* Q)ᵀ F* Q
         made[3] =

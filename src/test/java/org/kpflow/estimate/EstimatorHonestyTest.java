@@ -130,6 +130,13 @@ class EstimatorHonestyTest {
           truth,
           s -> TraceEstimator.xTrace(a, Sampler.of(distribution, s), Budget.of(60)));
     }
+    for (ProbeDistribution distribution : ProbeDistribution.values()) {
+      holds(
+          subject,
+          "XNysTrace " + distribution,
+          truth,
+          s -> TraceEstimator.xNysTrace(a, Sampler.of(distribution, s), Budget.of(30)));
+    }
     holds(subject, "Hutch++", truth, s -> TraceEstimator.hutchPlusPlus(a, 90, RngState.of(s)));
     holds(subject, "XTrace", truth, s -> TraceEstimator.xTrace(a, 40, RngState.of(s)));
   }

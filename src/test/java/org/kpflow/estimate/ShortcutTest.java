@@ -61,7 +61,8 @@ class ShortcutTest {
           List.of(
               TraceEstimator.hutchinson(proxy, 10, RNG),
               TraceEstimator.hutchPlusPlus(proxy, 10, RNG),
-              TraceEstimator.xTrace(proxy, 10, RNG))) {
+              TraceEstimator.xTrace(proxy, 10, RNG),
+              TraceEstimator.xNysTrace(proxy, 10, RNG))) {
         assertEquals(5 * 21, trace.value(), 1e-12);
         assertEquals(Estimate.exact(trace.value()), trace);
       }
@@ -86,7 +87,8 @@ class ShortcutTest {
             List.of(
                 a -> TraceEstimator.hutchinson(a, 20, RNG),
                 a -> TraceEstimator.hutchPlusPlus(a, 20, RNG),
-                a -> TraceEstimator.xTrace(a, 20, RNG));
+                a -> TraceEstimator.xTrace(a, 20, RNG),
+                a -> TraceEstimator.xNysTrace(a, 20, RNG));
         for (Function<LinearOperator, Estimate> estimator : estimators) {
           Estimate expected = estimator.apply(plain);
           Estimate actual = estimator.apply(kernel);
@@ -140,6 +142,7 @@ class ShortcutTest {
                 TraceEstimator.hutchPlusPlus(zero, 8, RNG),
                 TraceEstimator.hutchPlusPlus(zero, sampler, target),
                 TraceEstimator.xTrace(zero, 8, RNG),
+                TraceEstimator.xNysTrace(zero, 8, RNG),
                 TraceEstimator.xTrace(zero, sampler, target),
                 NormEstimator.frobenius(zero, 8, RNG),
                 NormEstimator.squaredFrobenius(zero, sampler, target),
@@ -170,6 +173,7 @@ class ShortcutTest {
       assertEquals(0, TraceEstimator.hutchinson(kernel, 8, RNG).value());
       assertEquals(0, TraceEstimator.hutchPlusPlus(kernel, 8, RNG).value());
       assertEquals(0, TraceEstimator.xTrace(kernel, 8, RNG).value());
+      assertEquals(0, TraceEstimator.xNysTrace(kernel, 8, RNG).value());
       assertTrue(Double.isNaN(RankEstimator.participationRatio(kernel, 8, RNG).value()));
     }
   }
@@ -196,6 +200,9 @@ class ShortcutTest {
         calls.add(() -> DiagonalEstimator.diagonal(huge, 2, Budget.of(12), RNG));
         calls.add(() -> PartialTraceEstimator.matrix(huge, axes, 0, Budget.of(12), RNG));
         calls.add(() -> PartialTraceEstimator.matrix(huge, axes, 2, Budget.of(12), RNG));
+        if (huge.isSelfAdjoint()) {
+          calls.add(() -> TraceEstimator.xNysTrace(huge, 12, RNG));
+        }
         if (entry != 1e200) {
           calls.add(() -> TraceEstimator.hutchinson(huge, 12, RNG));
           calls.add(() -> TraceEstimator.hutchinson(known, 12, RNG));
@@ -219,6 +226,7 @@ class ShortcutTest {
               b -> TraceEstimator.hutchinson(a, sampler, b),
               b -> TraceEstimator.hutchPlusPlus(a, sampler, b),
               b -> TraceEstimator.xTrace(a, sampler, b),
+              b -> TraceEstimator.xNysTrace(a, sampler, b),
               b -> NormEstimator.frobenius(a, sampler, b),
               b -> NormEstimator.squaredFrobenius(a, sampler, b),
               b -> RankEstimator.participationRatio(a, sampler, b));
@@ -244,6 +252,7 @@ class ShortcutTest {
         text.append(TraceEstimator.hutchinson(a, sampler, Budget.of(30)))
             .append(TraceEstimator.hutchPlusPlus(a, sampler, Budget.of(30)))
             .append(TraceEstimator.xTrace(a, sampler, Budget.of(30)))
+            .append(TraceEstimator.xNysTrace(a, sampler, Budget.of(30)))
             .append(NormEstimator.frobenius(a, sampler, Budget.of(30)))
             .append(NormEstimator.cosine(a, b, sampler, Budget.of(30)))
             .append(NormEstimator.compare(a, b, sampler, Budget.of(30)))
@@ -283,6 +292,7 @@ class ShortcutTest {
               TraceEstimator.hutchinson(a, 20, RNG),
               TraceEstimator.hutchPlusPlus(a, 20, RNG),
               TraceEstimator.xTrace(a, 20, RNG),
+              TraceEstimator.xNysTrace(a, 20, RNG),
               NormEstimator.frobenius(a, 20, RNG),
               NormEstimator.cosine(a, a, 10, RNG),
               RankEstimator.participationRatio(a, 20, RNG))) {
