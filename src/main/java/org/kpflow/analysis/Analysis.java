@@ -10,7 +10,10 @@ import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
+import org.kpflow.estimate.Budget;
 import org.kpflow.estimate.NormEstimator;
+import org.kpflow.estimate.ProbeDistribution;
+import org.kpflow.estimate.Sampler;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.flow.KernelSpectrum;
 import org.kpflow.flow.KroneckerCore;
@@ -27,7 +30,6 @@ import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
-import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -378,24 +380,20 @@ public final class Analysis {
    * and the rest from Gaussian probes.
    */
   private Estimate squaredNorm(LinearOperator operator, Tensor deflation) {
-    Estimate norm;
     if (linearization.stateShape().count() <= EXACT_SIZE) {
-      norm = Estimate.exact(operator.frobeniusNorm());
-    } else {
-      RngState rng = request.rng().split(2);
-      norm =
-          deflation == null
-              ? NormEstimator.frobenius(operator, NORM_PROBES, rng)
-              : NormEstimator.frobenius(operator, deflation, NORM_PROBES, rng);
+      double norm = operator.frobeniusNorm();
+      return Estimate.exact(norm * norm, linearization.stateShape().count());
     }
-    return new Estimate(
-        norm.value() * norm.value(), 2 * norm.value() * norm.standardError(), norm.matvecs());
+    Sampler probes = new Sampler(ProbeDistribution.GAUSSIAN, request.rng().split(2));
+    Budget budget = Budget.of(NORM_PROBES);
+    return deflation == null
+        ? NormEstimator.squaredFrobenius(operator, probes, budget)
+        : NormEstimator.squaredFrobenius(operator, deflation, probes, budget);
   }
 
   private static Estimate root(Estimate square) {
     double value = Math.sqrt(Math.max(square.value(), 0));
-    double error = value == 0 ? 0 : square.standardError() / (2 * value);
-    return new Estimate(value, error, square.matvecs());
+    return square.derived(value, value == 0 ? 0 : square.standardError() / (2 * value));
   }
 
   /** Says where a view is less exact than was asked for. */

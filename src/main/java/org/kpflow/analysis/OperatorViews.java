@@ -157,7 +157,7 @@ abstract class OperatorViews implements AutoCloseable {
     Estimate trace() {
       Estimate view = views.trace(View.TEMP);
       double n = super.units;
-      return new Estimate(n * view.value(), n * view.standardError(), view.matvecs());
+      return view.times(n);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.tensor.Tensor;
 
 /** A* of an operator that is not known to be self-adjoint. */
@@ -23,6 +24,16 @@ final class AdjointOperator extends DerivedOperator {
   @Override
   void product(boolean adjoint, Tensor in, Tensor out) {
     original.apply(!adjoint, in, out);
+  }
+
+  @Override
+  public OptionalDouble knownTrace() {
+    return original.knownTrace();
+  }
+
+  @Override
+  public OptionalDouble knownFrobeniusNorm() {
+    return original.knownFrobeniusNorm();
   }
 
   @Override

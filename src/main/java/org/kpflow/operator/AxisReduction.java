@@ -36,6 +36,11 @@ abstract class AxisReduction extends DerivedOperator {
     return part;
   }
 
+  /** What the sum over the traced axes is multiplied by. */
+  final double weight() {
+    return weight;
+  }
+
   final AxisSplit split() {
     return split;
   }

@@ -1,6 +1,7 @@
 package org.kpflow.operator;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.kpflow.tensor.Tensor;
@@ -72,6 +73,21 @@ final class ComposedOperator extends DerivedOperator {
   /** The factor that is applied in a step. */
   private LinearOperator at(int step, boolean adjoint) {
     return factors.get(adjoint ? step : factors.size() - 1 - step);
+  }
+
+  /** The first half of a symmetric product; P F of P ∘ K ∘ P* with K = F F*. */
+  @Override
+  public Optional<LinearOperator> gramFactor() {
+    if (!isSelfAdjoint()) {
+      return Optional.empty();
+    }
+    Optional<LinearOperator> half =
+        factors.subList(0, factors.size() / 2).stream().reduce(LinearOperator::compose);
+    if (factors.size() % 2 == 0) {
+      return half;
+    }
+    LinearOperator outer = half.orElseThrow();
+    return factors.get(factors.size() / 2).gramFactor().map(outer::compose);
   }
 
   @Override

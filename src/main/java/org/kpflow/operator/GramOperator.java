@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.Optional;
 import org.kpflow.tensor.Tensor;
 
 /** A* A. */
@@ -17,6 +18,11 @@ final class GramOperator extends DerivedOperator {
       part.apply(in, image);
       part.applyAdjoint(image, out);
     }
+  }
+
+  @Override
+  public Optional<LinearOperator> gramFactor() {
+    return Optional.of(part.adjoint());
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
@@ -20,6 +21,17 @@ public final class IdentityOperator extends LinearOperator {
   @Override
   protected void applyAdjoint(Tensor in, Tensor out) {
     out.copyFrom(in);
+  }
+
+  /** tr I. */
+  @Override
+  public OptionalDouble knownTrace() {
+    return OptionalDouble.of(domain().count());
+  }
+
+  @Override
+  public OptionalDouble knownFrobeniusNorm() {
+    return OptionalDouble.of(Math.sqrt(domain().count()));
   }
 
   @Override

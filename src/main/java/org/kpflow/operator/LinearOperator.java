@@ -1,5 +1,7 @@
 package org.kpflow.operator;
 
+import java.util.Optional;
+import java.util.OptionalDouble;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
@@ -290,6 +292,29 @@ public abstract class LinearOperator {
   }
 
   /**
+   * tr A where the structure of the operator gives it without a product, up to rounding; else
+   * empty. By default the squared norm of a {@link #gramFactor} that knows its own.
+   */
+  public OptionalDouble knownTrace() {
+    return gramFactor()
+        .map(factor -> squared(factor.knownFrobeniusNorm()))
+        .orElseGet(OptionalDouble::empty);
+  }
+
+  /** ||A||_F where the structure gives it without a product, up to rounding; else empty. */
+  public OptionalDouble knownFrobeniusNorm() {
+    return OptionalDouble.empty();
+  }
+
+  /**
+   * A factor F with A = F F*, where products with F* are cheaper than with A; else empty. Then ⟨x,
+   * A x⟩ = ||F* x||² and tr A = ||F||_F².
+   */
+  public Optional<LinearOperator> gramFactor() {
+    return Optional.empty();
+  }
+
+  /**
    * The matrix of A as a new tensor [range.count, domain.count], by domain.count applications in
    * blocks.
    *
@@ -348,6 +373,19 @@ public abstract class LinearOperator {
     } else {
       apply(in, out);
     }
+  }
+
+  private static OptionalDouble squared(OptionalDouble norm) {
+    return norm.isPresent()
+        ? OptionalDouble.of(norm.getAsDouble() * norm.getAsDouble())
+        : OptionalDouble.empty();
+  }
+
+  /** The product of two numbers that are both known. */
+  static OptionalDouble product(OptionalDouble a, OptionalDouble b) {
+    return a.isPresent() && b.isPresent()
+        ? OptionalDouble.of(a.getAsDouble() * b.getAsDouble())
+        : OptionalDouble.empty();
   }
 
   private AxisSplit split(String operation, int... axes) {

@@ -1,6 +1,8 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
@@ -135,6 +137,25 @@ public final class MatrixOperator extends LinearOperator {
   private static Tensor rows(Tensor block) {
     long s = block.shape().size(0);
     return block.reshape(Shape.of(s, block.shape().tail().count()));
+  }
+
+  /** Σ_i M_ii, summed in f64. */
+  @Override
+  public OptionalDouble knownTrace() {
+    if (!domain().equals(range())) {
+      return OptionalDouble.empty();
+    }
+    long n = domain().count();
+    try (Tensor sum = Tensor.zeros(DType.F64, 1)) {
+      long[] diagonal = {n + 1};
+      TensorMath.strided(new long[] {n}, 1, matrix, diagonal, 1, sum, new long[1]);
+      return OptionalDouble.of(sum.get(0));
+    }
+  }
+
+  @Override
+  public OptionalDouble knownFrobeniusNorm() {
+    return OptionalDouble.of(TensorMath.norm(context(), matrix));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -33,6 +34,12 @@ final class PartialTraceOperator extends AxisReduction {
         }
       }
     }
+  }
+
+  /** The trace over the kept axes of the one over the others is that over all. */
+  @Override
+  public OptionalDouble knownTrace() {
+    return product(OptionalDouble.of(weight()), part().knownTrace());
   }
 
   @Override

@@ -1,5 +1,7 @@
 package org.kpflow.operator;
 
+import java.util.Optional;
+import java.util.OptionalDouble;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
@@ -39,6 +41,23 @@ final class ReshapedOperator extends DerivedOperator {
         adjoint,
         in.reshape(part.source(adjoint).block(s)),
         out.reshape(part.target(adjoint).block(s)));
+  }
+
+  @Override
+  public OptionalDouble knownTrace() {
+    return domain().equals(range()) ? part.knownTrace() : OptionalDouble.empty();
+  }
+
+  @Override
+  public OptionalDouble knownFrobeniusNorm() {
+    return part.knownFrobeniusNorm();
+  }
+
+  @Override
+  public Optional<LinearOperator> gramFactor() {
+    return domain().equals(range())
+        ? part.gramFactor().map(factor -> factor.reshape(factor.domain(), range()))
+        : Optional.empty();
   }
 
   @Override

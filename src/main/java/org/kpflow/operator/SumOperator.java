@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -23,6 +24,16 @@ final class SumOperator extends DerivedOperator {
       right.apply(adjoint, in, term);
       TensorMath.axpby(context(), sign, term, 1, out);
     }
+  }
+
+  /** tr(A + B) = tr A + tr B. */
+  @Override
+  public OptionalDouble knownTrace() {
+    OptionalDouble first = left.knownTrace();
+    OptionalDouble second = right.knownTrace();
+    return first.isPresent() && second.isPresent()
+        ? OptionalDouble.of(first.getAsDouble() + sign * second.getAsDouble())
+        : OptionalDouble.empty();
   }
 
   @Override

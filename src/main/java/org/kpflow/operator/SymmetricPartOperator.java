@@ -1,5 +1,6 @@
 package org.kpflow.operator;
 
+import java.util.OptionalDouble;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -19,6 +20,11 @@ final class SymmetricPartOperator extends DerivedOperator {
       part.applyAdjoint(in, mirrored);
       TensorMath.axpby(context(), 0.5, mirrored, 0.5, out);
     }
+  }
+
+  @Override
+  public OptionalDouble knownTrace() {
+    return part.knownTrace();
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.kpflow.operator;
 
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.stream.LongStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
@@ -120,6 +121,18 @@ final class TensorProductOperator extends DerivedOperator {
   private static void swap(long s, long p, long q, Tensor from, Tensor to) {
     TensorMath.strided(
         new long[] {s, p, q}, 1, from, new long[] {p * q, q, 1}, 0, to, new long[] {p * q, 1, p});
+  }
+
+  /** tr(A ⊗ B) = tr A tr B. */
+  @Override
+  public OptionalDouble knownTrace() {
+    return product(left.knownTrace(), right.knownTrace());
+  }
+
+  /** ||A ⊗ B||_F = ||A||_F ||B||_F. */
+  @Override
+  public OptionalDouble knownFrobeniusNorm() {
+    return product(left.knownFrobeniusNorm(), right.knownFrobeniusNorm());
   }
 
   @Override

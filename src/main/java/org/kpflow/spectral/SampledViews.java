@@ -39,10 +39,12 @@ public final class SampledViews implements AutoCloseable {
   private final Map<View, Tensor[]> sums =
       new EnumMap<>(View.class); // per group: Σ of the samples' views
   private final Map<View, Tensor> totals = new EnumMap<>(View.class);
+  private final long seed;
   private long products;
 
   private SampledViews(
-      LinearOperator factor, Collection<View> views, int samples, boolean trialwise) {
+      LinearOperator factor, Collection<View> views, int samples, boolean trialwise, long seed) {
+    this.seed = seed;
     this.factor = factor;
     this.trialwise = trialwise;
     this.state = ReducedViews.stateShape(factor.range());
@@ -103,7 +105,7 @@ public final class SampledViews implements AutoCloseable {
     Checks.notNull(views, "views");
     Checks.notNull(rng, "rng");
     Checks.notNull(progress, "progress");
-    SampledViews result = new SampledViews(factor, views, samples, trialwise);
+    SampledViews result = new SampledViews(factor, views, samples, trialwise, rng.seed());
     try {
       result.totals.putAll(ReducedViews.allocate(result.state, views));
       for (View view : views) {
@@ -342,7 +344,7 @@ public final class SampledViews implements AutoCloseable {
       squares += (value - mean) * (value - mean);
     }
     return new Estimate(
-        statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), matvecs);
+        statistic.applyAsDouble(-1), Math.sqrt(squares * (groups - 1.0) / groups), matvecs, seed);
   }
 
   /**

@@ -59,9 +59,40 @@ class EstimateMisuseTest {
   }
 
   @Test
+  void budgetsAndDeflationsOutOfRangeAreRefused() {
+    Sampler sampler = Sampler.of(ProbeDistribution.GAUSSIAN, 1);
+    for (double error : new double[] {0, -0.1, 1, 2, Double.NaN, Double.POSITIVE_INFINITY}) {
+      refused(() -> Budget.until(error, 100), "relative error", "got " + error);
+    }
+    refused(() -> Budget.of(0), "matvecs", "1", "got 0");
+    Budget fine = Budget.until(1e-8, 100);
+    refused(
+        () -> TraceEstimator.hutchinson(narrow, sampler, fine), "relative error", "f32", "1.0E-8");
+    refused(() -> NormEstimator.cosine(narrow, narrow, sampler, fine), "relative error", "f32");
+    refused(() -> TraceEstimator.xTrace(square, 3, RNG), "matvecs", "4", "got 3");
+    refused(() -> RankEstimator.participationRatio(square, 2, RNG), "matvecs", "3", "got 2");
+    refused(() -> DiagonalEstimator.diagonal(square, 1, RNG), "matvecs", "2", "got 1");
+    refused(
+        () -> DiagonalEstimator.diagonal(square, 5, Budget.of(100), RNG), "deflation", "4", "5");
+    refused(
+        () -> DiagonalEstimator.diagonal(square, 3, Budget.of(7), RNG), "matvecs", "8", "got 7");
+    int[] axes = {0};
+    int[] wrong = {1};
+    refused(() -> PartialTraceEstimator.matrix(wide, axes, 0, Budget.of(9), RNG), "operator W");
+    refused(() -> PartialTraceEstimator.matrix(square, wrong, 0, Budget.of(9), RNG), "got 1");
+    refused(() -> PartialTraceEstimator.matrix(square, axes, 9, Budget.of(9), RNG), "deflation");
+    refused(() -> PartialTraceEstimator.matrix(square, axes, 2, Budget.of(5), RNG), "matvecs", "6");
+    refused(() -> PartialTraceEstimator.matrix(square, null, 0, Budget.of(9), RNG), "axes");
+    refused(() -> PartialTraceEstimator.operator(square, axes, 0, 0, RNG), "probes", "got 0");
+  }
+
+  @Test
   void operatorsThatAreNotSquareOrNotAlikeAreRefused() {
     refused(() -> TraceEstimator.hutchinson(wide, 8, RNG), "operator W", "[6]", "[4]");
     refused(() -> TraceEstimator.hutchPlusPlus(wide, 8, RNG), "operator W", "[6]", "[4]");
+    refused(() -> TraceEstimator.xTrace(wide, 8, RNG), "operator W", "[6]", "[4]");
+    refused(() -> RankEstimator.participationRatio(wide, 8, RNG), "operator W", "[6]", "[4]");
+    refused(() -> DiagonalEstimator.diagonal(wide, 8, RNG), "operator W", "[6]", "[4]");
     refused(() -> TraceEstimator.hutchPlusPlus(square, 5, RNG), "matvecs", "6", "5");
     refused(() -> NormEstimator.cosine(square, wide, 8, RNG), "second operator", "[4]", "[6]");
     refused(() -> NormEstimator.cosine(square, narrow, 8, RNG), "second operator", "f64", "f32");
@@ -85,6 +116,14 @@ class EstimateMisuseTest {
     refused(() -> NormEstimator.cosine(null, square, 8, RNG), "operator", "null");
     refused(() -> NormEstimator.cosine(square, null, 8, RNG), "second operator", "null");
     refused(() -> NormEstimator.cosine(square, square, 8, null), "rng", "null");
+    refused(() -> TraceEstimator.xTrace(null, 8, RNG), "operator", "null");
+    refused(() -> TraceEstimator.xTrace(square, 8, null), "rng", "null");
+    refused(() -> TraceEstimator.xTrace(square, null, Budget.of(8)), "sampler", "null");
+    Sampler sampler = Sampler.of(ProbeDistribution.GAUSSIAN, 1);
+    refused(() -> TraceEstimator.xTrace(square, sampler, null), "budget", "null");
+    refused(() -> RankEstimator.participationRatio(square, 8, null), "rng", "null");
+    refused(() -> DiagonalEstimator.diagonal(square, 8, null), "rng", "null");
+    refused(() -> PartialTraceEstimator.matrix(square, new int[0], 0, null, RNG), "budget", "null");
     refused(() -> NormEstimator.rayleigh(null, squareMatrix), "operator", "null");
     refused(() -> SpectrumMetrics.of(null), "eigenvalues", "null");
   }
@@ -95,5 +134,9 @@ class EstimateMisuseTest {
     closed(() -> TraceEstimator.hutchinson(square, 8, RNG));
     closed(() -> TraceEstimator.hutchPlusPlus(square, 8, RNG));
     closed(() -> NormEstimator.frobenius(square, 8, RNG));
+    closed(() -> TraceEstimator.xTrace(square, 8, RNG));
+    closed(() -> RankEstimator.participationRatio(square, 8, RNG));
+    closed(() -> DiagonalEstimator.diagonal(square, 8, RNG));
+    closed(() -> PartialTraceEstimator.matrix(square, new int[] {0}, 1, Budget.of(8), RNG));
   }
 }

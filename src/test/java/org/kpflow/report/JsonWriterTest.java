@@ -54,6 +54,17 @@ class JsonWriterTest {
   }
 
   @Test
+  void anEstimateKeepsItsEvidence() throws IOException {
+    Map<?, ?> back =
+        (Map<?, ?>) roundTrip(new org.kpflow.base.Estimate(1.5, Double.NaN, 64, Long.MIN_VALUE));
+    assertEquals(List.of("value", "standardError", "matvecs", "seed"), List.copyOf(back.keySet()));
+    assertEquals(1.5, back.get("value"));
+    assertEquals(null, back.get("standardError"));
+    assertEquals(64L, back.get("matvecs"));
+    assertEquals(Long.MIN_VALUE, back.get("seed"));
+  }
+
+  @Test
   void nestedMapsListsAndArraysKeepTheirShape() throws IOException {
     Map<String, Object> value = new LinkedHashMap<>();
     value.put("matrix", new double[][] {{1, 2}, {3, 4}});
