@@ -21,7 +21,7 @@ struct kpflow_linearization {
   virtual void state(void* out) const = 0;
   virtual void sites(int32_t family, void* out) const = 0;
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
-  virtual void lyapunov(double* out, double* smallest, const kpflow::Progress& progress) = 0;
+  virtual void lyapunov(int64_t count, double* out, double* smallest, const kpflow::Progress& progress) = 0;
   virtual void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
                      const kpflow::Progress& progress) = 0;
 

@@ -61,8 +61,8 @@ class RecurrentLinearization final : public kpflow_linearization {
     }
   }
 
-  void lyapunov(double* out, double* smallest, const Progress& progress) override {
-    kpflow::lyapunov(net_, context, out, smallest, progress);
+  void lyapunov(int64_t count, double* out, double* smallest, const Progress& progress) override {
+    kpflow::lyapunov(net_, context, count, out, smallest, progress);
   }
 
   void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,

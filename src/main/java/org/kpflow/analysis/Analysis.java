@@ -43,6 +43,7 @@ public final class Analysis {
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
 
   private final AnalysisRequest request;
+  private final DiagnosisOptions diagnosis;
   private final Progress progress;
   private final ExecutionContext context;
   private final Linearization linearization;
@@ -50,9 +51,15 @@ public final class Analysis {
   private final TensorMap arrays = new TensorMap("analysis");
   private final List<String> warnings = new ArrayList<>();
   private boolean partial;
+  private Tensor eigenvectors; // the leading ones of the NTK, [modes, B, T, n]
 
-  private Analysis(AnalysisRequest request, Linearization linearization, Progress progress) {
+  private Analysis(
+      AnalysisRequest request,
+      DiagnosisOptions diagnosis,
+      Linearization linearization,
+      Progress progress) {
     this.request = request;
+    this.diagnosis = diagnosis;
     this.linearization = linearization;
     this.progress = progress;
     this.context = request.context();
@@ -68,16 +75,23 @@ public final class Analysis {
    * @throws org.kpflow.base.MemoryException if a view or the linearization does not fit
    */
   public static AnalysisResult run(AnalysisRequest request, Progress progress) {
+    return run(request, DiagnosisOptions.defaults(), progress);
+  }
+
+  /** The same with choices of what is done beyond spectra and views. */
+  public static AnalysisResult run(
+      AnalysisRequest request, DiagnosisOptions diagnosis, Progress progress) {
     long start = System.nanoTime();
     progress.stage("forward pass", 0);
     try (Linearization linearization =
         Linearization.of(
             request.context(), request.model(), request.inputs(), request.initialState())) {
-      Analysis analysis = new Analysis(request, linearization, progress);
+      Analysis analysis = new Analysis(request, diagnosis, linearization, progress);
       try {
         return analysis.run(start);
       } catch (RuntimeException failure) {
         analysis.arrays.close();
+        analysis.closeEigenvectors();
         throw failure;
       }
     }
@@ -112,6 +126,14 @@ public final class Analysis {
     }
     operators.add(propagationReport(exact));
     TargetReport target = request.targets() == null ? null : targetReport(largest, temporal);
+    ObjectiveReport objectives =
+        request.targets() == null
+            ? null
+            : ObjectiveReport.of(request, diagnosis.objectives(), linearization, arrays, warnings);
+    progress.stage("singular values of P and Lyapunov exponents", 0);
+    PropagationReport depth =
+        new PropagationAnalysis(request, linearization, arrays, warnings::add)
+            .run(diagnosis.exponents(), this::unfinished);
     if (!exact) {
       warnSampled(operators);
     }
@@ -128,10 +150,22 @@ public final class Analysis {
             cosCore,
             cosTemporal,
             target,
+            depth,
+            objectives,
             List.copyOf(warnings),
             partial,
             (System.nanoTime() - start) / 1e9);
-    return new AnalysisResult(report, arrays);
+    if (!diagnosis.keepEigenvectors()) {
+      closeEigenvectors();
+    }
+    return new AnalysisResult(report, arrays, eigenvectors);
+  }
+
+  private void closeEigenvectors() {
+    if (eigenvectors != null) {
+      eigenvectors.close();
+      eigenvectors = null;
+    }
   }
 
   private static long samples(OperatorReport operator) {
@@ -150,7 +184,8 @@ public final class Analysis {
 
   private TargetReport targetReport(double largest, Tensor temporal) {
     progress.stage("targets", 0);
-    return new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
+    return new TargetAnalysis(
+            linearization, request.readout(), request.targets(), arrays, eigenvectors)
         .run(largest, temporal);
   }
 
@@ -187,6 +222,7 @@ public final class Analysis {
             .basis((int) Math.min(linearization.stateShape().count(), 2L * modes + 12))
             .seed(request.rng().split(1).seed());
     try (EigenPairs pairs = leadingPairs(kernel, options)) {
+      eigenvectors = pairs.vectors().copy();
       arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
       return new OperatorReport(
           "NTK",
@@ -201,8 +237,8 @@ public final class Analysis {
 
   /** The pairs asked for, or those that converged, with a warning. */
   private EigenPairs leadingPairs(LinearOperator operator, LanczosOptions options) {
-    try {
-      return Eigsh.solve(operator, options);
+    try (Tensor start = diagnosis.startVector(linearization)) {
+      return Eigsh.solve(operator, start == null ? options : options.start(start));
     } catch (NoConvergenceException unfinished) {
       unfinished(unfinished.getMessage());
       return unfinished.partial();

@@ -132,6 +132,20 @@ final class PlotLayer extends Annotation {
         });
   }
 
+  /** A filled rectangle with a thin white rim. */
+  void cell(double left, double right, double low, double high, Color color) {
+    clipped.add(
+        g -> {
+          g.setColor(color);
+          g.fill(
+              new Rectangle2D.Double(
+                  px(left) + 0.5,
+                  py(high) + 0.5,
+                  Math.max(px(right) - px(left) - 1, 0.5),
+                  Math.max(py(low) - py(high) - 1, 0.5)));
+        });
+  }
+
   /** A thin line across the plot at y. */
   void horizontalGuide(double y, Color color, BasicStroke stroke) {
     clipped.add(
