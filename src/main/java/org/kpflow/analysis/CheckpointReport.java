@@ -31,6 +31,7 @@ import org.kpflow.base.Estimate;
  * @param largestSingularValue σ_max(P)
  * @param conditionNumber of P
  * @param meanObjectiveCosine of different objectives
+ * @param warnings of its analysis
  * @param seconds of its analysis
  */
 public record CheckpointReport(
@@ -56,6 +57,7 @@ public record CheckpointReport(
     double largestSingularValue,
     double conditionNumber,
     double meanObjectiveCosine,
+    List<String> warnings,
     double seconds) {
 
   /** A checkpoint without an analysis. */
@@ -63,6 +65,7 @@ public record CheckpointReport(
     double unknown = Double.NaN;
     return new CheckpointReport(
         name, weights, step, null, failure, true, unknown, unknown, Map.of(), unknown, unknown, 0,
-        Map.of(), null, null, List.of(), unknown, 0, null, unknown, unknown, unknown, unknown);
+        Map.of(), null, null, List.of(), unknown, 0, null, unknown, unknown, unknown, List.of(),
+        unknown);
   }
 }

@@ -89,8 +89,11 @@ public final class CheckpointSeries implements AutoCloseable {
             propagation.largest().value(),
             propagation.conditionNumber(),
             report.objectives() == null ? Double.NaN : report.objectives().meanCosine(),
+            report.warnings(),
             report.seconds()));
-    report.warnings().forEach(warning -> warnings.add(name + ": " + warning));
+    if (report.partial()) {
+      warnings.add(name + ": an iteration ended early; see its report");
+    }
     keep(result);
   }
 

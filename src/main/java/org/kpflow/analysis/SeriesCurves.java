@@ -34,7 +34,7 @@ final class SeriesCurves {
         "Size of the NTK",
         "value",
         true,
-        exact("largest eigenvalue", CheckpointReport::largestEigenvalue),
+        exact("λ₁", CheckpointReport::largestEigenvalue),
         estimated("trace", found -> found.traces().get("NTK")));
     panel(
         panels,
@@ -50,7 +50,7 @@ final class SeriesCurves {
         "cosine",
         false,
         estimated("NTK", CheckpointReport::cosNtkCore),
-        estimated("temp view", CheckpointReport::cosTemporal));
+        estimated("temp", CheckpointReport::cosTemporal));
     panel(
         panels,
         "Overlap with the checkpoint before",

@@ -122,6 +122,10 @@ public final class SeriesWriter {
     if (!Double.isNaN(found.cosNtkCore().value())) {
       text.append(String.format(Locale.ROOT, ", cos(NTK, core) %.3g", found.cosNtkCore().value()));
     }
+    int warnings = found.warnings().size();
+    if (warnings > 0) {
+      text.append(warnings == 1 ? ", one warning" : ", " + warnings + " warnings");
+    }
     return text.append(found.partial() ? " (partial)" : "").toString();
   }
 

@@ -49,10 +49,15 @@ final class HeatmapFigure {
     return Grid.picture(title, description, List.of(chart), List.of(), 1);
   }
 
+  /** A label of its own for every position: XChart looks for ticks until all labels differ. */
   private static String label(List<String> labels, long position) {
-    return position < 1 || position > labels.size()
-        ? " "
-        : Markup.label(labels.get((int) position - 1));
+    if (position < 1) {
+      return " ".repeat((int) Math.min(2 * (1 - position), 1000));
+    }
+    if (position > labels.size()) {
+      return " ".repeat((int) Math.min(2 * (position - labels.size()) - 1, 999));
+    }
+    return Markup.label(labels.get((int) position - 1));
   }
 
   /** White at 0, the full colour at 1 and -1; grey where undefined. */
@@ -71,6 +76,7 @@ final class HeatmapFigure {
   }
 
   private static String hundredths(double value) {
-    return String.format(java.util.Locale.ROOT, "%.2f", value).replace('-', '−');
+    double rounded = Math.rint(100 * value) / 100 + 0.0; // + 0.0: no minus before a zero
+    return String.format(java.util.Locale.ROOT, "%.2f", rounded).replace('-', '−');
   }
 }

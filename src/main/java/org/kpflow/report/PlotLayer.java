@@ -132,17 +132,17 @@ final class PlotLayer extends Annotation {
         });
   }
 
-  /** A filled rectangle with a thin white rim. */
+  /** A filled rectangle with a thin rim. */
   void cell(double left, double right, double low, double high, Color color) {
     clipped.add(
         g -> {
+          Rectangle2D cell =
+              new Rectangle2D.Double(px(left), py(high), px(right) - px(left), py(low) - py(high));
           g.setColor(color);
-          g.fill(
-              new Rectangle2D.Double(
-                  px(left) + 0.5,
-                  py(high) + 0.5,
-                  Math.max(px(right) - px(left) - 1, 0.5),
-                  Math.max(py(low) - py(high) - 1, 0.5)));
+          g.fill(cell);
+          g.setColor(Palette.GRID);
+          g.setStroke(Palette.HAIRLINE);
+          g.draw(cell);
         });
   }
 
