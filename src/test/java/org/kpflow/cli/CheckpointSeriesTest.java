@@ -50,7 +50,8 @@ class CheckpointSeriesTest {
     List<String> arguments = new ArrayList<>(List.of("analyze", "--cell", "gru", "--weights"));
     weights.forEach(path -> arguments.add(path.toString()));
     arguments.addAll(List.of("--inputs", CASE.resolve("x.npy").toString(), "--dtype", "f64"));
-    arguments.addAll(List.of("--modes", "3", "--out", directory.resolve("out").toString()));
+    arguments.addAll(
+        List.of("--modes", "3", "--views", "temp", "--out", directory.resolve("out").toString()));
     arguments.addAll(List.of(more));
     PrintStream out = System.out;
     PrintStream err = System.err;
