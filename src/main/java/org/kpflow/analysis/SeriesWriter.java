@@ -108,7 +108,7 @@ public final class SeriesWriter {
         .map(
             found ->
                 found.report() == null
-                    ? new Link(found.name(), "#", "no report: " + found.failure())
+                    ? new Link(found.name(), "", "no report: " + found.failure())
                     : new Link(found.name(), relative(found.report()), facts(found)))
         .toList();
   }

@@ -49,15 +49,14 @@ final class HeatmapFigure {
     return Grid.picture(title, description, List.of(chart), List.of(), 1);
   }
 
-  /** A label of its own for every position: XChart looks for ticks until all labels differ. */
+  /**
+   * A label of its own for every position, also for those outside of the plot, which are not shown:
+   * XChart looks for ticks until all labels differ, and measures the first.
+   */
   private static String label(List<String> labels, long position) {
-    if (position < 1) {
-      return " ".repeat((int) Math.min(2 * (1 - position), 1000));
-    }
-    if (position > labels.size()) {
-      return " ".repeat((int) Math.min(2 * (position - labels.size()) - 1, 999));
-    }
-    return Markup.label(labels.get((int) position - 1));
+    return position < 1 || position > labels.size()
+        ? "(" + position + ")"
+        : Markup.label(labels.get((int) position - 1));
   }
 
   /** White at 0, the full colour at 1 and -1; grey where undefined. */

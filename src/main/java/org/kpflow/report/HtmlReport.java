@@ -143,8 +143,13 @@ public record HtmlReport(
     }
     html.append("<ul class=\"links\">\n");
     for (Link link : links) {
-      html.append("<li><a href=\"").append(Markup.escape(link.target())).append("\">");
-      html.append(Markup.escape(link.text())).append("</a>");
+      html.append("<li>");
+      if (link.target().isEmpty()) {
+        html.append(Markup.escape(link.text()));
+      } else {
+        html.append("<a href=\"").append(Markup.escape(link.target())).append("\">");
+        html.append(Markup.escape(link.text())).append("</a>");
+      }
       if (!link.note().isBlank()) {
         html.append(" <span class=\"note\">").append(Markup.escape(link.note())).append("</span>");
       }

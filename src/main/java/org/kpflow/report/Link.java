@@ -6,7 +6,7 @@ import org.kpflow.base.Checks;
  * A link of a report to a page beside it.
  *
  * @param text what to click
- * @param target a URL, usually relative
+ * @param target a URL, usually relative; empty where there is no page
  * @param note what is said beside it; may be empty
  */
 public record Link(String text, String target, String note) {
