@@ -94,11 +94,13 @@ int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* lineariz
   });
 }
 
-int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, double* out, double* smallest,
+int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, int64_t count, double* out, double* smallest,
                                       kpflow_monitor* monitor) {
   return on_linearization(linearization, [&] {
     KPFLOW_REQUIRE(out != nullptr && smallest != nullptr, "out: got NULL");
-    linearization->lyapunov(out, smallest, Progress(monitor));
+    KPFLOW_REQUIRE(count >= 1 && count <= linearization->units(), "exponents: expected 1 to %lld, got %lld",
+                   static_cast<long long>(linearization->units()), static_cast<long long>(count));
+    linearization->lyapunov(count, out, smallest, Progress(monitor));
   });
 }
 

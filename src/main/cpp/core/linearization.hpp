@@ -21,7 +21,7 @@ struct kpflow_linearization {
   virtual void state(void* out) const = 0;
   virtual void sites(int32_t family, void* out) const = 0;
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
-  virtual void lyapunov(double* out, double* smallest, const kpflow::Progress& progress) = 0;
+  virtual void lyapunov(int64_t count, double* out, double* smallest, const kpflow::Progress& progress) = 0;
   virtual int64_t blocks() const = 0;  // units that K does not mix
   // Leading modes of K's blocks; the arguments of kpflow_linearization_unit_modes.
   virtual void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count,

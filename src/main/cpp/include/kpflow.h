@@ -121,9 +121,10 @@ int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, in
 int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* linearization, int64_t first, int64_t count,
                                             void* out);
 
-/* Finite-time Lyapunov exponents per step, out [B, n] (f64): mean of ln|R_ii| of Q_t R_t = J_t Q_{t-1}, in QR order.
+/* The first count finite-time Lyapunov exponents per step, out [B, count] (f64), 1 <= count <= n: mean of ln|R_ii| of
+ * Q_t R_t = J_t Q_{t-1}, Q_0 the first count columns of I, in QR order. They are the first ones of count = n.
  * smallest receives the smallest |R_ii| met: where it is 0 an exponent is -infinity. */
-int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, double* out, double* smallest,
+int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, int64_t count, double* out, double* smallest,
                                       kpflow_monitor* monitor);
 
 enum kpflow_operator {

@@ -40,28 +40,28 @@ void step_jacobian(const Snapshot<T>& net, int64_t b, int64_t t, Out* out) {
 }
 
 template <class T>
-void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, double* smallest,
+void lyapunov(const Snapshot<T>& net, kpflow_context& context, int64_t count, double* out, double* smallest,
               const Progress& progress) {
   const int64_t n = net.shape.state();
   double least = std::numeric_limits<double>::infinity();
   std::mutex mutex;
   context.pool.run(net.trials, [&](int64_t b, int) {
     // Rows of basis are the columns of Q, so J Q is basis J^T.
-    Array<double> jacobian(n * n), basis(n * n), product(n * n), diagonal(n);
-    std::memset(basis.data(), 0, static_cast<size_t>(n * n) * sizeof(double));
-    for (int64_t i = 0; i < n; ++i) basis[i * n + i] = 1;
-    std::fill_n(out + b * n, n, 0.0);
+    Array<double> jacobian(n * n), basis(count * n), product(count * n), diagonal(count);
+    std::memset(basis.data(), 0, static_cast<size_t>(count * n) * sizeof(double));
+    for (int64_t i = 0; i < count; ++i) basis[i * n + i] = 1;
+    std::fill_n(out + b * count, count, 0.0);
     double trial_least = std::numeric_limits<double>::infinity();
     for (int64_t t = 0; t < net.steps; ++t) {
       progress.advance(1);
       step_jacobian(net, b, t, jacobian.data());
-      gemm(false, true, n, n, n, 1.0, basis.data(), n, jacobian.data(), n, 0.0, product.data(), n);
+      gemm(false, true, count, n, n, 1.0, basis.data(), n, jacobian.data(), n, 0.0, product.data(), n);
       std::swap(basis, product);
-      orthonormalize(n, n, basis.data(), diagonal.data());
-      for (int64_t i = 0; i < n; ++i) {
+      orthonormalize(count, n, basis.data(), diagonal.data());
+      for (int64_t i = 0; i < count; ++i) {
         const double r = std::fabs(diagonal[i]);
         trial_least = std::min(trial_least, r);
-        out[b * n + i] += std::log(r) / static_cast<double>(net.steps);
+        out[b * count + i] += std::log(r) / static_cast<double>(net.steps);
       }
     }
     std::lock_guard<std::mutex> lock(mutex);
@@ -72,7 +72,7 @@ void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, doub
 
 template void step_jacobian<float, float>(const Snapshot<float>&, int64_t, int64_t, float*);
 template void step_jacobian<double, double>(const Snapshot<double>&, int64_t, int64_t, double*);
-template void lyapunov<float>(const Snapshot<float>&, kpflow_context&, double*, double*, const Progress&);
-template void lyapunov<double>(const Snapshot<double>&, kpflow_context&, double*, double*, const Progress&);
+template void lyapunov<float>(const Snapshot<float>&, kpflow_context&, int64_t, double*, double*, const Progress&);
+template void lyapunov<double>(const Snapshot<double>&, kpflow_context&, int64_t, double*, double*, const Progress&);
 
 }  // namespace kpflow

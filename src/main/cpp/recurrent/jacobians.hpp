@@ -11,8 +11,10 @@ namespace kpflow {
 template <class T, class Out>
 void step_jacobian(const Snapshot<T>& net, int64_t b, int64_t t, Out* out);
 
-// Finite-time exponents [B, n]: Q_t R_t = J_t Q_{t-1} from Q = I; the mean over t of ln|R_ii|. J_t is with respect to h_0 at t = 0.
+// The first finite-time exponents [B, count]: Q_t R_t = J_t Q_{t-1} from the first count columns of I; the mean over t of
+// ln|R_ii|. J_t is with respect to h_0 at t = 0.
 template <class T>
-void lyapunov(const Snapshot<T>& net, kpflow_context& context, double* out, double* smallest, const Progress& progress);
+void lyapunov(const Snapshot<T>& net, kpflow_context& context, int64_t count, double* out, double* smallest,
+              const Progress& progress);
 
 }  // namespace kpflow

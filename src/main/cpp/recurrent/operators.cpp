@@ -62,8 +62,8 @@ class RecurrentLinearization final : public kpflow_linearization {
     }
   }
 
-  void lyapunov(double* out, double* smallest, const Progress& progress) override {
-    kpflow::lyapunov(net_, context, out, smallest, progress);
+  void lyapunov(int64_t count, double* out, double* smallest, const Progress& progress) override {
+    kpflow::lyapunov(net_, context, count, out, smallest, progress);
   }
 
   int64_t blocks() const override { return net_.shape.units; }

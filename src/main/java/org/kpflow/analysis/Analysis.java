@@ -47,6 +47,7 @@ public final class Analysis {
   private static final double INEXACT_RATIO = 1.5; // of the tolerance: errors are estimates
 
   private final AnalysisRequest request;
+  private final DiagnosisOptions diagnosis;
   private final Progress progress;
   private final ExecutionContext context;
   private final Linearization linearization;
@@ -58,7 +59,10 @@ public final class Analysis {
   private KernelSummary kernel = KernelSummary.NONE;
   private SpectrumReport spectrum;
   private TargetReport target;
+  private ObjectiveReport objectives;
+  private PropagationReport depth;
   private boolean partial;
+  private Tensor eigenvectors; // the leading ones of the NTK, [modes, B, T, n]
 
   /** What of the NTK goes beyond its operator report. */
   private record KernelSummary(
@@ -71,8 +75,13 @@ public final class Analysis {
     static final KernelSummary NONE = new KernelSummary(null, 0, 0, null, null, null);
   }
 
-  private Analysis(AnalysisRequest request, Linearization linearization, Progress progress) {
+  private Analysis(
+      AnalysisRequest request,
+      DiagnosisOptions diagnosis,
+      Linearization linearization,
+      Progress progress) {
     this.request = request;
+    this.diagnosis = diagnosis;
     this.linearization = linearization;
     this.progress = progress;
     this.context = request.context();
@@ -80,47 +89,57 @@ public final class Analysis {
   }
 
   /**
-   * Analyses a model. The caller closes the result.
+   * Analyses a model. The caller closes the result. Interrupted once the leading eigenvalues of the
+   * NTK are there, it returns what it has, marked as partial, and leaves the thread interrupted.
    *
+   * @throws org.kpflow.base.CancelledException if it is interrupted before
    * @throws IllegalArgumentException if inputs, targets or initial state do not go with the model
    * @throws org.kpflow.base.NumericalException if the forward pass overflows or eigenvalues do not
    *     converge
    * @throws org.kpflow.base.MemoryException if a view or the linearization does not fit
    */
   public static AnalysisResult run(AnalysisRequest request, Progress progress) {
+    return run(request, DiagnosisOptions.defaults(), progress);
+  }
+
+  /** The same with choices of what is done beyond spectra and views. */
+  public static AnalysisResult run(
+      AnalysisRequest request, DiagnosisOptions diagnosis, Progress progress) {
     long start = System.nanoTime();
     progress.stage("forward pass", 0);
     try (Linearization linearization =
         Linearization.of(
             request.context(), request.model(), request.inputs(), request.initialState())) {
-      Analysis analysis = new Analysis(request, linearization, progress);
+      Analysis analysis = new Analysis(request, diagnosis, linearization, progress);
       try {
         return analysis.run(start);
       } catch (RuntimeException failure) {
         analysis.arrays.close();
+        analysis.closeEigenvectors();
         throw failure;
       }
     }
   }
 
   private AnalysisResult run(long start) {
+    boolean interrupted = false;
     try (Tensor gram = KroneckerCore.gram(linearization)) {
       analyseKernel(gram);
       operators.add(coreReport(gram));
       operators.add(propagationReport());
       spectrum = spectrumReport();
       if (request.targets() != null) {
-        stage("targets", 0);
-        double[] leading = operators.get(0).eigenvalues();
-        target =
-            new TargetAnalysis(linearization, request.readout(), request.targets(), arrays)
-                .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
+        analyseTargets();
       }
+      stage("singular values of P and Lyapunov exponents", 0);
+      depth =
+          new PropagationAnalysis(request, linearization, arrays, warnings::add)
+              .run(diagnosis.exponents(), this::unfinished);
     } catch (CancelledException stopped) {
       if (operators.isEmpty()) {
         throw stopped;
       }
-      Thread.interrupted(); // what was asked for is done; writing the rest may go on
+      interrupted = Thread.interrupted(); // set again at the end: what follows is short
       unfinished("stopped during '" + stage + "': what was to follow is missing");
     }
     warnInexact();
@@ -139,10 +158,36 @@ public final class Analysis {
             kernel.cosCore(),
             kernel.cosTemporal(),
             target,
+            depth,
+            objectives,
             List.copyOf(warnings),
             partial,
             (System.nanoTime() - start) / 1e9);
-    return new AnalysisResult(report, arrays);
+    if (!diagnosis.keepEigenvectors()) {
+      closeEigenvectors();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    return new AnalysisResult(report, arrays, eigenvectors);
+  }
+
+  private void analyseTargets() {
+    stage("targets", 0);
+    double[] leading = operators.get(0).eigenvalues();
+    target =
+        new TargetAnalysis(
+                linearization, request.readout(), request.targets(), arrays, eigenvectors)
+            .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
+    objectives =
+        ObjectiveReport.of(request, diagnosis.objectives(), linearization, arrays, warnings);
+  }
+
+  private void closeEigenvectors() {
+    if (eigenvectors != null) {
+      eigenvectors.close();
+      eigenvectors = null;
+    }
   }
 
   private void stage(String name, long total) {
@@ -162,6 +207,7 @@ public final class Analysis {
             .seed(request.rng().split(1).seed());
     stage("leading eigenvalues of the NTK", 0);
     try (EigenPairs pairs = leadingPairs(ntk, options)) {
+      eigenvectors = pairs.vectors().copy();
       arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
       operators.add(kernelReport(pairs, UNKNOWN, UNKNOWN, Map.of()));
       stage("norm of the NTK", 0);
@@ -281,8 +327,8 @@ public final class Analysis {
 
   /** The pairs asked for, or those that converged, with a warning. */
   private EigenPairs leadingPairs(LinearOperator operator, LanczosOptions options) {
-    try {
-      return Eigsh.solve(operator, options);
+    try (Tensor start = diagnosis.startVector(linearization)) {
+      return Eigsh.solve(operator, start == null ? options : options.start(start));
     } catch (NoConvergenceException unfinished) {
       unfinished(unfinished.getMessage());
       return unfinished.partial();

@@ -18,6 +18,8 @@ import org.kpflow.base.Estimate;
  * @param cosNtkCore cos(NTK, V Vᵀ ⊗ I_n)
  * @param cosTemporal cosine of the NTK's temporal view with V Vᵀ; null without that view
  * @param target null without targets
+ * @param propagation P in depth
+ * @param objectives how objectives lie to each other; null without targets
  * @param warnings what limits the results
  * @param partial whether it was stopped, or an iteration ended, before all that was asked for was
  *     there; what is missing is null, NaN or absent
@@ -36,6 +38,8 @@ public record AnalysisReport(
     Estimate cosNtkCore,
     Estimate cosTemporal,
     TargetReport target,
+    PropagationReport propagation,
+    ObjectiveReport objectives,
     List<String> warnings,
     boolean partial,
     double seconds) {

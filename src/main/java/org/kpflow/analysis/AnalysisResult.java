@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import org.kpflow.io.TensorMap;
+import org.kpflow.tensor.Tensor;
 
 /**
  * An analysis: its numbers and its arrays. Closing frees the arrays.
@@ -8,11 +9,20 @@ import org.kpflow.io.TensorMap;
  * @param arrays {@code ntk_temp_modes} [modes, B, T] and {@code core_temp_modes}, the leading
  *     temporal modes; {@code <operator>_<view>_eigenvalues} and, for views of up to 1024 rows,
  *     {@code <operator>_<view>} [d, d]; {@code ntk_eigenvalues}; with targets also {@code err},
- *     {@code adj}, {@code dh} [B, T, n] and {@code target_modes} [modes, B, T]
+ *     {@code adj}, {@code dh} [B, T, n] and {@code target_modes} [modes, B, T], {@code
+ *     objective_inner} and {@code objective_cosines} [m, m]; {@code lyapunov} [B, count]; {@code
+ *     transition_norms} [sources, lags, trials] with {@code transition_sources} and {@code
+ *     transition_lags}
+ * @param eigenvectors the leading ones of the NTK [modes, B, T, n], if they were to be kept, else
+ *     null
  */
-public record AnalysisResult(AnalysisReport report, TensorMap arrays) implements AutoCloseable {
+public record AnalysisResult(AnalysisReport report, TensorMap arrays, Tensor eigenvectors)
+    implements AutoCloseable {
   @Override
   public void close() {
     arrays.close();
+    if (eigenvectors != null) {
+      eigenvectors.close();
+    }
   }
 }

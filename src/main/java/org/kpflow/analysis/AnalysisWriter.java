@@ -36,7 +36,14 @@ public final class AnalysisWriter {
   private static final String VIEW_SPECTRA = "view_spectra";
   private static final String TARGETS = "target_alignment";
   private static final List<String> PICTURES =
-      List.of(SPECTRUM, CUMULATIVE, TEMPORAL_MODES, VIEW_SPECTRA, TARGETS);
+      List.of(
+          SPECTRUM,
+          CUMULATIVE,
+          TEMPORAL_MODES,
+          VIEW_SPECTRA,
+          TARGETS,
+          PropagationSection.PICTURE,
+          ObjectiveSection.PICTURE);
   private static final Map<String, String> LABELS =
       Map.of("NTK", "NTK", "core", "core V Vᵀ", "PPt", "P P*");
 
@@ -82,7 +89,9 @@ public final class AnalysisWriter {
       sections.add(views(directory));
       if (report.target() != null) {
         sections.add(target(directory));
+        sections.add(ObjectiveSection.of(report.objectives(), result.arrays(), directory));
       }
+      sections.add(PropagationSection.of(report, directory));
       Path page = directory.resolve("report.html");
       new HtmlReport(
               "Neural tangent kernel of " + report.model(),
@@ -337,9 +346,10 @@ public final class AnalysisWriter {
               mode.relativeRayleigh(),
               String.format(
                   Locale.ROOT,
-                  "It is %.1f %% of the target; %.1f %% of it lies inside the leading temporal modes.",
+                  "It is %.1f %% of the target; %s of it inside the leading temporal modes, %s inside the leading eigenvectors.",
                   100 * mode.share(),
-                  100 * mode.temporalShare())));
+                  percent(mode.temporalShare()),
+                  percent(mode.stateShare()))));
     }
     List<Figure> figures = new ArrayList<>();
     if (quotients.length > 0) {
@@ -354,6 +364,12 @@ public final class AnalysisWriter {
         "Targets", "How much of the task the NTK can reach from here.", rows, figures);
   }
 
+  private static String percent(double share) {
+    return Double.isNaN(share)
+        ? "an unknown part"
+        : String.format(Locale.ROOT, "%.1f %%", 100 * share);
+  }
+
   private static NumberRow row(String name, Estimate estimate, String meaning) {
     return estimate.standardError() == 0
         ? NumberRow.exact(name, estimate.value(), meaning)
@@ -365,7 +381,7 @@ public final class AnalysisWriter {
             meaning);
   }
 
-  private static Figure figure(Path directory, String name, Picture picture, String caption)
+  static Figure figure(Path directory, String name, Picture picture, String caption)
       throws IOException {
     picture.write(directory.resolve(name));
     return new Figure(picture, caption);

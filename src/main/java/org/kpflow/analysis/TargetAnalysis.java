@@ -29,8 +29,18 @@ final class TargetAnalysis {
   private final Readout readout;
   private final Tensor targets;
   private final TensorMap arrays;
+  private final Tensor eigenvectors;
 
-  TargetAnalysis(Linearization linearization, Readout readout, Tensor targets, TensorMap arrays) {
+  /**
+   * @param eigenvectors leading eigenvectors of the NTK [modes, B, T, n], orthonormal
+   */
+  TargetAnalysis(
+      Linearization linearization,
+      Readout readout,
+      Tensor targets,
+      TensorMap arrays,
+      Tensor eigenvectors) {
+    this.eigenvectors = eigenvectors;
     this.linearization = linearization;
     this.context = linearization.context();
     this.readout = readout;
@@ -107,21 +117,25 @@ final class TargetAnalysis {
           Tensor mode = found.slice(i).reshape(Shape.of(rows, 1));
           Tensor direction = weights.slice(i, 1);
           TensorMath.gemm(context, false, true, 1 / singular, matrix, direction, 0, mode);
-          double rayleigh = rayleigh(kernel, mode, direction);
+          Lifted lifted = lifted(kernel, mode, direction);
           modes.add(
               new TargetReport.Mode(
                   singular,
                   eigen.values()[i] / total,
-                  rayleigh,
-                  rayleigh / largest,
-                  insideOf(temporalModes, mode)));
+                  lifted.rayleigh,
+                  lifted.rayleigh / largest,
+                  insideOf(temporalModes, mode),
+                  lifted.stateShare));
         }
       }
     }
     return modes;
   }
 
-  private double rayleigh(NeuralTangentKernel kernel, Tensor mode, Tensor direction) {
+  private record Lifted(double rayleigh, double stateShare) {}
+
+  /** Rayleigh quotient of U = u (W_outᵀ r)ᵀ, and Σ_j <v_j, U>² / ||U||² over eigenvectors v_j. */
+  private Lifted lifted(NeuralTangentKernel kernel, Tensor mode, Tensor direction) {
     long rows = mode.shape().size(0);
     long outputs = direction.shape().size(1);
     try (Tensor wide = Tensor.zeros(DType.F64, rows, outputs)) {
@@ -129,10 +143,16 @@ final class TargetAnalysis {
       Shape shape = Shape.of(linearization.trials(), linearization.steps(), outputs);
       try (Tensor product = wide.reshape(shape).to(linearization.dtype());
           Tensor lifted = readout.lift(product, linearization.units())) {
-        if (TensorMath.norm(context, lifted) == 0) {
-          return Double.NaN; // the read-out does not reach this mode
+        double square = TensorMath.dot(context, lifted, lifted);
+        if (square == 0) {
+          return new Lifted(Double.NaN, Double.NaN); // the read-out does not reach this mode
         }
-        return NormEstimator.rayleigh(kernel, lifted);
+        double inside = 0;
+        for (long j = 0; j < eigenvectors.shape().size(0); j++) {
+          double overlap = TensorMath.dot(context, eigenvectors.slice(j), lifted);
+          inside += overlap * overlap / square;
+        }
+        return new Lifted(NormEstimator.rayleigh(kernel, lifted), inside);
       }
     }
   }

@@ -28,11 +28,14 @@ public record TargetReport(
    * @param relativeRayleigh the same over the largest eigenvalue of the NTK: 1 is the direction
    *     learned fastest
    * @param temporalShare part of the mode inside the span of the leading temporal modes of the NTK
+   * @param stateShare part of the lifted mode inside the span of the NTK's leading eigenvectors;
+   *     NaN where the read-out does not reach the mode
    */
   public record Mode(
       double singularValue,
       double share,
       double rayleigh,
       double relativeRayleigh,
-      double temporalShare) {}
+      double temporalShare,
+      double stateShare) {}
 }

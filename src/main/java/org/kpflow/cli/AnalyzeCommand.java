@@ -1,23 +1,26 @@
 package org.kpflow.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.kpflow.analysis.Analysis;
 import org.kpflow.analysis.AnalysisRequest;
 import org.kpflow.analysis.AnalysisResult;
 import org.kpflow.analysis.AnalysisWriter;
-import org.kpflow.base.Checks;
+import org.kpflow.analysis.DiagnosisOptions;
+import org.kpflow.analysis.Objectives;
+import org.kpflow.analysis.SeriesReport;
+import org.kpflow.analysis.SeriesWriter;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.flow.LinearizationViews;
 import org.kpflow.io.Finite;
-import org.kpflow.io.Npy;
 import org.kpflow.io.TensorMap;
 import org.kpflow.io.WeightFile;
 import org.kpflow.model.Activation;
@@ -64,10 +67,13 @@ final class AnalyzeCommand implements Callable<Integer> {
   @Option(
       names = "--weights",
       required = true,
+      arity = "1..*",
       paramLabel = "FILE",
-      description =
-          "A .safetensors or .npz file, or a folder of .npy files, with PyTorch's parameter names.")
-  private Path weights;
+      description = {
+        "A .safetensors or .npz file, or a folder of .npy files, with PyTorch's parameter names.",
+        "Several, or a folder of checkpoints, are analysed as a series."
+      })
+  private List<Path> weights;
 
   @Option(
       names = "--inputs",
@@ -171,6 +177,20 @@ final class AnalyzeCommand implements Callable<Integer> {
   private boolean wholeSpectrum;
 
   @Option(
+      names = "--lyapunov",
+      defaultValue = "16",
+      paramLabel = "N",
+      description = "Leading Lyapunov exponents, 0 for none (default: ${DEFAULT-VALUE}).")
+  private int lyapunov;
+
+  @Option(
+      names = "--objectives",
+      paramLabel = "WHAT",
+      description =
+          "Parts of the task to align: outputs, trials, or a .npy file [B] of labels of the trials (default: outputs).")
+  private String objectives;
+
+  @Option(
       names = "--seed",
       defaultValue = "0",
       paramLabel = "N",
@@ -197,33 +217,109 @@ final class AnalyzeCommand implements Callable<Integer> {
   private boolean json;
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws Exception {
     if (readout != null && targets == null) {
       throw new InputException(
           "--readout: expected --targets with it; a read-out alone has no error");
     }
+    if (objectives != null && targets == null) {
+      throw new InputException(
+          "--objectives: expected --targets with it; without, there is no error");
+    }
     DType dtype = device.dtype(DType.F32);
-    List<View> wanted = new LinkedHashSet<>(views).stream().map(View::of).toList();
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
+    Checkpoints checkpoints = Checkpoints.of(weights);
+    TrialSelection selection = new TrialSelection(trials);
     try (ExecutionContext context = device.context();
-        TensorMap parameters = WeightFile.read(weights, null)) {
-      for (String name : parameters.names()) {
-        Finite.require(weights + ": " + name, parameters.get(name));
+        Tensor x = selection.read(inputs, 3);
+        Tensor initial = initialState == null ? null : selection.read(initialState, 2);
+        Tensor y = targets == null ? null : selection.read(targets, 3);
+        ConsoleProgress progress = new ConsoleProgress()) {
+      Given given =
+          new Given(context, x, initial, y, objectives(selection, x), dtype, marks, progress);
+      return StopOnInterrupt.during(
+          () ->
+              checkpoints.series()
+                  ? series(checkpoints.paths(), given)
+                  : single(checkpoints.paths().get(0), given));
+    }
+  }
+
+  /** What all checkpoints are analysed on. */
+  private record Given(
+      ExecutionContext context,
+      Tensor x,
+      Tensor initial,
+      Tensor y,
+      Objectives objectives,
+      DType dtype,
+      List<Phase> marks,
+      ConsoleProgress progress) {}
+
+  private int single(Path path, Given given) throws IOException {
+    try (AnalysisResult result = analyse(path, given, null, false)) {
+      Thread.interrupted(); // a stop has done its work; files are not written on such a thread
+      given.progress.stage("writing the report", 0);
+      AnalysisWriter writer = writer(result, path, given);
+      Path page = writer.write(out);
+      if (json) {
+        JsonWriter.write(System.out, result.report());
+      } else {
+        result.report().warnings().forEach(warning -> System.out.println("warning: " + warning));
+        System.out.println(writer.summary());
+        System.out.println("report: " + page);
       }
-      try (RecurrentModel model = model(parameters, dtype);
-          Tensor x = trialsOf(inputs, 3);
-          Tensor initial = initialState == null ? null : trialsOf(initialState, 2);
-          Tensor y = targets == null ? null : trialsOf(targets, 3);
-          Readout output = targets == null ? null : readout(context, parameters, model, y, dtype);
-          ConsoleProgress progress = new ConsoleProgress()) {
+      return result.report().partial() ? Exit.NUMERICAL : Exit.OK;
+    }
+  }
+
+  private int series(List<Path> paths, Given given) throws IOException {
+    SeriesRun.Step step =
+        new SeriesRun.Step() {
+          @Override
+          public AnalysisResult analyse(Path path, Tensor start) {
+            given.progress.prefix(Checkpoints.name(path) + ": ");
+            return AnalyzeCommand.this.analyse(path, given, start, true);
+          }
+
+          @Override
+          public void write(AnalysisResult result, Path path, Path directory) {
+            given.progress.stage("writing the report", 0);
+            writer(result, path, given).write(directory);
+          }
+        };
+    Map<String, String> facts = sources(paths);
+    facts.put("seed", Long.toString(seed));
+    SeriesReport report = new SeriesRun(paths, out, facts).run(given.context, step);
+    if (json) {
+      JsonWriter.write(System.out, report);
+    } else {
+      report.warnings().forEach(warning -> System.out.println("warning: " + warning));
+      System.out.println(new SeriesWriter(report, facts).summary());
+      System.out.println("report: " + out.resolve("report.html"));
+    }
+    return report.partial() ? Exit.NUMERICAL : Exit.OK;
+  }
+
+  /** The analysis of one network, from the eigenvectors of a similar one unless they are null. */
+  private AnalysisResult analyse(Path path, Given given, Tensor start, boolean keepEigenvectors) {
+    List<View> wanted = new LinkedHashSet<>(views).stream().map(View::of).toList();
+    DiagnosisOptions diagnosis =
+        new DiagnosisOptions(lyapunov, given.objectives, start, keepEigenvectors);
+    try (TensorMap parameters = WeightFile.read(path, null)) {
+      for (String name : parameters.names()) {
+        Finite.require(path + ": " + name, parameters.get(name));
+      }
+      try (RecurrentModel model = model(path, parameters, given.dtype);
+          Readout output = given.y == null ? null : readout(path, given, parameters, model)) {
         AnalysisRequest request =
             new AnalysisRequest(
-                context,
+                given.context,
                 model,
-                x,
-                initial,
+                given.x,
+                given.initial,
                 output,
-                y,
+                given.y,
                 wanted,
                 modes,
                 method,
@@ -231,28 +327,34 @@ final class AnalyzeCommand implements Callable<Integer> {
                 samples,
                 wholeSpectrum,
                 RngState.of(seed));
-        try (AnalysisResult result =
-            StopOnInterrupt.during(() -> Analysis.run(request, progress))) {
-          progress.stage("writing the report", 0);
-          AnalysisWriter writer = new AnalysisWriter(result, marks, provenance(result));
-          Path page = writer.write(out);
-          if (json) {
-            JsonWriter.write(System.out, result.report());
-          } else {
-            result
-                .report()
-                .warnings()
-                .forEach(warning -> System.out.println("warning: " + warning));
-            System.out.println(writer.summary());
-            System.out.println("report: " + page);
-          }
-          return result.report().partial() ? Exit.NUMERICAL : Exit.OK;
-        }
+        return Analysis.run(request, diagnosis, given.progress);
       }
     }
   }
 
-  private RecurrentModel model(TensorMap parameters, DType dtype) {
+  private AnalysisWriter writer(AnalysisResult result, Path path, Given given) {
+    return new AnalysisWriter(result, given.marks, provenance(result, path));
+  }
+
+  /** outputs, trials, or the labels of a file. */
+  private Objectives objectives(TrialSelection selection, Tensor x) {
+    if (objectives == null || objectives.equals("outputs")) {
+      return Objectives.outputs();
+    }
+    if (objectives.equals("trials")) {
+      return Objectives.trials();
+    }
+    Path file = Path.of(objectives);
+    if (!Files.exists(file)) {
+      throw new InputException(
+          "--objectives: expected outputs, trials or a .npy file of labels [B], got '"
+              + objectives
+              + "'");
+    }
+    return Objectives.groups(selection.labels(file, x.shape().size(0)));
+  }
+
+  private RecurrentModel model(Path path, TensorMap parameters, DType dtype) {
     ModelOptions options = new ModelOptions(dtype, new LinkedHashSet<>(freeze), prefix);
     try {
       return switch (cell) {
@@ -262,13 +364,13 @@ final class AnalyzeCommand implements Callable<Integer> {
         case lstm -> new Lstm(parameters.asMap(), options);
       };
     } catch (InputException fault) {
-      throw new InputException(weights + ": " + fault.getMessage(), fault);
+      throw new InputException(path + ": " + fault.getMessage(), fault);
     }
   }
 
   /** The read-out named, or the only weight matrix [n_out, H] that goes with the targets. */
-  private Readout readout(
-      ExecutionContext context, TensorMap parameters, RecurrentModel model, Tensor y, DType dtype) {
+  private Readout readout(Path path, Given given, TensorMap parameters, RecurrentModel model) {
+    Tensor y = given.y;
     String name = readout;
     if (name == null) {
       List<String> fitting =
@@ -284,7 +386,7 @@ final class AnalyzeCommand implements Callable<Integer> {
               .toList();
       if (fitting.size() != 1) {
         throw new InputException(
-            weights
+            path
                 + ": expected one read-out NAME.weight of shape ["
                 + y.shape().size(2)
                 + ", "
@@ -297,65 +399,24 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
     Tensor weight = parameters.get(name + ".weight");
     Tensor bias = parameters.contains(name + ".bias") ? parameters.get(name + ".bias") : null;
-    return new Readout(context, weight, bias, dtype);
+    return new Readout(given.context, weight, bias, given.dtype);
   }
 
-  /** The wanted trials of an array whose leading axis is B. */
-  private Tensor trialsOf(Path file, int axes) {
-    Tensor all = Npy.read(file);
-    try {
-      Finite.require(file.toString(), all);
-      if (all.shape().rank() != axes) {
-        throw new InputException(file + ": expected " + axes + " axes, got shape " + all.shape());
-      }
-      if (trials == null) {
-        return all;
-      }
-      try (all) {
-        return select(all, file);
-      }
-    } catch (RuntimeException failure) {
-      all.close();
-      throw failure;
-    }
-  }
-
-  private Tensor select(Tensor all, Path file) {
-    long count = all.shape().size(0);
-    long[] chosen;
-    try {
-      chosen =
-          trials.contains(",")
-              ? Arrays.stream(trials.split(","))
-                  .mapToLong(text -> Long.parseLong(text.trim()))
-                  .toArray()
-              : java.util.stream.LongStream.range(0, Long.parseLong(trials.trim())).toArray();
-    } catch (NumberFormatException wrong) {
-      throw new InputException(
-          "--trials: expected a number or a list such as 0,5,10, got '" + trials + "'", wrong);
-    }
-    Checks.that(chosen.length > 0, "--trials: expected at least one, got '%s'", trials);
-    Tensor selected = Tensor.zeros(all.dtype(), all.shape().tail().block(chosen.length));
-    for (int i = 0; i < chosen.length; i++) {
-      if (chosen[i] < 0 || chosen[i] >= count) {
-        selected.close();
-        throw new InputException(
-            "--trials: " + file + " has trials 0 to " + (count - 1) + ", got " + chosen[i]);
-      }
-      selected.slice(i).copyFrom(all.slice(chosen[i]));
-    }
-    return selected;
-  }
-
-  private Map<String, String> provenance(AnalysisResult result) {
+  /** Where the numbers come from. */
+  private Map<String, String> sources(List<Path> paths) {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("version", "kpflow " + Main.VERSION);
     facts.put("cell", cell.toString());
-    facts.put("weights", weights.toString());
+    facts.put("weights", paths.stream().map(Path::toString).collect(Collectors.joining(", ")));
     facts.put("inputs", inputs.toString());
     if (targets != null) {
       facts.put("targets", targets.toString());
     }
+    return facts;
+  }
+
+  private Map<String, String> provenance(AnalysisResult result, Path path) {
+    Map<String, String> facts = sources(List.of(path));
     facts.put("dtype", result.report().dtype());
     facts.put(
         "method",

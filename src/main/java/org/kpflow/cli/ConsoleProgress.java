@@ -16,12 +16,19 @@ final class ConsoleProgress implements Progress, AutoCloseable {
   private static final String TERMINAL = "kpflow.terminal";
 
   private final boolean shown = Boolean.getBoolean(TERMINAL);
+  private String prefix = "";
   private ProgressBar bar;
   private Timer ticker;
 
+  /** What stands before the names of the stages to come. */
+  void prefix(String text) {
+    prefix = text;
+  }
+
   @Override
-  public void stage(String name, long total) {
+  public void stage(String stage, long total) {
     close();
+    String name = prefix + stage;
     if (shown && total > 0) {
       bar =
           new ProgressBarBuilder()

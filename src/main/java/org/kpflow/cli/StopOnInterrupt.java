@@ -2,7 +2,7 @@ package org.kpflow.cli;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
-import java.util.function.Supplier;
+import java.util.concurrent.Callable;
 
 /**
  * While it listens, Ctrl-C interrupts the thread that it was made on, so that a long computation
@@ -22,10 +22,10 @@ final class StopOnInterrupt {
   }
 
   /** Runs a computation that an interrupt of its thread can end. */
-  static <T> T during(Supplier<T> computation) {
+  static <T> T during(Callable<T> computation) throws Exception {
     StopOnInterrupt listening = new StopOnInterrupt();
     try {
-      return computation.get();
+      return computation.call();
     } finally {
       if (listening.before != null) {
         listening.handle(listening.before);

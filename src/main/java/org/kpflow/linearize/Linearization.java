@@ -225,22 +225,53 @@ public final class Linearization implements AutoCloseable {
   }
 
   /**
+   * Φ(t, s) = J_t J_{t-1} … J_{s+1} of every trial, [B, n, n]: what a change of the state at step s
+   * does to the state at step t. Φ(t, t) = I, and Φ(t, s) = 0 for t before s. One step's Jacobians
+   * are held at a time, so it takes three arrays of this size; {@code flow.StateTransition} applies
+   * Φ without forming it.
+   *
+   * @throws IllegalArgumentException if a step is not one of 0 to T - 1
+   */
+  public Tensor stateTransition(long t, long s) {
+    Checks.range("t", t, 0, steps() - 1);
+    Checks.range("s", s, 0, steps() - 1);
+    if (t < s) {
+      return Tensor.zeros(dtype(), trials(), units(), units());
+    }
+    try (TransitionChain chain = new TransitionChain(this, s)) {
+      return chain.advanceTo(t).copy();
+    }
+  }
+
+  /**
    * Finite-time Lyapunov exponents per step.
    *
-   * @param exponents [B, n], in the order of the QR diagonal
+   * @param exponents [B, count], in the order of the QR diagonal
    * @param smallestDiagonal the smallest |R_ii| met; an exponent is -infinity where it is 0
    */
   public record Lyapunov(double[][] exponents, double smallestDiagonal) {}
 
   /**
    * Exponents by QR of the step Jacobians: Q starts as I, J_t Q = Q' R, mean over t of ln|R_ii|.
+   * Takes O(B T n³) operations.
    */
   public Lyapunov lyapunov() {
-    double[] flat = handle.lyapunov();
-    int n = (int) units();
+    return lyapunov(units());
+  }
+
+  /**
+   * The first {@code count} exponents: Q starts as the first columns of I, so they are the first
+   * ones of {@link #lyapunov()}, up to rounding. Takes O(B T n² count) operations.
+   *
+   * @throws IllegalArgumentException if count is not 1 to n
+   */
+  public Lyapunov lyapunov(long count) {
+    Checks.range("exponents", count, 1, units());
+    double[] flat = handle.lyapunov(count);
+    int width = (int) count;
     double[][] exponents = new double[(int) trials()][];
     for (int b = 0; b < exponents.length; b++) {
-      exponents[b] = java.util.Arrays.copyOfRange(flat, b * n, (b + 1) * n);
+      exponents[b] = java.util.Arrays.copyOfRange(flat, b * width, (b + 1) * width);
     }
     return new Lyapunov(exponents, flat[flat.length - 1]);
   }

@@ -190,15 +190,19 @@ public final class LinearizationHandle implements AutoCloseable {
         out);
   }
 
-  /** Finite-time Lyapunov exponents [B, n], row-major, followed by the smallest |R_ii| met. */
-  public double[] lyapunov() {
-    int count = Math.toIntExact(sizes[0] * sizes[2]);
+  /** The first finite-time exponents [B, exponents], row-major, then the smallest |R_ii| met. */
+  public double[] lyapunov(long exponents) {
+    int count = Math.toIntExact(Engine.product(sizes[0], exponents));
     double[] result = new double[count + 1];
     try (DoublePointer out = new DoublePointer(count + 1L)) {
       monitored(
           monitor ->
               Kpflow.kpflow_linearization_lyapunov(
-                  life.linearization, out, new DoublePointer(out.getPointer(count)), monitor));
+                  life.linearization,
+                  exponents,
+                  out,
+                  new DoublePointer(out.getPointer(count)),
+                  monitor));
       out.get(result);
     }
     return result;

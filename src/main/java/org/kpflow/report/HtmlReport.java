@@ -49,6 +49,10 @@ public record HtmlReport(
       .how, .meaning { font-size: .875rem; color: #666; font-weight: 400; }
       .meaning { display: block; }
       .how { min-width: 9rem; }
+      .links { margin: 1rem 0; padding-left: 1.2rem; }
+      .links li { margin: .25rem 0; overflow-wrap: anywhere; }
+      .links a { color: #0072b2; }
+      .note { font-size: .925rem; color: #444; }
       figure { margin: 1.5rem 0 2rem; }
       img { display: block; width: 100%; height: auto; }
       figcaption { margin-top: .5rem; max-width: 44rem; font-size: .925rem; color: #444; }
@@ -121,6 +125,7 @@ public record HtmlReport(
     html.append("<section>\n");
     element(html, "h2", "", section.heading());
     paragraph(html, "", section.text());
+    appendLinks(html, section.links());
     if (!section.numbers().isEmpty()) {
       html.append(
           "<table>\n<thead><tr><th scope=\"col\">Quantity</th><th scope=\"col\">Value</th>");
@@ -130,6 +135,27 @@ public record HtmlReport(
     }
     section.figures().forEach(figure -> append(html, figure));
     html.append("</section>\n");
+  }
+
+  private static void appendLinks(StringBuilder html, List<Link> links) {
+    if (links.isEmpty()) {
+      return;
+    }
+    html.append("<ul class=\"links\">\n");
+    for (Link link : links) {
+      html.append("<li>");
+      if (link.target().isEmpty()) {
+        html.append(Markup.escape(link.text()));
+      } else {
+        html.append("<a href=\"").append(Markup.escape(link.target())).append("\">");
+        html.append(Markup.escape(link.text())).append("</a>");
+      }
+      if (!link.note().isBlank()) {
+        html.append(" <span class=\"note\">").append(Markup.escape(link.note())).append("</span>");
+      }
+      html.append("</li>\n");
+    }
+    html.append("</ul>\n");
   }
 
   private static void append(StringBuilder html, NumberRow row) {

@@ -42,6 +42,7 @@ public final class Picture {
   private final int height;
   private final List<Panel> panels;
   private final LegendStrip legend;
+  private byte[] painted; // the PNG once it is painted: a file and a page take the same
 
   /**
    * A legend, if not null, stands under the panels, whose part of the picture has the given height.
@@ -86,7 +87,14 @@ public final class Picture {
    *
    * @throws KpflowException if this Java cannot draw text
    */
-  public byte[] png() {
+  public synchronized byte[] png() {
+    if (painted == null) {
+      painted = paintPng();
+    }
+    return painted.clone();
+  }
+
+  private byte[] paintPng() {
     try {
       BufferedImage image = new BufferedImage(width(), height(), BufferedImage.TYPE_INT_RGB);
       Graphics2D g = image.createGraphics();

@@ -132,6 +132,20 @@ final class PlotLayer extends Annotation {
         });
   }
 
+  /** A filled rectangle with a thin rim. */
+  void cell(double left, double right, double low, double high, Color color) {
+    clipped.add(
+        g -> {
+          Rectangle2D cell =
+              new Rectangle2D.Double(px(left), py(high), px(right) - px(left), py(low) - py(high));
+          g.setColor(color);
+          g.fill(cell);
+          g.setColor(Palette.GRID);
+          g.setStroke(Palette.HAIRLINE);
+          g.draw(cell);
+        });
+  }
+
   /** A thin line across the plot at y. */
   void horizontalGuide(double y, Color color, BasicStroke stroke) {
     clipped.add(

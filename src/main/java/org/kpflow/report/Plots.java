@@ -76,6 +76,43 @@ public final class Plots {
     return TargetFigure.picture(models);
   }
 
+  /**
+   * Curves with error bars, one chart per panel with axes of its own.
+   *
+   * @throws IllegalArgumentException if there is no panel
+   */
+  public static Picture trends(String title, List<TrendPanel> panels) {
+    Checks.notNull(title, "title");
+    checkNotEmpty(panels, "panels");
+    return TrendFigure.picture(title, panels);
+  }
+
+  /**
+   * A matrix of cosines between objectives, -1 to 1, as coloured cells with the first row on top;
+   * the values are written into the cells of at most 12 objectives. NaN is undefined.
+   *
+   * @param axis what a row is, such as "trial"
+   * @param labels one per row, short and all different, such as "12"
+   * @throws IllegalArgumentException if the matrix is empty or has not one row and column per label
+   */
+  public static Picture heatmap(String title, String axis, List<String> labels, double[][] values) {
+    Checks.notNull(title, "title");
+    Checks.notNull(axis, "axis");
+    checkNotEmpty(labels, "labels");
+    Checks.that(
+        values != null && values.length == labels.size(),
+        "values: expected one row for each of %d labels",
+        labels.size());
+    for (double[] row : values) {
+      Checks.that(
+          row.length == labels.size(),
+          "values: expected rows of %d, got one of %d",
+          labels.size(),
+          row.length);
+    }
+    return HeatmapFigure.picture(title, axis, labels, values);
+  }
+
   private static void checkNotEmpty(List<?> items, String name) {
     Checks.that(items != null && !items.isEmpty(), "%s: expected at least one", name);
   }

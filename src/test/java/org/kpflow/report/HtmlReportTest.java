@@ -102,6 +102,18 @@ class HtmlReportTest {
             && html.indexOf("Seed") < html.indexOf("Command line"));
   }
 
+  @Test
+  void linksAreEscapedAndStandBesideTheirNotes() {
+    Link link = new Link("<step>", "./a%20b/report.html?x=\"1\"", "5 > 4");
+    Section section = new Section("h", "", List.of(link), List.of(), List.of());
+    String html = new HtmlReport("t", "", List.of(), List.of(section), Map.of()).toHtml();
+    assertTrue(
+        html.contains(
+            "<li><a href=\"./a%20b/report.html?x=&quot;1&quot;\">&lt;step&gt;</a>"
+                + " <span class=\"note\">5 &gt; 4</span></li>"),
+        html);
+  }
+
   private static HtmlReport report(String text) {
     Picture picture = Plots.eigenvalueSpectra(List.of(Curve.exact(text, 4, 2, 1)), true);
     List<NumberRow> numbers =

@@ -18,13 +18,16 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 
@@ -87,8 +90,9 @@ class PlotsTest {
 
   @Test
   void thePngIsReproducibleToo() {
-    Picture picture = Plots.temporalModes(Samples.modes(1, 20, 90), Samples.phases());
-    assertArrayEquals(picture.png(), picture.png());
+    Picture once = Plots.temporalModes(Samples.modes(1, 20, 90), Samples.phases());
+    Picture again = Plots.temporalModes(Samples.modes(1, 20, 90), Samples.phases());
+    assertArrayEquals(once.png(), again.png());
   }
 
   @Test
@@ -164,7 +168,57 @@ class PlotsTest {
         Plots.targetAlignment(
             List.of(
                 new Curve("trained", new double[] {0.6, 0.1, 0.004}, new double[] {0.02, 0.01, 0}),
-                Curve.exact("at initialization", 0.2, 0.18, 0.1))));
+                Curve.exact("at initialization", 0.2, 0.18, 0.1))),
+        Plots.trends("Training", List.of(Samples.trends(true))),
+        Plots.trends(
+            "Training", List.of(Samples.trends(true), Samples.trends(false), Samples.trends(true))),
+        Plots.heatmap(
+            "Alignment",
+            "output",
+            List.of("0", "1", "2"),
+            new double[][] {{1, -0.99, 0.3}, {-0.99, 1, NAN}, {0.3, NAN, 1}}));
+  }
+
+  private static TrendPanel panel(boolean logarithmic, double[] x, double... values) {
+    return new TrendPanel(
+        "p", "x", "y", logarithmic, List.of(new Trend("t", x, values, fill(x.length, NAN))));
+  }
+
+  @Timeout(60) // XChart looks for ticks until all labels differ, for ever if they cannot
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void trendsOfAnyRangeHaveTicks(boolean logarithmic) throws Exception {
+    double[] one = {0};
+    double[] steps = {0, 1e9};
+    double[][] ranges = {
+      {1, 1},
+      {0, 0},
+      {NAN, NAN},
+      {-1e-9, 1e-9},
+      {-5, -5.0000001},
+      {1e-300, 1e300},
+      {1e9, 1e9 + 1},
+      {Double.NEGATIVE_INFINITY, 0.5},
+      {0.99999, 1},
+      {-1e300, 3}
+    };
+    for (double[] range : ranges) {
+      for (double[] x : List.of(new double[] {0, 1}, new double[] {0.1, 0.25}, steps)) {
+        parse(Plots.trends("t", List.of(panel(logarithmic, x, range))).svg());
+      }
+    }
+    parse(Plots.trends("t", List.of(panel(logarithmic, one, 3))).svg());
+    parse(Plots.trends("t", List.of(panel(logarithmic, new double[0]))).svg());
+  }
+
+  @Timeout(60)
+  @Test
+  void everyHeatmapHasTheLabelsOfItsCells() throws Exception {
+    for (int m : new int[] {1, 2, 7, 20, 150}) {
+      List<String> labels = IntStream.range(0, m).mapToObj(i -> String.valueOf(7 * i)).toList();
+      double[][] values = new double[m][m];
+      parse(Plots.heatmap("m", "trial", labels, values).svg());
+    }
   }
 
   static Stream<Picture> degeneratePictures() {
@@ -201,7 +255,17 @@ class PlotsTest {
         Plots.temporalModes(Samples.modes(9, 100, 90), Samples.phases()),
         Plots.targetAlignment(List.of(Curve.exact("one", 3.2e-7))),
         Plots.targetAlignment(List.of(zero, nothing, broken)),
-        Plots.targetAlignment(List.of(Curve.exact("negative", -0.2, -0.1))));
+        Plots.targetAlignment(List.of(Curve.exact("negative", -0.2, -0.1))),
+        Plots.trends(
+            hostile,
+            List.of(
+                new TrendPanel(
+                    hostile,
+                    hostile,
+                    hostile,
+                    true,
+                    List.of(new Trend(hostile, new double[] {0, 1, 2, 3}, partly, null))))),
+        Plots.heatmap(hostile, hostile, List.of(hostile), new double[][] {{NAN}}));
   }
 
   private static double[] fill(int length, double value) {

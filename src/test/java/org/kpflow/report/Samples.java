@@ -28,6 +28,19 @@ final class Samples {
     return sum;
   }
 
+  static TrendPanel trends(boolean logarithmic) {
+    double[] x = {0, 380, 420, 1818};
+    double[] errors = {0.1, 0, 0.2, 0.01};
+    return new TrendPanel(
+        "Sizes",
+        "step",
+        "value",
+        logarithmic,
+        List.of(
+            new Trend("NTK", x, new double[] {2, 15, 20, 1346}, errors),
+            new Trend("core", x, new double[] {1, -1, 0.5, 3}, null)));
+  }
+
   static List<Curve> spectra() {
     double[] flat = geometric(60, 0.998, 1);
     double[] errors = new double[flat.length];

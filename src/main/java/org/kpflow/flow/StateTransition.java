@@ -1,0 +1,84 @@
+package org.kpflow.flow;
+
+import org.kpflow.base.Checks;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * Φ(t, s) = J_t … J_{s+1}, [B, n] to [B, n], without forming it: P applied to a perturbation at
+ * step s, read at step t. Block-diagonal over trials, I for t = s and 0 for t before s.
+ */
+public final class StateTransition extends LinearOperator {
+  private final PropagationOperator propagation;
+  private final long target;
+  private final long source;
+
+  /**
+   * The transition from step s to step t.
+   *
+   * @throws IllegalArgumentException if a step is not one of 0 to T - 1
+   */
+  public StateTransition(Linearization linearization, long t, long s) {
+    super(
+        LinearizationOperator.given(linearization).context(),
+        space(linearization),
+        space(linearization),
+        linearization.dtype(),
+        false);
+    this.propagation = new PropagationOperator(linearization);
+    this.target = Checks.range("t", t, 0, linearization.steps() - 1);
+    this.source = Checks.range("s", s, 0, linearization.steps() - 1);
+  }
+
+  private static Shape space(Linearization linearization) {
+    return Shape.of(linearization.trials(), linearization.units()).named("B", "n");
+  }
+
+  @Override
+  protected void apply(Tensor in, Tensor out) {
+    try (Tensor states = perturbed(in, source);
+        Tensor answers = propagation.matmat(states)) {
+      copy(answers, target, out, true);
+    }
+  }
+
+  @Override
+  protected void applyAdjoint(Tensor in, Tensor out) {
+    try (Tensor states = perturbed(in, target);
+        Tensor answers = propagation.rmatmat(states)) {
+      copy(answers, source, out, true);
+    }
+  }
+
+  /** A block of states that are zero but for one step. */
+  private Tensor perturbed(Tensor in, long step) {
+    Tensor states = Tensor.zeros(dtype(), propagation.domain().block(in.shape().size(0)));
+    copy(states, step, in, false);
+    return states;
+  }
+
+  /** Between one step of states [s, B, T, n] and a block [s, B, n], reading or writing the step. */
+  private void copy(Tensor states, long step, Tensor block, boolean read) {
+    long trials = domain().size(0);
+    long n = domain().size(1);
+    long steps = propagation.domain().size(1);
+    Tensor flat = states.reshape(Shape.of(states.count()));
+    Tensor part = flat.slice(step * n, flat.count() - step * n);
+    long[] sizes = {block.shape().size(0), trials, n};
+    long[] inStates = {trials * steps * n, steps * n, 1};
+    long[] inBlock = {trials * n, n, 1};
+    if (read) {
+      TensorMath.strided(sizes, 1, part, inStates, 0, block, inBlock);
+    } else {
+      TensorMath.strided(sizes, 1, block, inBlock, 0, part, inStates);
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "Φ(" + target + ", " + source + ")";
+  }
+}
