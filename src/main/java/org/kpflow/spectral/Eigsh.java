@@ -139,6 +139,7 @@ public final class Eigsh {
 
   private static Arpack.Product product(LinearOperator operator, Tensor x, Tensor y) {
     return (in, out) -> {
+      AdjointProbe.stopIfInterrupted();
       Engine.copy(in, x.memory());
       operator.matvec(x, y);
       Engine.copy(y.memory(), out);

@@ -21,6 +21,7 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class SpectralDensity {
   private static final String NAME = "spectral density";
+  private static final double ROUNDING = 100; // times ε ‖A‖: below, a Krylov space is invariant
   private static final int PROBE = 0xDE45; // label of the probe's random stream
 
   private final double[][] nodes;
@@ -144,7 +145,7 @@ public final class SpectralDensity {
     basis.project(product, 1, first, j + 1);
     t.beta[j] = basis.norms(product, 1)[0];
     boolean goesOn =
-        t.beta[j] > 10 * operator.dtype().epsilon() * t.norm && t.steps < t.alpha.length;
+        t.beta[j] > ROUNDING * operator.dtype().epsilon() * t.norm && t.steps < t.alpha.length;
     basis.rows(next, 1).copyFrom(w);
     scale(operator, basis, next, goesOn ? 1 / t.beta[j] : 0);
     return goesOn;

@@ -19,6 +19,7 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class SubspaceIteration {
   private static final String NAME = "subspace iteration";
+  private static final double ROUNDING = 10; // times ε ‖A‖: what products bring into a residual
   private static final int MOST = 16_000; // LAPACK's eigenvectors of Q Zᵀ end there
 
   private SubspaceIteration() {}
@@ -76,6 +77,7 @@ public final class SubspaceIteration {
       LinearOperator operator, SubspaceOptions options, KrylovBasis rows, int p, int probed) {
     for (int pass = 1; ; pass++) {
       rows.multiply(0, p, p);
+      rows.norms(p, p); // refuses what is not finite
       SmallMatrix.Eigen ritz =
           SmallMatrix.eigen(SmallMatrix.symmetrized(rows.products(0, p, p, p), p));
       rows.combine(0, p, ritz.vectors());
@@ -91,7 +93,9 @@ public final class SubspaceIteration {
         double value = ritz.values()[order[i]];
         residuals[i] = residual(operator, rows, p, order[i], value);
         double allowed =
-            Math.max(options.tolerance() * Math.abs(value), operator.dtype().epsilon() * norm);
+            Math.max(
+                options.tolerance() * Math.abs(value),
+                ROUNDING * operator.dtype().epsilon() * norm);
         converged += residuals[i] <= allowed ? 1 : 0;
         order[i] = residuals[i] <= allowed ? order[i] : -1 - order[i];
       }

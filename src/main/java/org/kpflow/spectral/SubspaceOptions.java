@@ -10,8 +10,8 @@ import org.kpflow.tensor.Tensor;
  * @param modes number of eigenpairs, at least 1 and at most the operator's size
  * @param oversampling vectors beyond the modes; the error falls by |λ_{modes + oversampling + 1} /
  *     λ_i| a pass
- * @param tolerance a pair has converged once ‖A v - λ v‖ is at most max(tolerance |λ|, ε |λ_1|), ε
- *     being the precision of the operator's type, the least tolerance allowed
+ * @param tolerance a pair has converged once ‖A v - λ v‖ is at most max(tolerance |λ|, 10 ε |λ_1|),
+ *     ε being the precision of the operator's type, the least tolerance allowed
  * @param maxPasses passes, of modes + oversampling products each, before giving up
  * @param rng where random vectors come from
  * @param start first vectors [s, domain], s at least 1; or null

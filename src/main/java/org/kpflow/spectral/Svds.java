@@ -1,22 +1,24 @@
 package org.kpflow.spectral;
 
+import java.util.Arrays;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.LanczosOptions.Which;
+import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
  * Extreme singular triplets of any operator with an adjoint. The leading right vectors are the
  * eigenvectors of A* A (the left ones those of A A*, where the range is the smaller side), found by
- * {@link BlockKrylov}. What they span is mapped by A and the small matrix that comes out is
- * decomposed, so that both sides are orthonormal and singular values far below the largest keep the
- * digits that the type has, not half of them:
+ * {@link BlockKrylov}. What they span is mapped by A and back by A*, and the small matrix that
+ * comes out is decomposed, so that both sides are orthonormal and singular values down to about √ε
+ * of the largest keep more digits than their squares have:
  *
- * <pre>A Vᵀ = Wᵀ     W = B Q     B = X Σ Yᵀ     u = Yᵀ Q, v = Xᵀ V</pre>
+ * <pre>Q = orth(A V)     A* Q = B V', V' orthonormal     B = X Σ Yᵀ     u = Xᵀ Q, v = Yᵀ V'</pre>
  */
 public final class Svds {
   private static final String NAME = "svds";
@@ -113,7 +115,7 @@ public final class Svds {
     Tensor left = null;
     try {
       left = Tensor.zeros(map.dtype(), map.range().block(count));
-      double[] values = rotate(map, options, right, left);
+      double[] values = refine(map, options, right, left);
       return new SingularTriplets(
           values,
           left,
@@ -121,7 +123,7 @@ public final class Svds {
           residuals(map, false, right, values, left),
           residuals(map, true, left, values, right),
           // A* A is two products
-          2 * pairs.matvecs() + probed + 3L * count,
+          2 * pairs.matvecs() + probed + 4L * count,
           pairs.iterations());
     } catch (RuntimeException | Error failure) {
       right.close();
@@ -132,34 +134,34 @@ public final class Svds {
     }
   }
 
-  /** Fills in the left vectors, rotates the right ones to match and returns the values. */
-  private static double[] rotate(
+  /** Overwrites both sides with singular vectors and returns the values. */
+  private static double[] refine(
       LinearOperator map, BlockKrylovOptions options, Tensor right, Tensor left) {
     int count = (int) right.shape().size(0);
-    try (KrylovBasis images =
-            new KrylovBasis(NAME, map, map.range(), count, 0, options.rng().split(PROBE + 1));
+    RngState rng = options.rng().split(PROBE + 1);
+    try (KrylovBasis images = new KrylovBasis(NAME, map, map.range(), count, count, rng);
+        KrylovBasis backs = new KrylovBasis(NAME, map, map.domain(), count, 0, rng.split(1));
         Tensor x = Tensor.zeros(DType.F64, count, count);
         Tensor yt = Tensor.zeros(DType.F64, count, count)) {
       map.matmat(right, images.block(0, count));
-      double largest = 0;
-      for (double norm : images.norms(0, count)) {
-        largest = Math.max(largest, norm);
-      }
-      double[] factor = images.orthonormalize(0, count, map.dtype().epsilon() * largest).coupling();
+      factor(map, images, count); // Q
+      map.rmatmat(images.block(0, count), backs.block(0, count));
       double[] values;
-      try (Tensor b = Tensor.of(DType.F64, Shape.of(count, count), factor)) {
+      try (Tensor b = Tensor.of(DType.F64, Shape.of(count, count), factor(map, backs, count))) {
         values = Engine.svd(count, count, b.memory(), x.memory(), yt.memory());
       }
-      images.combine(0, count, yt.toDoubles());
+      backs.combine(0, count, yt.toDoubles());
+      right.copyFrom(backs.block(0, count));
+      images.combine(0, count, SmallMatrix.transposed(x.toDoubles(), count));
       left.copyFrom(images.block(0, count));
-      double[] columns = x.toDoubles();
-      try (Tensor transposed =
-          Tensor.of(DType.F64, Shape.of(count, count), SmallMatrix.transposed(columns, count))) {
-        TensorMath.combineRows(
-            map.context(), transposed, right.reshape(Shape.of(count, map.domain().count())));
-      }
       return values;
     }
+  }
+
+  /** Replaces rows W by orthonormal ones Q, W = B Q, and returns B. */
+  private static double[] factor(LinearOperator map, KrylovBasis rows, int count) {
+    double largest = Arrays.stream(rows.norms(0, count)).max().orElse(0);
+    return rows.orthonormalize(0, count, map.dtype().epsilon() * largest).coupling();
   }
 
   /** ‖A x_i - σ_i y_i‖, or with A* for A. */
