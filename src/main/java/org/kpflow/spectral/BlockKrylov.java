@@ -26,7 +26,7 @@ import org.kpflow.tensor.TensorMath;
 public final class BlockKrylov {
   private static final String NAME = "block Krylov";
   private static final int MOST_BASIS = 16_000; // LAPACK's eigenvectors of T end there
-  private static final int CHECKS = 4; // times that convergence is looked at between restarts
+  private static final int CHECKS = 3; // times that convergence is looked at between restarts
 
   private final LinearOperator operator;
   private final BlockKrylovOptions options;
@@ -138,7 +138,7 @@ public final class BlockKrylov {
     int kept = 0;
     double[] confirmed = null; // values that new random vectors have not changed
     while (true) {
-      int between = Math.max(1, (most - kept) / block / CHECKS);
+      int between = ((most - kept) / block + CHECKS - 1) / CHECKS;
       Ritz ritz = null;
       for (int step = 1; known + block <= most; step++) {
         step();
