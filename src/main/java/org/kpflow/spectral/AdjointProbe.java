@@ -18,7 +18,7 @@ final class AdjointProbe {
   /** Products that a probe costs. */
   static final int MATVECS = 2;
 
-  private static final double ROUNDINGS = 100; // ε √n times this is taken for rounding
+  private static final double ROUNDINGS = 100;
   private static final double MOST = 0.1;
 
   private AdjointProbe() {}
@@ -37,9 +37,7 @@ final class AdjointProbe {
     requireFinite(solver, operator, sides.forward + sides.backward);
     double scale = sides.scale / Math.sqrt(operator.domain().count());
     double found = scale == 0 ? 0 : Math.abs(sides.forward - sides.backward) / scale;
-    double allowed =
-        Math.min(
-            MOST, ROUNDINGS * operator.dtype().epsilon() * Math.sqrt(operator.domain().count()));
+    double allowed = allowed(operator);
     Checks.that(
         found <= allowed,
         "%s on %s: expected %s, got <x, A y> and <A* x, y> that differ by %.3g of their size (%.3g"
@@ -52,6 +50,13 @@ final class AdjointProbe {
         found,
         allowed);
     return MATVECS;
+  }
+
+  /** What is taken for rounding: 100 ε √n, at least √ε, since products round inside too. */
+  private static double allowed(LinearOperator operator) {
+    double epsilon = operator.dtype().epsilon();
+    double grown = ROUNDINGS * epsilon * Math.sqrt(operator.domain().count());
+    return Math.min(MOST, Math.max(Math.sqrt(epsilon), grown));
   }
 
   /** Refuses numbers that are no more numbers, in one line. */

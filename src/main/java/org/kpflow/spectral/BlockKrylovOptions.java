@@ -17,7 +17,7 @@ import org.kpflow.tensor.Tensor;
  *     numbers
  * @param tolerance a pair has converged once ‖A v - λ v‖ is at most max(tolerance |λ|, ε |λ_1|), ε
  *     being the precision of the operator's type, the least tolerance allowed
- * @param maxRestarts restarts before giving up
+ * @param maxRestarts restarts before giving up; the search for further copies ends there too
  * @param rng where random vectors come from
  * @param start first vectors [s, domain], s at least 1, such as eigenvectors of an operator nearby;
  *     or null
