@@ -26,7 +26,8 @@ import org.kpflow.tensor.TensorMath;
 public final class BlockKrylov {
   private static final String NAME = "block Krylov";
   private static final int MOST_BASIS = 16_000; // LAPACK's eigenvectors of T end there
-  private static final int CHECKS = 3; // times that convergence is looked at between restarts
+  private static final int CHEAP = 256; // up to this basis, convergence is looked at every step
+  private static final int CHECKS = 3; // and beyond, about so many times between restarts
 
   private final LinearOperator operator;
   private final BlockKrylovOptions options;
@@ -138,7 +139,7 @@ public final class BlockKrylov {
     int kept = 0;
     double[] confirmed = null; // values that new random vectors have not changed
     while (true) {
-      int between = ((most - kept) / block + CHECKS - 1) / CHECKS;
+      int between = most <= CHEAP ? 1 : ((most - kept) / block + CHECKS - 1) / CHECKS;
       Ritz ritz = null;
       for (int step = 1; known + block <= most; step++) {
         step();

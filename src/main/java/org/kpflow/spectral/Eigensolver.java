@@ -19,7 +19,7 @@ import org.kpflow.tensor.RngState;
 @FunctionalInterface
 public interface Eigensolver {
   /** Up to so many modes, {@link #forModes} chooses single vectors. */
-  int MOST_SINGLE_MODES = 16;
+  int MOST_SINGLE_MODES = 24;
 
   /**
    * The eigenpairs, values descending, each with its residual ‖A v - λ v‖.

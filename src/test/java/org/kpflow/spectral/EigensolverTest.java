@@ -97,6 +97,11 @@ class EigensolverTest {
                   EigshTest.check(operator, expected, pairs, 1e-4);
                 }
               });
+      for (int modes : new int[] {24, 25}) { // on both sides of where blocks begin
+        try (EigenPairs pairs = Eigensolver.forModes(modes, 1e-5, RngState.of(1)).solve(operator)) {
+          EigshTest.check(operator, Arrays.copyOf(geometric(), modes), pairs, 1e-4);
+        }
+      }
       try (EigenPairs pairs = Eigensolver.forModes(2, 1e-5, RngState.of(1)).solve(operator)) {
         EigshTest.check(operator, Arrays.copyOf(expected, 2), pairs, 1e-4);
       }
