@@ -137,14 +137,15 @@ public final class BlockKrylov {
   private Ritz iterate() {
     start();
     int kept = 0;
-    double[] confirmed = null; // values that new random vectors have not changed
+    double[] confirmed = null; // what had converged before new random vectors came in
+    boolean searching = false; // with these: nothing is judged before the basis is full
     while (true) {
       int between = most <= CHEAP ? 1 : ((most - kept) / block + CHECKS - 1) / CHECKS;
       Ritz ritz = null;
       for (int step = 1; known + block <= most; step++) {
         step();
         boolean full = known + block > most;
-        if (known >= modes + block && (full || step % between == 0)) {
+        if (known >= modes + block && (full || (!searching && step % between == 0))) {
           ritz = ritz();
           if (hasConverged(ritz)) {
             break;
@@ -158,8 +159,9 @@ public final class BlockKrylov {
         return ritz;
       }
       restarts++;
-      kept = converged ? modes : kept();
-      restart(ritz, kept, converged);
+      searching = converged;
+      kept = searching ? modes : kept();
+      restart(ritz, kept, searching);
       confirmed = converged ? wanted : confirmed;
     }
   }

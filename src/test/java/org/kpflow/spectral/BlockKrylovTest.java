@@ -108,7 +108,16 @@ class BlockKrylovTest {
 
   /** Copies beyond the block's size are seen from new random vectors alone. */
   @ParameterizedTest
-  @CsvSource({"F64, 3, 8", "F64, 12, 8", "F64, 30, 4", "F64, 17, 16", "F32, 12, 8", "F32, 25, 3"})
+  @CsvSource({
+    "F64, 3, 8",
+    "F64, 12, 8",
+    "F64, 30, 4",
+    "F64, 17, 16",
+    "F64, 9, 2",
+    "F64, 40, 16",
+    "F32, 12, 8",
+    "F32, 25, 3"
+  })
   void allCopiesOfARepeatedEigenvalueAreFound(DType dtype, int copies, int block) {
     double[] values = new double[SIZE];
     Arrays.setAll(values, i -> i < 2 ? 3 - i : i < 2 + copies ? 1.5 : Math.pow(0.9, i - copies));
@@ -123,6 +132,19 @@ class BlockKrylovTest {
             assertEquals(values[i], pairs.values()[i], 2 * tolerance * values[i], "value " + i);
           }
         }
+      }
+    }
+  }
+
+  /** New random vectors need some steps before a copy stands out from what lies just below. */
+  @Test
+  void copiesAreFoundAboveASlowDecay() {
+    double[] values = new double[SIZE];
+    Arrays.setAll(values, i -> i < 14 ? 1.2 : 1 / (1 + 0.01 * (i - 14)));
+    try (Tensor matrix = EigshTest.withSpectrum(DType.F64, 12, values)) {
+      for (int modes : new int[] {13, 16, 20}) {
+        BlockKrylovOptions options = BlockKrylovOptions.largest(modes).block(4).tolerance(1e-4);
+        solves(matrix, options, Arrays.copyOf(values, modes));
       }
     }
   }
