@@ -178,6 +178,36 @@ int32_t kpflow_gemm(kpflow_context* context, int32_t dtype, int32_t transpose_a,
   });
 }
 
+int32_t kpflow_row_products(kpflow_context* context, int32_t dtype, int64_t m, int64_t s, int64_t n, const void* x,
+                            const void* y, double* out) {
+  return on_context(context, [&] {
+    require_array("x", x, checked_product(m, n));
+    require_array("y", y, checked_product(s, n));
+    require_array("out", out, checked_product(m, s));
+    KPFLOW_REQUIRE(m <= INT32_MAX && s <= INT32_MAX && n <= INT32_MAX, "row products: expected sizes below 2^31");
+    if (m == 0 || s == 0) return;
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      row_products(context->pool, m, s, n, static_cast<const T*>(x), static_cast<const T*>(y), out);
+    });
+  });
+}
+
+int32_t kpflow_combine_rows(kpflow_context* context, int32_t dtype, int64_t k, int64_t m, int64_t n,
+                            const double* coefficients, void* x) {
+  return on_context(context, [&] {
+    KPFLOW_REQUIRE(k <= m, "combine rows: expected at most %lld, got %lld", static_cast<long long>(m),
+                   static_cast<long long>(k));
+    require_array("coefficients", coefficients, checked_product(k, m));
+    require_array("x", x, checked_product(m, n));
+    KPFLOW_REQUIRE(m <= INT32_MAX && n <= INT32_MAX, "combine rows: expected sizes below 2^31");
+    with_dtype(dtype, [&](auto* type) {
+      using T = std::remove_pointer_t<decltype(type)>;
+      combine_rows(*context, k, m, n, coefficients, static_cast<T*>(x));
+    });
+  });
+}
+
 int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype, const void* x,
                              int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype, void* y,
                              int64_t y_count, const int64_t* y_strides) {

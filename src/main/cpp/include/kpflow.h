@@ -216,6 +216,14 @@ int32_t kpflow_dot(kpflow_context* context, int32_t dtype, int64_t rows, int64_t
 int32_t kpflow_gemm(kpflow_context* context, int32_t dtype, int32_t transpose_a, int32_t transpose_b, int64_t m,
                     int64_t n, int64_t k, double alpha, const void* a, const void* b, double beta, void* c);
 
+/* out = x y^T [m,s] in f64 for tall blocks x [m,n], y [s,n], summed over the columns in f64 in a fixed order. */
+int32_t kpflow_row_products(kpflow_context* context, int32_t dtype, int64_t m, int64_t s, int64_t n, const void* x,
+                            const void* y, double* out);
+
+/* The first k rows of x [m,n] become coefficients x, with coefficients [k,m] in f64 and k at most m; the others stay. */
+int32_t kpflow_combine_rows(kpflow_context* context, int32_t dtype, int64_t k, int64_t m, int64_t n,
+                            const double* coefficients, void* x);
+
 /*
  * For every index of an array of the given shape (up to KPFLOW_MAX_AXES axes, strides in elements; a zero stride repeats):
  * y[index . y_strides] = alpha x[index . x_strides] + beta y[index . y_strides], in row-major order of index.

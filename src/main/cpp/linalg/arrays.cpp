@@ -96,6 +96,41 @@ void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int
   });
 }
 
+template <class T>
+void row_products(ThreadPool& pool, int64_t m, int64_t s, int64_t n, const T* x, const T* y, double* out) {
+  // out = sum over groups of columns, each a sum over chunks, both in order; products of f32 are formed in f32 within a chunk only.
+  constexpr int64_t kGroups = 32, kColumns = 1024;
+  const int64_t size = m * s, width = pieces(std::max<int64_t>(n, 1), kGroups), groups = pieces(n, width);
+  Array<double> partial(groups * size);
+  pool.run(groups, [&](int64_t group, int) {
+    double* sum = partial.data() + group * size;
+    std::fill_n(sum, size, 0.0);
+    Array<T> products(size);
+    const int64_t last = std::min(n, (group + 1) * width);
+    for (int64_t first = group * width; first < last; first += kColumns) {
+      gemm(false, true, m, s, std::min(kColumns, last - first), T(1), x + first, n, y + first, n, T(0), products.data(),
+           s);
+      add_row(size, 1.0, products.data(), sum);
+    }
+  });
+  std::fill_n(out, size, 0.0);
+  for (int64_t group = 0; group < groups; ++group) add_row(size, 1.0, partial.data() + group * size, out);
+}
+
+template <class T>
+void combine_rows(kpflow_context& context, int64_t k, int64_t m, int64_t n, const double* coefficients, T* x) {
+  if (k == 0) return;
+  constexpr int64_t kPanel = 512;  // columns that a worker combines on the side and then writes back
+  Array<T> rounded(k * m);
+  for (int64_t i = 0; i < k * m; ++i) rounded[i] = static_cast<T>(coefficients[i]);
+  context.pool.run(pieces(n, kPanel), [&](int64_t task, int worker) {
+    const int64_t first = task * kPanel, width = std::min(kPanel, n - first);
+    T* combined = context.worker_scratch<T>(worker, k * width);
+    gemm(false, false, k, width, m, T(1), rounded.data(), m, x + first, n, T(0), combined, width);
+    for (int64_t row = 0; row < k; ++row) std::copy_n(combined + row * width, width, x + row * n + first);
+  });
+}
+
 template <class X, class Y>
 void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta,
                    Y* y, const int64_t* y_strides) {
@@ -227,6 +262,8 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
   template void dot<T>(ThreadPool&, int64_t, int64_t, const T*, const T*, double*);                                   \
   template void parallel_gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, double, const T*, const T*,      \
                                  double, T*);                                                                         \
+  template void row_products<T>(ThreadPool&, int64_t, int64_t, int64_t, const T*, const T*, double*);                 \
+  template void combine_rows<T>(kpflow_context&, int64_t, int64_t, int64_t, const double*, T*);                       \
   template void accumulate_gram<T>(kpflow_context&, int64_t, const int64_t(&)[3], const T*, int32_t, double, double*, \
                                    const Progress&);                                                                  \
   template void strided_axpby<T, float>(int, const int64_t*, double, const T*, const int64_t*, double, float*,        \

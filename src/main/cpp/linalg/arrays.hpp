@@ -17,6 +17,14 @@ template <class T>
 void parallel_gemm(ThreadPool& pool, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const T* a,
                    const T* b, double beta, T* c);
 
+// out = x y^T in f64 for tall blocks: x [m,n], y [s,n], out [m,s]; see kpflow_row_products.
+template <class T>
+void row_products(ThreadPool& pool, int64_t m, int64_t s, int64_t n, const T* x, const T* y, double* out);
+
+// The first k rows of x [m,n] become coefficients x, coefficients [k,m], k at most m.
+template <class T>
+void combine_rows(kpflow_context& context, int64_t k, int64_t m, int64_t n, const double* coefficients, T* x);
+
 template <class X, class Y>
 void strided_axpby(int axes, const int64_t* shape, double alpha, const X* x, const int64_t* x_strides, double beta,
                    Y* y, const int64_t* y_strides);

@@ -137,6 +137,13 @@ class Lanczos {
     ++matvecs_;
     if (!apply_(x, y))
       fail(KPFLOW_CALLBACK_FAILED, "eigsh: the operator failed in product %lld", static_cast<long long>(matvecs_));
+    double sum = 0;  // ARPACK goes on with numbers that are none
+    for (int64_t i = 0; i < n_; ++i) sum += std::abs(static_cast<double>(y[i]));
+    if (!std::isfinite(sum))
+      fail(KPFLOW_NUMERICAL,
+           "eigsh: product %lld with the operator is infinite or not a number; is its input finite, and does it "
+           "overflow?",
+           static_cast<long long>(matvecs_));
   }
 
   int64_t matvecs() const { return matvecs_; }

@@ -136,6 +136,47 @@ public final class Engine {
         c);
   }
 
+  /** out [m, s] in f64 = X Yᵀ for tall blocks X [m, n], Y [s, n], accumulated in f64. */
+  public static void rowProducts(
+      ContextHandle context,
+      DType dtype,
+      long m,
+      long s,
+      long n,
+      NativeMemory x,
+      NativeMemory y,
+      NativeMemory out) {
+    holds(x, dtype, product(m, n));
+    holds(y, dtype, product(s, n));
+    holds(out, DType.F64, product(m, s));
+    context.call(
+        c ->
+            Kpflow.kpflow_row_products(
+                c, dtype.nativeCode(), m, s, n, x.pointer(), y.pointer(), doubles(out)),
+        x,
+        y,
+        out);
+  }
+
+  /** The first k rows of X [m, n] become C X, C [k, m] in f64; the others stay. */
+  public static void combineRows(
+      ContextHandle context,
+      DType dtype,
+      long k,
+      long m,
+      long n,
+      NativeMemory coefficients,
+      NativeMemory x) {
+    holds(coefficients, DType.F64, product(k, m));
+    holds(x, dtype, product(m, n));
+    context.call(
+        c ->
+            Kpflow.kpflow_combine_rows(
+                c, dtype.nativeCode(), k, m, n, doubles(coefficients), x.pointer()),
+        coefficients,
+        x);
+  }
+
   /**
    * y[i . yStrides] = alpha x[i . xStrides] + beta y[i . yStrides] for every index i of the shape,
    * in row-major order.

@@ -9,7 +9,7 @@ import org.kpflow.tensor.Tensor;
  * @param vectors [values.length, domain] orthonormal
  * @param residuals ||A v - λ v|| of each pair
  * @param matvecs products with the operator, those for the residuals included
- * @param iterations restarts used, 0 for a dense solution
+ * @param iterations restarts or passes used, 0 for a dense solution
  * @param complete whether all pairs that were asked for converged
  */
 public record EigenPairs(

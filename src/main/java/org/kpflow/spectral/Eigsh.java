@@ -1,5 +1,7 @@
 package org.kpflow.spectral;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
@@ -16,8 +18,15 @@ import org.kpflow.tensor.TensorMath;
  * of the engine are applied without leaving native code; operators in Java by an up-call. ARPACK
  * keeps static state, so one solution runs at a time in the process. Operators too small for
  * ARPACK, or asked for nearly all of their modes, are solved densely.
+ *
+ * <p>Lanczos from one start vector sees one copy of a repeated eigenvalue; ARPACK finds the others
+ * because rounding brings them in, which takes further restarts and is not certain where many
+ * copies meet a loose tolerance: a pair counts as converged by its residual alone. {@link
+ * BlockKrylov} looks for further copies.
  */
 public final class Eigsh {
+  private static final String NAME = "eigsh";
+  private static final int PROBE = 0x5E1F; // label of the probe's random stream
   private static final long DENSE_SIZE = 32;
   private static final long DENSE_MOST = 4096;
 
@@ -26,24 +35,44 @@ public final class Eigsh {
   /**
    * The eigenpairs that the options ask for, values descending.
    *
-   * @throws IllegalArgumentException if the operator is not self-adjoint or more modes are asked
-   *     for than it has
+   * @throws IllegalArgumentException if the operator is not self-adjoint, or found not to be by a
+   *     probe (operators of the engine are not probed), or more modes are asked for than it has
    * @throws NoConvergenceException with the pairs that converged, if not all did
    * @throws org.kpflow.base.CancelledException if the thread is interrupted
    */
   public static EigenPairs solve(LinearOperator operator, LanczosOptions options) {
     Checks.notNull(operator, "operator");
     Checks.notNull(options, "options");
+    requireModes(operator, options.modes());
+    long size = operator.domain().count();
+    if (isSmall(size, options.modes())) {
+      int probed = probe(NAME, operator, options.rng());
+      return dense(operator, options.modes(), options.which(), probed);
+    }
+    return lanczos(operator, options, size);
+  }
+
+  /** Refuses an operator that does not claim to be self-adjoint, and too many modes. */
+  static void requireModes(LinearOperator operator, int modes) {
+    Checks.notNull(operator, "operator");
     Checks.that(operator.isSelfAdjoint(), "operator %s: expected a self-adjoint one", operator);
     long size = operator.domain().count();
-    Checks.that(
-        options.modes() <= size,
-        "modes: expected at most %d for %s, got %d",
-        size,
-        operator,
-        options.modes());
-    boolean small = size <= DENSE_SIZE || (2L * options.modes() >= size && size <= DENSE_MOST);
-    return small ? dense(operator, options) : lanczos(operator, options, size);
+    Checks.that(modes <= size, "modes: expected at most %d for %s, got %d", size, operator, modes);
+  }
+
+  /**
+   * Refuses an operator that is not what it claims, by two products. Those of the engine are
+   * self-adjoint by construction and are not probed: two products are much where few modes are
+   * wanted. Returns the number of products.
+   */
+  static int probe(String solver, LinearOperator operator, RngState rng) {
+    boolean known = operator instanceof NativeOperator;
+    return known ? 0 : AdjointProbe.check(solver, operator, rng.split(PROBE));
+  }
+
+  /** Whether a dense solution is the better way to some modes of an operator. */
+  static boolean isSmall(long size, int modes) {
+    return size <= DENSE_SIZE || (2L * modes >= size && size <= DENSE_MOST);
   }
 
   private static EigenPairs lanczos(LinearOperator operator, LanczosOptions options, long size) {
@@ -70,6 +99,7 @@ public final class Eigsh {
     try (Tensor start = startVector(operator, options);
         Tensor x = Tensor.zeros(operator.dtype(), operator.domain());
         Tensor y = Tensor.zeros(operator.dtype(), operator.domain())) {
+      int probed = probe(NAME, operator, options.rng());
       NativeOperator engine = operator instanceof NativeOperator known ? known : null;
       Arpack.Outcome outcome =
           Arpack.eigsh(request, engine, product(operator, x, y), start.memory(), vectors.memory());
@@ -80,7 +110,7 @@ public final class Eigsh {
               outcome.values(),
               complete ? vectors : kept(vectors, converged),
               outcome.residuals(),
-              outcome.matvecs(),
+              outcome.matvecs() + probed,
               outcome.iterations(),
               complete);
       if (!complete) {
@@ -109,6 +139,7 @@ public final class Eigsh {
 
   private static Arpack.Product product(LinearOperator operator, Tensor x, Tensor y) {
     return (in, out) -> {
+      AdjointProbe.stopIfInterrupted();
       Engine.copy(in, x.memory());
       operator.matvec(x, y);
       Engine.copy(y.memory(), out);
@@ -130,12 +161,15 @@ public final class Eigsh {
     return start;
   }
 
-  private static EigenPairs dense(LinearOperator operator, LanczosOptions options) {
+  /** Some modes from the dense matrix; the products that a probe took are added to the count. */
+  static EigenPairs dense(
+      LinearOperator operator, int modes, LanczosOptions.Which which, int probed) {
     int size = (int) operator.domain().count();
     try (Tensor matrix = operator.toDense();
         Tensor wide = matrix.to(DType.F64)) {
       DenseEigen eigen = DenseEigen.of(wide);
-      int[] order = chosen(eigen.values(), options);
+      int[] preferred = preferred(eigen.values(), which);
+      int[] order = Arrays.stream(preferred, 0, modes).sorted().toArray();
       double[] values = new double[order.length];
       Tensor vectors = Tensor.zeros(operator.dtype(), operator.domain().block(order.length));
       try (eigen) {
@@ -150,7 +184,7 @@ public final class Eigsh {
             values,
             vectors,
             residuals(operator, values, vectors),
-            (long) size + values.length,
+            (long) size + values.length + probed,
             0,
             true);
       } catch (RuntimeException failure) {
@@ -160,21 +194,18 @@ public final class Eigsh {
     }
   }
 
-  /** Indices into descending values of the end that was asked for, still descending. */
-  private static int[] chosen(double[] descending, LanczosOptions options) {
-    int size = descending.length;
-    int modes = options.modes();
-    java.util.stream.IntStream all = java.util.stream.IntStream.range(0, size);
-    return switch (options.which()) {
-      case LA -> all.limit(modes).toArray();
-      case SA -> all.skip(size - modes).toArray();
-      case BE -> all.filter(i -> i < modes - modes / 2 || i >= size - modes / 2).toArray();
+  /** Indices into descending values, those of the end that was asked for first. */
+  static int[] preferred(double[] descending, LanczosOptions.Which which) {
+    int last = descending.length - 1;
+    IntStream all = IntStream.rangeClosed(0, last);
+    return switch (which) {
+      case LA -> all.toArray();
+      case SA -> all.map(i -> last - i).toArray();
+      case BE -> all.map(i -> i % 2 == 0 ? i / 2 : last - i / 2).toArray();
       case LM ->
           all.boxed()
               .sorted((a, b) -> Double.compare(Math.abs(descending[b]), Math.abs(descending[a])))
-              .limit(modes)
               .mapToInt(Integer::intValue)
-              .sorted()
               .toArray();
     };
   }

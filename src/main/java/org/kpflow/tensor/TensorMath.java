@@ -1,6 +1,7 @@
 package org.kpflow.tensor;
 
 import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
 
@@ -86,6 +87,56 @@ public final class TensorMath {
         b.memory(),
         beta,
         c.memory());
+  }
+
+  /**
+   * X Yᵀ as a new f64 tensor [m, s]: the inner products of all rows of X [m, n] with all rows of Y
+   * [s, n], summed over n in f64. For few long rows, where a GEMM would find nothing to share out
+   * among threads.
+   */
+  public static Tensor rowProducts(ExecutionContext context, Tensor x, Tensor y) {
+    Checks.notNull(context, "context");
+    matrix("x", x);
+    matrix("y", y);
+    Checks.dtype("y", x.dtype(), y.dtype());
+    long m = x.shape().size(0);
+    long n = x.shape().size(1);
+    long s = y.shape().size(0);
+    Checks.shape("y", Shape.of(s, n), y.shape());
+    Tensor out = Tensor.zeros(DType.F64, m, s);
+    try {
+      Engine.rowProducts(
+          context.handle(), x.dtype(), m, s, n, x.memory(), y.memory(), out.memory());
+      return out;
+    } catch (RuntimeException | Error failure) {
+      out.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * Replaces the first k rows of X [m, n] by C X, with C [k, m] in f64, rounded to the type of X,
+   * and k at most m. The other rows stay; nothing of the size of X is allocated.
+   */
+  public static void combineRows(ExecutionContext context, Tensor coefficients, Tensor x) {
+    Checks.notNull(context, "context");
+    matrix("coefficients", coefficients);
+    matrix("x", x);
+    Checks.dtype("coefficients", DType.F64, coefficients.dtype());
+    long k = coefficients.shape().size(0);
+    long m = x.shape().size(0);
+    Checks.shape("coefficients", Shape.of(k, m), coefficients.shape());
+    Checks.that(k <= m, "coefficients: expected at most %d rows, got %d", m, k);
+    Engine.combineRows(
+        context.handle(), x.dtype(), k, m, x.shape().size(1), coefficients.memory(), x.memory());
+  }
+
+  private static void matrix(String name, Tensor tensor) {
+    Checks.that(
+        Checks.notNull(tensor, name).shape().rank() == 2,
+        "%s: expected a matrix, got shape %s",
+        name,
+        tensor.shape());
   }
 
   /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */

@@ -183,7 +183,7 @@ class EigshThreadsTest {
             (in, out) -> {
               inside.countDown();
               double[] values = in.toDoubles();
-              Arrays.setAll(values, i -> values[i] * (1 + i / 20_000.0));
+              Arrays.setAll(values, i -> values[i] * (1 + i % 20_000 / 20_000.0));
               out.copyFrom(values);
             });
     LanczosOptions options = LanczosOptions.largest(3).maxIterations(1_000_000);
