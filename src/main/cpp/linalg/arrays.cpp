@@ -191,10 +191,6 @@ struct KeptView {
   }
 };
 
-}  // namespace
-
-namespace {
-
 // A power of two that brings the largest element near 1, so that products of f32 neither overflow nor vanish; 1 for f64.
 template <class T>
 T safe_scale(ThreadPool& pool, int64_t count, const T* x) {
@@ -212,28 +208,113 @@ T safe_scale(ThreadPool& pool, int64_t count, const T* x) {
   return std::ldexp(T(1), -std::clamp(std::ilogb(largest), -100, 100));
 }
 
-}  // namespace
+// Products of f32 numbers are formed in f32 over a strip of at most kStrip terms and summed over strips in f64, in the lower
+// triangle of out [d, d].
+constexpr int64_t kStrip = 4096;
 
+// One strip: X [d, terms] with rows ld apart, or transposed, X [terms, d].
 template <class T>
-void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[3], const T* x, int32_t keep,
-                     double alpha, double* out, const Progress& progress) {
-  const KeptView view(sizes, keep);
+struct Strip {
+  const T* x;
+  int64_t d, terms, ld;
+  bool transposed;
+
+  // products [rows, columns] = rows row.. times rows column.. of X.
+  void multiply(int64_t row, int64_t rows, int64_t column, int64_t columns, T* products) const {
+    const int64_t step = transposed ? 1 : ld;
+    gemm(transposed, !transposed, rows, columns, terms, T(1), x + row * step, ld, x + column * step, ld, T(0), products,
+         columns);
+  }
+};
+
+// out += alpha X X^T by blocks of the triangle, a task each.
+template <class T>
+void add_gram(kpflow_context& context, const Strip<T>& strip, double alpha, double* out, const Progress& progress) {
+  const int64_t d = strip.d, size = std::clamp<int64_t>(pieces(d, 8), 32, 256), blocks = pieces(d, size);
+  context.pool.run(blocks * (blocks + 1) / 2, [&](int64_t task, int worker) {
+    progress.advance();
+    const int64_t i = static_cast<int64_t>((std::sqrt(8.0 * static_cast<double>(task) + 1) - 1) / 2);
+    const int64_t row = i * size, column = (task - i * (i + 1) / 2) * size;
+    const int64_t rows = std::min(size, d - row), columns = std::min(size, d - column);
+    T* products = context.worker_scratch<T>(worker, rows * columns);
+    strip.multiply(row, rows, column, columns, products);
+    for (int64_t r = 0; r < rows; ++r) {
+      add_row(std::min(columns, row + r + 1 - column), alpha, products + r * columns, out + (row + r) * d + column);
+    }
+  });
+}
+
+// x [s, d, traced]: the samples of a strip are set side by side, X [d, samples * traced].
+template <class T>
+void gram_of_rows(kpflow_context& context, int64_t s, int64_t d, int64_t traced, const T* x, double alpha, double* out,
+                  const Progress& progress) {
+  const int64_t most = std::min(s, kStrip / traced);
+  if (most < 2) {
+    for (int64_t sample = 0; sample < s; ++sample) {
+      for (int64_t first = 0; first < traced; first += kStrip) {
+        const T* part = x + sample * d * traced + first;
+        add_gram(context, Strip<T>{part, d, std::min(kStrip, traced - first), traced, false}, alpha, out, progress);
+      }
+    }
+    return;
+  }
+  const int64_t ld = most * traced + 16;  // not a power of two, on which caches trip
+  T* beside = static_cast<T*>(context.workspace.reserve(d * ld * static_cast<int64_t>(sizeof(T))));
+  for (int64_t first = 0; first < s; first += most) {
+    const int64_t count = std::min(most, s - first), terms = count * traced;
+    constexpr int64_t kRows = 16;
+    context.pool.run(pieces(d, kRows), [&](int64_t task, int) {
+      for (int64_t row = task * kRows; row < std::min(d, (task + 1) * kRows); ++row) {
+        for (int64_t i = 0; i < count; ++i) {
+          std::copy_n(x + ((first + i) * d + row) * traced, traced, beside + row * ld + i * traced);
+        }
+      }
+    });
+    add_gram(context, Strip<T>{beside, d, terms, ld, false}, alpha, out, progress);
+  }
+}
+
+// x [columns, d]. Where d is small, strips are the tasks, so that each reads its numbers once; their products are summed in
+// the order of the strips.
+template <class T>
+void gram_of_columns(kpflow_context& context, int64_t columns, int64_t d, const T* x, double alpha, double* out,
+                     const Progress& progress) {
+  constexpr int64_t kFew = 512, kRound = 16;
+  const auto strip = [&](int64_t first) {
+    return Strip<T>{x + first * d, d, std::min(kStrip, columns - first), d, true};
+  };
+  if (d > kFew) {
+    for (int64_t first = 0; first < columns; first += kStrip) add_gram(context, strip(first), alpha, out, progress);
+    return;
+  }
+  T* products = static_cast<T*>(context.workspace.reserve(kRound * d * d * static_cast<int64_t>(sizeof(T))));
+  for (int64_t start = 0; start < columns; start += kRound * kStrip) {
+    const int64_t strips = std::min(kRound, pieces(columns - start, kStrip));
+    context.pool.run(strips, [&](int64_t task, int) {
+      progress.advance();
+      strip(start + task * kStrip).multiply(0, d, 0, d, products + task * d * d);
+    });
+    context.pool.run(d, [&](int64_t row, int) {
+      for (int64_t task = 0; task < strips; ++task) {
+        add_row(row + 1, alpha, products + task * d * d + row * d, out + row * d);
+      }
+    });
+  }
+}
+
+// Axes in any order: columns are gathered into a strip [columns, d], scaled.
+template <class T>
+void gram_of_gathered(kpflow_context& context, int64_t s, const KeptView& view, const T* x, T scale, double alpha,
+                      double* out, const Progress& progress) {
   const int64_t d = view.kept, columns = s * view.traced, sample = d * view.traced;
-  if (d == 0 || columns == 0) return;
-  // Columns are gathered into a strip [columns, d]; the lower triangle of out is updated by panels of rows. Products of f32 columns
-  // are formed in f32 within a strip and summed over strips in f64.
-  constexpr int64_t kLeast = 32, kMost = 192, kParts = 8;
-  const int64_t panel = std::clamp(pieces(d, kParts), kLeast, kMost);
-  const int64_t strip = std::min<int64_t>(columns, std::max<int64_t>(64, (int64_t(1) << 22) / d));
-  T* gathered = static_cast<T*>(context.workspace.reserve(strip * d * static_cast<int64_t>(sizeof(T))));
-  const T scale = safe_scale(context.pool, s * sample, x);
-  alpha /= static_cast<double>(scale) * static_cast<double>(scale);
+  const int64_t most = std::min({columns, kStrip, std::max<int64_t>(64, (int64_t(1) << 22) / d)});
+  Array<T> gathered(most * d);
   Array<int64_t> kept_offsets(d);
   for (int64_t i = 0; i < d; ++i) {
     kept_offsets[i] = KeptView::offset(i, view.kept_axes, view.kept_sizes, view.kept_strides);
   }
-  for (int64_t first = 0; first < columns; first += strip) {
-    const int64_t width = std::min(strip, columns - first);
+  for (int64_t first = 0; first < columns; first += most) {
+    const int64_t width = std::min(most, columns - first);
     constexpr int64_t kGather = 16;
     context.pool.run(pieces(width, kGather), [&](int64_t task, int) {
       for (int64_t c = task * kGather; c < std::min(width, (task + 1) * kGather); ++c) {
@@ -241,20 +322,46 @@ void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[
         const T* source =
             x + column / view.traced * sample +
             KeptView::offset(column % view.traced, view.traced_axes, view.traced_sizes, view.traced_strides);
-        for (int64_t i = 0; i < d; ++i) gathered[c * d + i] = scale * source[kept_offsets[i]];
+        for (int64_t i = 0; i < d; ++i) gathered.data()[c * d + i] = scale * source[kept_offsets[i]];
       }
     });
-    context.pool.run(pieces(d, panel), [&](int64_t task, int worker) {
-      progress.advance();
-      const int64_t row = task * panel, rows = std::min(panel, d - row), length = row + rows;
-      T* products = context.worker_scratch<T>(worker, rows * length);
-      gemm(true, false, rows, length, width, T(1), gathered + row, d, gathered, d, T(0), products, length);
-      for (int64_t r = 0; r < rows; ++r) add_row(length, alpha, products + r * length, out + (row + r) * d);
-    });
+    gram_of_columns(context, width, d, gathered.data(), alpha, out, progress);
   }
-  for (int64_t i = 0; i < d; ++i) {
-    for (int64_t j = 0; j < i; ++j) out[j * d + i] = out[i * d + j];
+}
+
+// The upper triangle of out [d, d] becomes the transpose of the lower, by tiles that stay in the cache.
+void mirror(ThreadPool& pool, int64_t d, double* out) {
+  constexpr int64_t kTile = 32;
+  pool.run(pieces(d, kTile), [&](int64_t task, int) {
+    const int64_t first = task * kTile, last = std::min(d, first + kTile);
+    for (int64_t tile = 0; tile <= first; tile += kTile) {
+      for (int64_t j = tile; j < std::min(tile + kTile, last); ++j) {
+        for (int64_t i = std::max(first, j + 1); i < last; ++i) out[j * d + i] = out[i * d + j];
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void accumulate_gram(kpflow_context& context, int64_t s, const int64_t (&sizes)[3], const T* x, int32_t keep,
+                     double alpha, double* out, const Progress& progress) {
+  const KeptView view(sizes, keep);
+  const int64_t d = view.kept, columns = s * view.traced;
+  if (d == 0 || columns == 0) return;
+  constexpr T kModest = T(1e-8);  // no scaling needed between this and its inverse
+  const T scale = safe_scale(context.pool, s * d * view.traced, x);
+  const bool modest = scale > kModest && scale < 1 / kModest;
+  if (modest && (keep == 1 || keep == 3)) {  // kept axes first
+    gram_of_rows(context, s, d, view.traced, x, alpha, out, progress);
+  } else if (modest && (keep == 4 || keep == 6 || keep == 7)) {  // kept axes last
+    gram_of_columns(context, columns, d, x, alpha, out, progress);
+  } else {
+    gram_of_gathered(context, s, view, x, scale, alpha / (static_cast<double>(scale) * static_cast<double>(scale)), out,
+                     progress);
   }
+  mirror(context.pool, d, out);
 }
 
 #define KPFLOW_ARRAYS(T)                                                                                              \

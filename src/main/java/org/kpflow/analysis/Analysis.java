@@ -40,7 +40,7 @@ import org.kpflow.tensor.TensorMath;
 public final class Analysis {
   private static final long EXACT_SIZE = 4096; // states up to this size: exact P P* and norms
   private static final long FEW_EIGENVALUES = 2048; // all of so few are found without being asked
-  private static final int NORM_PROBES = 64;
+  private static final int NORM_PROBES = 32;
   private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
   private static final double INEXACT = 0.075; // warned about where no tolerance was given
@@ -213,7 +213,8 @@ public final class Analysis {
       stage("norm of the NTK", 0);
       Estimate square = squaredNorm(ntk, pairs.vectors());
       try (LinearizationViews found =
-              LinearizationViews.ofTangentKernel(linearization, options("NTK"), staged());
+              LinearizationViews.ofTangentKernel(
+                  linearization, options("NTK", request.tolerance()), staged());
           OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
         OperatorReport report =
             kernelReport(pairs, views.trace(), root(square), reports("ntk", views));
@@ -286,7 +287,7 @@ public final class Analysis {
     Estimate square = squaredNorm(propagation.outerGram(), null);
     double[] none = {};
     try (LinearizationViews found =
-            LinearizationViews.ofPropagation(linearization, options("PPt"), staged());
+            LinearizationViews.ofPropagation(linearization, options("PPt", 0), staged());
         OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
       return new OperatorReport(
           "PPt", none, none, 0, views.trace(), root(square), reports("PPt", views));
@@ -294,11 +295,11 @@ public final class Analysis {
   }
 
   /** How the views of an operator are to be found. */
-  private LinearizationViews.Options options(String operator) {
+  private LinearizationViews.Options options(String operator, double tolerance) {
     return new LinearizationViews.Options(
         needed(),
         request.method(),
-        request.tolerance(),
+        tolerance,
         request.samples(),
         request.rng().split(operator.hashCode()));
   }
@@ -442,10 +443,11 @@ public final class Analysis {
     return square.derived(value, value == 0 ? 0 : square.standardError() / (2 * value));
   }
 
-  /** Says where a view is less exact than was asked for. */
+  /** Says where a view is less exact than was asked for; P P* is a backdrop, asked for nothing. */
   private void warnInexact() {
-    double wanted = request.tolerance() == 0 ? INEXACT : INEXACT_RATIO * request.tolerance();
     for (OperatorReport operator : operators) {
+      boolean asked = operator.name().equals("NTK") && request.tolerance() != 0;
+      double wanted = asked ? INEXACT_RATIO * request.tolerance() : INEXACT;
       operator
           .views()
           .forEach(

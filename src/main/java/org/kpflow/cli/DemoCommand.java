@@ -57,6 +57,8 @@ final class DemoCommand implements Callable<Integer> {
       data.resolve("inputs.npy").toString(),
       "--targets",
       data.resolve("targets.npy").toString(),
+      "--rtol",
+      "0.03",
       "--phases",
       "stimulus:0,memory:30,response:60",
       "--out",

@@ -7,14 +7,17 @@ import java.util.Map;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Progress;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
+import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
 
 /**
  * The reduced views of the NTK and of P P*, by the method that is demanded or that costs least for
@@ -79,6 +82,8 @@ public final class LinearizationViews implements AutoCloseable {
       5e-2; // P P* has many modes, and is a backdrop
   private static final double NORM_TOLERANCE = 1e-2; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
+  private static final int MOST_ROUNDS = 4;
+  private static final double MOST_MORE = 1 << 20;
 
   private final Method method;
   private final ReducedViews exact; // one of the two is null
@@ -133,16 +138,17 @@ public final class LinearizationViews implements AutoCloseable {
           ReducedViews.ofTrialwiseFactor(propagation, options.views(), progress::done);
       return new LinearizationViews(Method.BASIS, views, null, 0);
     }
+    double tolerance = options.tolerance() == 0 ? PROPAGATION_TOLERANCE : options.tolerance();
     int samples = options.samples();
     if (samples == 0) {
       progress.stage("planning", 0);
-      double tolerance = options.tolerance() == 0 ? PROPAGATION_TOLERANCE : options.tolerance();
       samples = HybridPlan.trialwiseSamples(propagation, options, tolerance);
     }
     progress.stage("samples of P P*", samples);
     SampledViews views =
         SampledViews.ofTrialwiseFactor(
             propagation, options.views(), samples, options.rng().split(2), progress::done);
+    refined(views, "P P*", options, tolerance, null, progress);
     return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 
@@ -238,17 +244,19 @@ public final class LinearizationViews implements AutoCloseable {
       HybridPlan plan = HybridPlan.of(modes, options, tolerance);
       if (plan.columns() == 0 && options.method() == Method.AUTO) {
         ParameterJacobian jacobian = new ParameterJacobian(linearization);
-        return samples(jacobian, options, plan.samples(), progress);
+        return new LinearizationViews(
+            Method.SAMPLED,
+            null,
+            samples("the NTK", jacobian, options, plan.samples(), tolerance, null, progress),
+            0);
       }
       progress.stage("leading columns of the NTK's factor", plan.columns());
       try (ReducedViews leading =
               ReducedViews.ofLeadingColumns(
                   factor, options.views(), plan.columns(), progress::done);
           ResidualJacobian residual = new ResidualJacobian(modes, plan.columns())) {
-        progress.stage("samples of the rest", plan.samples());
         SampledViews views =
-            SampledViews.of(
-                residual, options.views(), plan.samples(), options.rng().split(2), progress::done);
+            samples("the rest", residual, options, plan.samples(), tolerance, leading, progress);
         views.add(leading);
         return new LinearizationViews(Method.HYBRID, null, views, plan.columns());
       }
@@ -258,21 +266,75 @@ public final class LinearizationViews implements AutoCloseable {
   private static LinearizationViews sampled(
       Linearization linearization, Options options, Progress progress) {
     ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     int count = options.samples();
     if (count == 0) {
-      double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
       progress.stage("planning", 0);
       count = HybridPlan.samples(jacobian, options, tolerance);
     }
-    return samples(jacobian, options, count, progress);
+    SampledViews views = samples("the NTK", jacobian, options, count, tolerance, null, progress);
+    return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 
-  private static LinearizationViews samples(
-      ParameterJacobian jacobian, Options options, int count, Progress progress) {
-    progress.stage("samples of the NTK", count);
+  private static SampledViews samples(
+      String what,
+      LinearOperator factor,
+      Options options,
+      int count,
+      double tolerance,
+      ReducedViews exact,
+      Progress progress) {
+    progress.stage("samples of " + what, count);
     SampledViews views =
-        SampledViews.of(jacobian, options.views(), count, options.rng().split(2), progress::done);
-    return new LinearizationViews(Method.SAMPLED, null, views, 0);
+        SampledViews.of(factor, options.views(), count, options.rng().split(2), progress::done);
+    return refined(views, what, options, tolerance, exact, progress);
+  }
+
+  /**
+   * Unless the number of samples was given, takes more of them while a view misses the tolerance.
+   *
+   * @param exact what the samples are a rest of, or null
+   */
+  private static SampledViews refined(
+      SampledViews views,
+      String what,
+      Options options,
+      double tolerance,
+      ReducedViews exact,
+      Progress progress) {
+    try {
+      for (int round = 0; options.samples() == 0 && round < MOST_ROUNDS; round++) {
+        double excess = excess(views, options, exact) / tolerance;
+        if (!(excess > 1)) {
+          break;
+        }
+        int more =
+            (int) Math.max(PILOT, Math.min(views.samples() * (excess * excess - 1), MOST_MORE));
+        progress.stage("more samples of " + what, views.samples() + more);
+        views.extend(more, progress::done);
+      }
+      return views;
+    } catch (RuntimeException failure) {
+      views.close();
+      throw failure;
+    }
+  }
+
+  /** The largest error of a view over its norm: ||E + R||² = ||E||² + 2 <E, R> + ||R||². */
+  private static double excess(SampledViews views, Options options, ReducedViews exact) {
+    ExecutionContext context = views.context();
+    double most = 0;
+    for (View view : options.views()) {
+      double square = Math.max(views.squaredNorm(view).value(), 0);
+      if (exact != null) {
+        Tensor leading = exact.matrix(view);
+        square +=
+            Math.pow(TensorMath.norm(context, leading), 2) + 2 * views.inner(view, leading).value();
+      }
+      double error = views.error(view);
+      most = error == 0 ? most : Math.max(most, error / Math.sqrt(square));
+    }
+    return most;
   }
 
   /** The method that was taken; never AUTO. */

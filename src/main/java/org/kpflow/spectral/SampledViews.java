@@ -10,6 +10,7 @@ import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
@@ -29,18 +30,22 @@ public final class SampledViews implements AutoCloseable {
 
   private static final int LEAST_GROUPS = 4;
   private static final long GROUP_BYTES = 1L << 30;
+  private static final long BLOCK_BYTES = 512L << 20;
+  private static final int MOST_BLOCK = 64;
 
   private final LinearOperator factor;
   private final Shape state;
   private final boolean
       trialwise; // A does not mix trials: blocks between trials are zero, not noise
   private final int groups;
-  private final int perGroup;
+  private int perGroup; // samples in each
+  private RngState next;
   private final Map<View, Tensor[]> sums =
       new EnumMap<>(View.class); // per group: Σ of the samples' views
   private final Map<View, Tensor> totals = new EnumMap<>(View.class);
   private final long seed;
   private long products;
+  private boolean complete; // with an exact part
 
   private SampledViews(
       LinearOperator factor, Collection<View> views, int samples, boolean trialwise, long seed) {
@@ -54,7 +59,6 @@ public final class SampledViews implements AutoCloseable {
     }
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
-    this.perGroup = (samples + groups - 1) / groups;
   }
 
   /**
@@ -111,7 +115,8 @@ public final class SampledViews implements AutoCloseable {
       for (View view : views) {
         result.sums.put(view, new Tensor[result.groups]);
       }
-      result.run(rng, progress);
+      result.next = rng;
+      result.draw((samples + result.groups - 1) / result.groups, progress);
       return result;
     } catch (RuntimeException failure) {
       result.close();
@@ -119,42 +124,84 @@ public final class SampledViews implements AutoCloseable {
     }
   }
 
-  private void run(RngState rng, LongConsumer progress) {
-    long vector = factor.domain().count() + state.count();
-    int block =
-        (int)
-            Math.max(
-                1, Math.min(perGroup, (512L << 20) / Math.max(1, vector * factor.dtype().bytes())));
-    RngState next = rng;
+  /**
+   * Takes at least so many samples more, the next of the same stream, as many in each group.
+   * Looking at the errors to decide whether to do so biases them a little towards an early end.
+   *
+   * @param progress told the number of samples done in all, after each block
+   */
+  public void extend(int samples, LongConsumer progress) {
+    Checks.notNull(progress, "progress");
+    Checks.that(
+        samples >= 1 && samples <= MOST_SAMPLES - products,
+        "samples: expected 1 to %d more, got %d",
+        MOST_SAMPLES - products,
+        samples);
+    Checks.that(!complete, "samples: what is exact has been added; expected to extend before");
+    draw((samples + groups - 1) / groups, progress);
+  }
+
+  /** Draws samples for every group, one group after the other. */
+  private void draw(int each, LongConsumer progress) {
+    long bytes = (factor.domain().count() + state.count()) * factor.dtype().bytes();
+    int all = groups * each;
+    int block = (int) Math.max(1, Math.min(Math.min(all, MOST_BLOCK), BLOCK_BYTES / bytes));
+    long before = products;
     try (Tensor draws = Tensor.zeros(factor.dtype(), factor.domain().block(block));
         Tensor samples = Tensor.zeros(factor.dtype(), state.block(block))) {
-      for (int group = 0; group < groups; group++) {
-        Map<View, Tensor> sum = ReducedViews.allocate(state, sums.keySet());
-        for (View view : sum.keySet()) {
-          sums.get(view)[group] = sum.get(view);
+      for (int first = 0; first < all; first += block) {
+        int s = Math.min(block, all - first);
+        Tensor g = draws.slice(0, s);
+        Tensor x = samples.slice(0, s);
+        next = next.fill(factor.context(), RngState.Distribution.GAUSSIAN, g);
+        factor.matmat(g, x);
+        for (int from = first; from < first + s; ) { // a block may hold samples of several groups
+          int group = from / each;
+          int to = Math.min(first + s, (group + 1) * each);
+          accumulate(group, x.slice(from - first, to - from));
+          from = to;
         }
-        Map<View, Tensor> swept = ReducedViews.swept(sum);
-        for (int first = 0; first < perGroup; first += block) {
-          int s = Math.min(block, perGroup - first);
-          Tensor g = draws.slice(0, s);
-          Tensor x = samples.slice(0, s);
-          next = next.fill(factor.context(), RngState.Distribution.GAUSSIAN, g);
-          factor.matmat(g, x);
-          swept.forEach(
-              (view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
-        }
-        if (trialwise) {
-          swept.forEach(this::clearBetweenTrials);
-        }
-        ReducedViews.derive(sum, state);
-        double weight = 1.0 / ((double) groups * perGroup);
-        sum.forEach(
-            (view, matrix) ->
-                TensorMath.axpby(factor.context(), weight, matrix, 1, totals.get(view)));
-        products += perGroup;
+        products = before + first + s;
         progress.accept(products);
       }
     }
+    perGroup += each;
+    for (int group = 0; group < groups; group++) {
+      finish(group);
+    }
+  }
+
+  /** Adds the views of samples [s, B, T, n] to the sums of a group. */
+  private void accumulate(int group, Tensor x) {
+    sums.values().stream()
+        .filter(views -> views[group] == null)
+        .findFirst()
+        .ifPresent(
+            absent ->
+                ReducedViews.allocate(state, sums.keySet())
+                    .forEach((view, matrix) -> sums.get(view)[group] = matrix));
+    ReducedViews.swept(sumsOf(group))
+        .forEach((view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
+  }
+
+  private Map<View, Tensor> sumsOf(int group) {
+    Map<View, Tensor> sum = new EnumMap<>(View.class);
+    sums.forEach((view, matrices) -> sum.put(view, matrices[group]));
+    return sum;
+  }
+
+  /** Clears and derives what follows from a group's sums, and adds them to the means. */
+  private void finish(int group) {
+    Map<View, Tensor> sum = sumsOf(group);
+    if (trialwise) {
+      ReducedViews.swept(sum).forEach(this::clearBetweenTrials);
+    }
+    ReducedViews.derive(sum, state);
+    double weight = 1.0 / ((double) groups * perGroup);
+    double kept = group == 0 ? 0 : 1; // the first starts the means
+    sum.forEach(
+        (view, matrix) ->
+            TensorMath.axpby(factor.context(), weight, matrix, kept, totals.get(view)));
   }
 
   /** Sets the blocks of a view that lie between different trials to zero. */
@@ -190,6 +237,7 @@ public final class SampledViews implements AutoCloseable {
    * @throws IllegalArgumentException if a view is not among those of {@code exact}
    */
   public void add(ReducedViews exact) {
+    complete = true;
     totals.forEach(
         (view, total) -> {
           Tensor matrix = Checks.notNull(exact, "exact").matrix(view);
@@ -198,6 +246,11 @@ public final class SampledViews implements AutoCloseable {
             TensorMath.axpby(factor.context(), perGroup, matrix, 1, sum);
           }
         });
+  }
+
+  /** Where the samples are computed. */
+  public ExecutionContext context() {
+    return factor.context();
   }
 
   /** Samples taken. */

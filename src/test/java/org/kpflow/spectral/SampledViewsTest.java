@@ -182,7 +182,7 @@ class SampledViewsTest {
     List<Long> done = new ArrayList<>();
     try (SampledViews views =
         SampledViews.of(factor, List.of(View.SPACE), 4, RngState.of(2), done::add)) {
-      assertEquals(List.of(1L, 2L, 3L, 4L), done);
+      assertEquals(List.of(4L), done);
       assertEquals(4, views.samples());
       assertTrue(views.trace(View.SPACE).standardError() > 0);
     }
