@@ -20,6 +20,19 @@ struct Panels {
   int64_t rows, size, count;
 };
 
+// Whether step t of all rows of a panel is zero: impulses leave most steps before (or after) them untouched, and what is zero
+// needs no product with W_hh.
+template <class T>
+bool is_zero(const T* x, int64_t rows, int64_t steps, int64_t t, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* row = x + (r * steps + t) * n;
+    for (int64_t i = 0; i < n; ++i) {
+      if (row[i] != T(0)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 template <class T>
@@ -37,8 +50,16 @@ void propagate(const Snapshot<T>& net, kpflow_context& context, bool inverse, in
     for (int64_t r = first; r < first + count; ++r) {
       if (in != out) std::copy_n(in + r * steps * n, n, out + r * steps * n);
     }
+    bool silent = true;  // nothing has reached the panel yet
     for (int64_t t = 1; t < steps; ++t) {
       progress.advance(count);
+      silent = silent && is_zero(from + first * steps * n, count, steps, t - 1, n);
+      if (silent) {
+        for (int64_t r = first; in != out && r < first + count; ++r) {
+          std::copy_n(in + (r * steps + t) * n, n, out + (r * steps + t) * n);
+        }
+        continue;
+      }
       for (int64_t r = 0; r < count; ++r) {
         const int64_t at = (first + r) * steps + t;
         site_row(shape, net.record(net.row((first + r) % trials, t)), from + (at - 1) * n, x + r * units);
@@ -69,8 +90,16 @@ void propagate_adjoint(const Snapshot<T>& net, kpflow_context& context, bool inv
       const int64_t last = ((r + 1) * steps - 1) * n;
       if (in != out) std::copy_n(in + last, n, out + last);
     }
+    bool silent = true;
     for (int64_t t = steps - 2; t >= 0; --t) {
       progress.advance(count);
+      silent = silent && is_zero(from + first * steps * n, count, steps, t + 1, n);
+      if (silent) {
+        for (int64_t r = first; in != out && r < first + count; ++r) {
+          std::copy_n(in + (r * steps + t) * n, n, out + (r * steps + t) * n);
+        }
+        continue;
+      }
       for (int64_t r = 0; r < count; ++r) {
         const int64_t at = (first + r) * steps + t;
         pull_row(shape, net.record(net.row((first + r) % trials, t + 1)), Side::kHidden, 0, shape.cell.gates, 0, units,

@@ -190,7 +190,7 @@ public final class LinearizationViews implements AutoCloseable {
     try (SampledViews pilot =
         SampledViews.of(jacobian, options.views(), PILOT, options.rng().split(1), done -> {})) {
       for (View view : options.views()) {
-        norms.put(view, ReducedViews.normBelow(linearization.context(), pilot.matrix(view)) / 2);
+        norms.put(view, normBelow(pilot, view));
       }
     }
     double cut = Math.min(1e-4, tolerance * 1e-1);
@@ -204,6 +204,17 @@ public final class LinearizationViews implements AutoCloseable {
         cut = Math.max(EXACT_CUT, cut * Math.min(0.5, 0.5 / excess)); // bounds go down with it
       }
     }
+  }
+
+  /**
+   * Half of an estimate that is below λ_1: Σλ² / Σλ or Σλ over the rows. The matrix itself is too
+   * noisy.
+   */
+  private static double normBelow(SampledViews pilot, View view) {
+    double trace = pilot.trace(view).value();
+    double square = pilot.squaredNorm(view).value();
+    double mean = trace / pilot.matrix(view).shape().size(0);
+    return trace > 0 ? Math.max(square / trace, mean) / 2 : 0;
   }
 
   /** The largest bound on what all columns leave out of a view, over what is allowed. */

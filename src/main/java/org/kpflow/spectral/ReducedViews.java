@@ -238,6 +238,7 @@ public final class ReducedViews implements AutoCloseable {
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
     Map<View, Tensor> matrices = allocate(state, views);
     Map<View, Tensor> swept = swept(matrices);
+    boolean withTrials = swept.keySet().stream().anyMatch(view -> (view.keep() & 1) != 0);
     long trials = state.size(0);
     long columns = state.size(1) * state.size(2);
     Shape single = Shape.state(1, state.size(1), state.size(2));
@@ -250,17 +251,17 @@ public final class ReducedViews implements AutoCloseable {
         setInAllTrials(in, columns, first, s, 1);
         factor.matmat(in.slice(0, s), out.slice(0, s));
         setInAllTrials(in, columns, first, s, 0);
-        for (long b = 0; b < trials; b++) {
-          long[] sizes = {s, columns};
-          long[] from = {trials * columns, 1};
-          TensorMath.strided(
-              sizes,
-              1,
-              out.reshape(Shape.of(block * trials, columns)).slice(b, block * trials - b),
-              from,
-              0,
-              trial,
-              new long[] {columns, 1});
+        Tensor products = out.slice(0, s);
+        swept.forEach(
+            (view, matrix) -> {
+              if ((view.keep() & 1) == 0) { // trials are traced: each adds its own products
+                accumulate(factor, view, state, products, 1, matrix);
+              }
+            });
+        for (long b = 0; b < trials && withTrials; b++) {
+          for (long i = 0; i < s; i++) {
+            trial.slice(i).copyFrom(products.slice(i).slice(b, 1));
+          }
           long index = b;
           swept.forEach(
               (view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
@@ -456,7 +457,6 @@ public final class ReducedViews implements AutoCloseable {
     Shape single = Shape.state(1, state.size(1), state.size(2));
     double weight = (double) view.traced(single) / view.traced(state);
     if ((view.keep() & 1) == 0) {
-      accumulate(factor, view, single, products, weight, matrix);
       return;
     }
     long size = view.size(single);
