@@ -89,9 +89,13 @@ public final class AnalysisWriter {
       sections.add(views(directory));
       if (report.target() != null) {
         sections.add(target(directory));
+      }
+      if (report.objectives() != null) {
         sections.add(ObjectiveSection.of(report.objectives(), result.arrays(), directory));
       }
-      sections.add(PropagationSection.of(report, directory));
+      if (report.propagation() != null) {
+        sections.add(PropagationSection.of(report, directory));
+      }
       Path page = directory.resolve("report.html");
       new HtmlReport(
               "Neural tangent kernel of " + report.model(),

@@ -51,12 +51,12 @@ final class SeriesRun {
         try (AnalysisResult result = step.analyse(weights, series.start())) {
           interrupted = Thread.interrupted(); // files are not written on an interrupted thread
           step.write(result, weights, out.resolve(name));
-          series.add(name, weights, result);
           if (interrupted) {
-            series.warn("stopped at " + name);
-            new SeriesWriter(series.report(), provenance).writeRecords(out);
+            series.fail(name, weights, "stopped; its own report has what was done");
+            note(new CancelledException("stopped at " + name));
             break;
           }
+          series.add(name, weights, result);
         } catch (CancelledException cancelled) {
           interrupted = true;
           firstFailure = firstFailure == null ? cancelled : firstFailure;

@@ -2,13 +2,18 @@ package org.kpflow.analysis;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Progress;
@@ -111,6 +116,72 @@ class AnalysisTest {
                 report.target().lossDecreaseByFamily().values().stream().mapToDouble(v -> v).sum();
             close(report.target().lossDecrease(), sum);
             assertFalse(report.partial());
+          }
+        });
+  }
+
+  /**
+   * Interrupted after the eigenvalues, an analysis reports what it has and can still be written.
+   */
+  @Test
+  void anInterruptLeavesWhatWasDone(@TempDir Path directory) {
+    withCase(
+        (request, model) -> {
+          for (String last : List.of("views of the NTK", "spectra of the core", "targets")) {
+            Progress stopping =
+                new Progress() {
+                  @Override
+                  public void stage(String name, long total) {
+                    if (name.startsWith(last)) {
+                      Thread.currentThread().interrupt();
+                    }
+                  }
+
+                  @Override
+                  public void done(long count) {}
+                };
+            try (AnalysisResult result = Analysis.run(request, stopping)) {
+              assertTrue(Thread.interrupted(), "the interrupt stays visible");
+              AnalysisReport report = result.report();
+              assertTrue(report.partial());
+              assertTrue(report.warnings().get(0).contains("stopped during"), last);
+              assertEquals(5, report.operator("NTK").eigenvalues().length);
+              assertEquals(last.equals("targets"), report.operator("PPt") != null);
+              assertEquals(!last.startsWith("views"), report.view("NTK", "temp") != null);
+              assertNull(report.propagation());
+              new AnalysisWriter(result, List.of(), Map.of()).write(directory.resolve(last));
+              assertTrue(Files.exists(directory.resolve(last).resolve("report.html")));
+            }
+          }
+          Progress atOnce =
+              new Progress() {
+                @Override
+                public void stage(String name, long total) {
+                  Thread.currentThread().interrupt();
+                }
+
+                @Override
+                public void done(long count) {}
+              };
+          assertThrows(CancelledException.class, () -> Analysis.run(request, atOnce));
+          assertTrue(Thread.interrupted());
+        });
+  }
+
+  @Test
+  void allEigenvaluesAreReportedWhereTheyAreFew() {
+    withCase(
+        (request, model) -> {
+          try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
+            SpectrumReport spectrum = result.report().spectrum();
+            var expected =
+                new org.kpflow.cases.CaseDirectory(CASE).description().path("metrics").path("ntk");
+            close(expected.path("trace").asDouble(), spectrum.metrics().trace());
+            close(expected.path("fro").asDouble(), spectrum.metrics().frobenius());
+            close(expected.path("pr").asDouble(), spectrum.metrics().participationRatio());
+            assertEquals(expected.path("n95").asInt(), spectrum.metrics().modes95());
+            long size = request.inputs().shape().size(0) * request.inputs().shape().size(1);
+            assertTrue(spectrum.rank() <= spectrum.dimension() && spectrum.rank() > size / 2);
           }
         });
   }

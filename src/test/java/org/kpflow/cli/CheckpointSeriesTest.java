@@ -187,6 +187,39 @@ class CheckpointSeriesTest {
     Thread.interrupted();
   }
 
+  /** An analysis that was stopped halfway comes back with the interrupt set: it ends the series. */
+  @Test
+  void aStoppedAnalysisEndsTheSeriesAndKeepsItsOwnReport() throws IOException {
+    List<Path> written = new ArrayList<>();
+    SeriesRun.Step step =
+        new SeriesRun.Step() {
+          @Override
+          public AnalysisResult analyse(Path weights, Tensor start) {
+            AnalysisResult result = small();
+            if (weights.endsWith("two")) {
+              Thread.currentThread().interrupt();
+            }
+            return result;
+          }
+
+          @Override
+          public void write(AnalysisResult result, Path weights, Path out) {
+            assertFalse(Thread.currentThread().isInterrupted());
+            written.add(weights);
+          }
+        };
+    List<Path> paths = List.of(Path.of("one"), Path.of("two"), Path.of("three"));
+    Path out = directory.resolve("out");
+    var report = new SeriesRun(paths, out, Map.of()).run(ExecutionContext.shared(), step);
+    assertTrue(Thread.interrupted(), "the interrupt stays visible");
+    assertEquals(List.of(Path.of("one"), Path.of("two")), written);
+    assertTrue(report.partial());
+    assertTrue(report.checkpoints().get(1).failure().contains("stopped"));
+    SeriesRun atOnce = new SeriesRun(paths.subList(1, 3), out, Map.of());
+    assertThrows(CancelledException.class, () -> atOnce.run(ExecutionContext.shared(), step));
+    Thread.interrupted();
+  }
+
   private static AnalysisResult small() {
     try (TensorMap weights = org.kpflow.io.WeightFile.read(CASE, DType.F64);
         Gru model = new Gru(weights.asMap(), ModelOptions.of(DType.F64));
