@@ -8,6 +8,7 @@ import java.util.Map;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
+import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.Budget;
@@ -24,12 +25,14 @@ import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.MatrixOperator;
+import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.EigenPairs;
-import org.kpflow.spectral.Eigsh;
+import org.kpflow.spectral.Eigensolver;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -199,14 +202,8 @@ public final class Analysis {
   private void analyseKernel(Tensor gram) {
     NeuralTangentKernel ntk = new NeuralTangentKernel(linearization);
     int modes = (int) Math.min(request.modes(), linearization.stateShape().count());
-    double tolerance = Math.max(EIGENVALUE_TOLERANCE, linearization.dtype().epsilon());
-    LanczosOptions options =
-        LanczosOptions.largest(modes)
-            .tolerance(tolerance)
-            .basis((int) Math.min(linearization.stateShape().count(), 2L * modes + 12))
-            .seed(request.rng().split(1).seed());
     stage("leading eigenvalues of the NTK", 0);
-    try (EigenPairs pairs = leadingPairs(ntk, options)) {
+    try (EigenPairs pairs = leadingPairs(ntk, modes)) {
       eigenvectors = pairs.vectors().copy();
       arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
       operators.add(kernelReport(pairs, UNKNOWN, UNKNOWN, Map.of()));
@@ -326,13 +323,38 @@ public final class Analysis {
     return needed;
   }
 
+  /** Lanczos with single vectors for few modes, with blocks for many. */
+  private Eigensolver eigensolver(int modes, Tensor start) {
+    long state = linearization.stateShape().count();
+    double tolerance = Math.max(EIGENVALUE_TOLERANCE, linearization.dtype().epsilon());
+    RngState rng = request.rng().split(1);
+    if (modes <= Eigensolver.MOST_SINGLE_MODES) {
+      LanczosOptions options =
+          LanczosOptions.largest(modes)
+              .tolerance(tolerance)
+              .basis((int) Math.min(state, 2L * modes + 12))
+              .seed(rng.seed());
+      return Eigensolver.of(start == null ? options : options.start(start));
+    }
+    BlockKrylovOptions options = BlockKrylovOptions.largest(modes).tolerance(tolerance).rng(rng);
+    return Eigensolver.of(start == null ? options : options.start(diagnosis.start()));
+  }
+
   /** The pairs asked for, or those that converged, with a warning. */
-  private EigenPairs leadingPairs(LinearOperator operator, LanczosOptions options) {
+  private EigenPairs leadingPairs(LinearOperator operator, int modes) {
     try (Tensor start = diagnosis.startVector(linearization)) {
-      return Eigsh.solve(operator, start == null ? options : options.start(start));
+      return eigensolver(modes, start).solve(operator);
     } catch (NoConvergenceException unfinished) {
       unfinished(unfinished.getMessage());
       return unfinished.partial();
+    } catch (NumericalException overflow) {
+      boolean narrow = linearization.dtype() == DType.F32;
+      throw new NumericalException(
+          "the NTK overflows "
+              + linearization.dtype()
+              + ": perturbations grow too large over the steps; use "
+              + (narrow ? "f64 or fewer steps" : "fewer steps"),
+          overflow);
     }
   }
 
@@ -443,6 +465,10 @@ public final class Analysis {
     return square.derived(value, value == 0 ? 0 : square.standardError() / (2 * value));
   }
 
+  private void warn(String format, Object... arguments) {
+    warnings.add(String.format(java.util.Locale.ROOT, format, arguments));
+  }
+
   /** Says where a view is less exact than was asked for; P P* is a backdrop, asked for nothing. */
   private void warnInexact() {
     for (OperatorReport operator : operators) {
@@ -452,15 +478,16 @@ public final class Analysis {
           .views()
           .forEach(
               (name, view) -> {
-                double error = Math.max(view.relativeError(), view.truncation());
-                if (!(error <= wanted) && view.trace().value() != 0) {
-                  warnings.add(
-                      String.format(
-                          java.util.Locale.ROOT,
-                          "the %s view of %s has a relative error of %.2g: lower --rtol or raise --samples",
-                          name,
-                          operator.name(),
-                          error));
+                boolean zero = view.trace().value() == 0;
+                if (!(view.relativeError() <= wanted) && !zero) {
+                  warn(
+                      "the %s view of %s has a relative error of %.2g: lower --rtol or raise --samples",
+                      name, operator.name(), view.relativeError());
+                }
+                if (!(view.truncation() <= wanted) && !zero) {
+                  warn(
+                      "the %s view of %s leaves out up to %.2g of its norm, a bound: P amplifies too much for a better one",
+                      name, operator.name(), view.truncation());
                 }
               });
     }
