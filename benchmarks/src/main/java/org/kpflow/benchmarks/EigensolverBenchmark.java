@@ -1,25 +1,15 @@
 package org.kpflow.benchmarks;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.kpflow.base.DType;
 import org.kpflow.flow.NeuralTangentKernel;
-import org.kpflow.io.Npy;
-import org.kpflow.io.TensorMap;
-import org.kpflow.io.WeightFile;
 import org.kpflow.linearize.Linearization;
-import org.kpflow.model.Gru;
-import org.kpflow.model.ModelOptions;
 import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigensolver;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.SubspaceOptions;
 import org.kpflow.tensor.ExecutionContext;
-import org.kpflow.tensor.Tensor;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -49,8 +39,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 @State(Scope.Benchmark)
 public class EigensolverBenchmark {
-  private static final String EXAMPLE = "/org/kpflow/examples/memory_pro_gru/";
-
   @Param({"1", "10", "50", "200"})
   public int modes;
 
@@ -75,28 +63,9 @@ public class EigensolverBenchmark {
   }
 
   @Setup(Level.Trial)
-  public void setUp() throws IOException {
+  public void setUp() {
     context = ExecutionContext.withThreads(threads);
-    Path directory = Files.createTempDirectory("kpflow-benchmark");
-    Path weightFile = unpack("step_01818.safetensors", directory);
-    Path inputFile = unpack("inputs.npy", directory);
-    try (TensorMap weights = WeightFile.read(weightFile, null);
-        Gru model = new Gru(weights.asMap(), ModelOptions.of(DType.F32));
-        Tensor inputs = Npy.read(inputFile, DType.F32)) {
-      linearization = Linearization.of(context, model, inputs.slice(0, trials), null);
-    } finally {
-      Files.delete(weightFile);
-      Files.delete(inputFile);
-      Files.delete(directory);
-    }
-  }
-
-  private static Path unpack(String name, Path directory) throws IOException {
-    Path target = directory.resolve(name);
-    try (InputStream source = EigensolverBenchmark.class.getResourceAsStream(EXAMPLE + name)) {
-      Files.copy(source, target);
-    }
-    return target;
+    linearization = BundledGru.linearize(context, "01818", trials, DType.F32);
   }
 
   @TearDown(Level.Trial)
