@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <vector>
 
+#include "core/system.hpp"
 #include "linalg/blas.hpp"
 #include "linalg/dense.hpp"
 
@@ -68,19 +71,22 @@ class Block {
 };
 
 // K_u = C^T C + E with rows C [r, N] by Cholesky factorization with complete pivoting; E is positive semidefinite with
-// trace at most tolerance. Returns tr E.
+// trace at most tolerance. Returns tr E and what rounding can add to it.
 double pivoted_cholesky(const Block& block, double tolerance, std::vector<double>& factor, const Progress& progress) {
   const int64_t size = block.size();
   std::vector<double> diagonal(size), column(size), weights;
   block.diagonal(diagonal.data());
   const double least = 1e-15 * *std::max_element(diagonal.begin(), diagonal.end());
+  const double whole = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
   factor.clear();
   for (int64_t r = 0;; ++r) {
     double trace = 0;
     for (double value : diagonal) trace += value;
     if (!std::isfinite(trace)) fail(KPFLOW_NUMERICAL, "K: a diagonal entry is not finite; the model overflows");
     const int64_t p = std::max_element(diagonal.begin(), diagonal.end()) - diagonal.begin();
-    if (trace <= tolerance || diagonal[p] <= least || r == size) return trace;
+    if (trace <= tolerance || diagonal[p] <= least || r == size) {
+      return trace + static_cast<double>(r + 1) * std::numeric_limits<double>::epsilon() * whole;
+    }
     progress.advance();
     block.column(p, column.data());
     weights.resize(r);
@@ -88,6 +94,12 @@ double pivoted_cholesky(const Block& block, double tolerance, std::vector<double
     if (r > 0) {  // column -= C^T C[:, p]
       cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(r), static_cast<int>(size), -1, factor.data(),
                   static_cast<int>(size), weights.data(), 1, 1, column.data(), 1);
+    }
+    if (factor.size() + static_cast<size_t>(size) > factor.capacity()) {
+      const size_t larger = std::max<size_t>(factor.capacity() / 2 * 3, 32 * static_cast<size_t>(size));
+      require_memory(static_cast<int64_t>(larger * sizeof(double)), "the modes of K of one unit",
+                     "use fewer trials or steps, or sampled views");
+      factor.reserve(larger);
     }
     const double scale = 1 / std::sqrt(diagonal[p]);
     for (int64_t l = 0; l < size; ++l) {

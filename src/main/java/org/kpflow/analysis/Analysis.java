@@ -8,6 +8,7 @@ import java.util.Map;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
+import org.kpflow.base.MemoryException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
@@ -30,6 +31,7 @@ import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigensolver;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
+import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -126,6 +128,8 @@ public final class Analysis {
 
   private AnalysisResult run(long start) {
     boolean interrupted = false;
+    LinearizationViews.requireTolerance(options("NTK", request.tolerance()), linearization);
+    ReducedViews.requireRoom(linearization.stateShape(), needed());
     try (Tensor gram = KroneckerCore.gram(linearization)) {
       analyseKernel(gram);
       operators.add(coreReport(gram));
@@ -275,6 +279,9 @@ public final class Analysis {
       long rank = Arrays.stream(values).filter(value -> value > found.floor()).count();
       return new SpectrumReport(
           found.through(), found.dimension(), found.floor(), rank, SpectrumMetrics.of(values));
+    } catch (MemoryException tooLarge) {
+      unfinished("--whole-spectrum: " + tooLarge.getMessage());
+      return null;
     }
   }
 
@@ -352,7 +359,9 @@ public final class Analysis {
       throw new NumericalException(
           "the NTK overflows "
               + linearization.dtype()
-              + ": perturbations grow too large over the steps; use "
+              + ", where perturbations grow too large over the steps ("
+              + overflow.getMessage()
+              + "); use "
               + (narrow ? "f64 or fewer steps" : "fewer steps"),
           overflow);
     }
@@ -465,6 +474,10 @@ public final class Analysis {
     return square.derived(value, value == 0 ? 0 : square.standardError() / (2 * value));
   }
 
+  private String remedy(String operator) {
+    return request.samples() > 0 || operator.equals("PPt") ? "raise --samples" : "lower --rtol";
+  }
+
   private void warn(String format, Object... arguments) {
     warnings.add(String.format(java.util.Locale.ROOT, format, arguments));
   }
@@ -481,8 +494,8 @@ public final class Analysis {
                 boolean zero = view.trace().value() == 0;
                 if (!(view.relativeError() <= wanted) && !zero) {
                   warn(
-                      "the %s view of %s has a relative error of %.2g: lower --rtol or raise --samples",
-                      name, operator.name(), view.relativeError());
+                      "the %s view of %s has a relative error of %.2g: %s",
+                      name, operator.name(), view.relativeError(), remedy(operator.name()));
                 }
                 if (!(view.truncation() <= wanted) && !zero) {
                   warn(

@@ -298,10 +298,10 @@ public final class AnalysisWriter {
         directory,
         CUMULATIVE,
         Plots.cumulativeVariance(curves),
-        report.method() == null || !report.method().equals("sampled")
+        report.operators().stream().allMatch(o -> o.views().get("temp").relativeError() == 0)
             ? "Share of the temporal view's trace that the leading modes carry."
-            : "Share of the temporal view's trace that the leading modes carry. NTK and P P* are sampled: noise raises their"
-                + " curves, so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json).");
+            : "Share of the temporal view's trace that the leading modes carry. Noise raises the curves of what is sampled, P P* at large,"
+                + " so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json).");
   }
 
   private Figure temporalModes(Path directory) throws IOException {

@@ -420,7 +420,7 @@ final class AnalyzeCommand implements Callable<Integer> {
     facts.put("dtype", result.report().dtype());
     facts.put(
         "method",
-        result.report().method()
+        (result.report().method() == null ? "none" : result.report().method())
             + (result.report().columns() > 0 ? ", " + result.report().columns() + " columns" : "")
             + (result.report().samples() > 0 ? ", " + result.report().samples() + " samples" : ""));
     facts.put("seed", Long.toString(seed));

@@ -59,7 +59,8 @@ record HybridPlan(long columns, int samples) {
         if (options.samples() > 0 && best == null && candidate.needed() <= samples) {
           return new HybridPlan(candidate.columns(), samples);
         }
-        double cost = work.columns(candidate.columns()) + work.samples(samples, columns);
+        double cost =
+            work.columns(candidate.columns()) + work.samples(samples, candidate.columns());
         if (options.samples() == 0 && cost < least) {
           best = new HybridPlan(candidate.columns(), samples);
           least = cost;

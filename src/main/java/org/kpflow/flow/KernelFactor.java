@@ -131,6 +131,7 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
     if (sources == null || sources.shape().size(0) < s) {
       if (sources != null) {
         sources.close();
+        sources = null;
       }
       sources = Tensor.zeros(owner.dtype(), owner.range().block(s));
     }

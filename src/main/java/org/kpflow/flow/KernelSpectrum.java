@@ -15,9 +15,9 @@ import org.kpflow.tensor.TensorMath;
 
 /**
  * All non-zero eigenvalues of the NTK, as those of L*L for the factor L = P ⊕_u U_u S_u with R
- * columns. R is the rank of K, so neither the state nor the weights have fewer dimensions. Where
- * the rows are too many for the modes of K, they are those of J*J on the weights. Closing frees the
- * eigenvectors.
+ * columns. R is the rank of K (its modes above 1e-14 of the largest), so neither the state nor the
+ * weights have fewer dimensions. Where the rows are too many for the modes of K, they are those of
+ * J*J on the weights. Closing frees the eigenvectors.
  *
  * @param through factor or weights
  * @param dimension R or p
@@ -94,12 +94,17 @@ public record KernelSpectrum(
     }
     try (Tensor z = eigen.vectors().slice(0, kept).to(owner.dtype())) {
       Tensor vectors = lift.apply(z);
-      for (int i = 0; i < kept; i++) {
-        Tensor vector = vectors.slice(i);
-        double norm = TensorMath.norm(owner.context(), vector);
-        TensorMath.axpby(owner.context(), 0, vector, 1 / norm, vector);
+      try {
+        for (int i = 0; i < kept; i++) {
+          Tensor vector = vectors.slice(i);
+          double norm = TensorMath.norm(owner.context(), vector);
+          TensorMath.axpby(owner.context(), 0, vector, 1 / norm, vector);
+        }
+        return vectors;
+      } catch (RuntimeException failure) {
+        vectors.close();
+        throw failure;
       }
-      return vectors;
     }
   }
 

@@ -5,12 +5,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.kpflow.base.Checks;
+import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
@@ -55,7 +57,7 @@ public final class LinearizationViews implements AutoCloseable {
   public record Options(
       List<View> views, Method method, double tolerance, int samples, RngState rng) {
     public Options {
-      views = List.copyOf(Checks.notNull(views, "views"));
+      views = Checks.notNull(views, "views").stream().distinct().toList();
       Checks.that(!views.isEmpty(), "views: expected at least one");
       Checks.notNull(method, "method");
       Checks.notNull(rng, "rng");
@@ -65,8 +67,9 @@ public final class LinearizationViews implements AutoCloseable {
           LEAST_TOLERANCE,
           tolerance);
       Checks.that(
-          samples == 0 || samples >= 4,
-          "samples: expected at least 4, or 0 for as many as needed, got %d",
+          samples == 0 || (samples >= 4 && samples <= SampledViews.MOST_SAMPLES),
+          "samples: expected 4 to %d, or 0 for as many as needed, got %d",
+          SampledViews.MOST_SAMPLES,
           samples);
     }
   }
@@ -74,13 +77,14 @@ public final class LinearizationViews implements AutoCloseable {
   /** The smallest tolerance that can be asked for. */
   public static final double LEAST_TOLERANCE = 1e-10;
 
+  private static final double ROUNDING = 8; // tolerances are at least so many epsilon
   private static final long EXACT_SIZE = 4096; // states up to this size are done exactly
   private static final double EXACT_CUT = 1e-14;
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
   private static final double PROPAGATION_TOLERANCE =
       5e-2; // P P* has many modes, and is a backdrop
-  private static final double NORM_TOLERANCE = 1e-2; // of ||P||, to which the bound is enlarged
+  private static final double NORM_TOLERANCE = 1e-3; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
   private static final int MOST_ROUNDS = 4;
   private static final double MOST_MORE = 1 << 20;
@@ -108,6 +112,7 @@ public final class LinearizationViews implements AutoCloseable {
       Linearization linearization, Options options, Progress progress) {
     Checks.notNull(linearization, "linearization");
     Checks.notNull(progress, "progress");
+    requireTolerance(options, linearization);
     return switch (Checks.notNull(options, "options").method()) {
       case BASIS -> basis(linearization, options, progress);
       case FACTOR -> factor(linearization, options, progress);
@@ -152,20 +157,34 @@ public final class LinearizationViews implements AutoCloseable {
     return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 
+  /** Refuses a tolerance that the rounding of the type does not allow. */
+  public static void requireTolerance(Options options, Linearization linearization) {
+    double least = ROUNDING * linearization.dtype().epsilon();
+    Checks.that(
+        Checks.notNull(options, "options").tolerance() == 0
+            || options.method() == Method.BASIS
+            || options.tolerance() >= least,
+        "tolerance: expected at least %s in %s, got %s",
+        least,
+        linearization.dtype(),
+        options.tolerance());
+  }
+
   private static LinearizationViews cheapest(
       Linearization linearization, Options options, Progress progress) {
     if (linearization.stateShape().count() > EXACT_SIZE) {
-      return linearization.rows() <= ParameterModes.MOST_ROWS
-          ? hybrid(linearization, options, progress)
-          : sampled(linearization, options, progress);
+      try {
+        return linearization.rows() <= ParameterModes.MOST_ROWS
+            ? hybrid(linearization, options, progress)
+            : sampled(linearization, options, progress);
+      } catch (ParameterModes.TooLarge modes) {
+        return sampled(linearization, options, progress);
+      }
     }
     progress.stage("modes of K", 0);
     try (ParameterModes modes = ParameterModes.of(linearization, EXACT_CUT);
-        KernelFactor factor = factor(modes)) {
-      // A column costs about a third of a product with the NTK.
-      return factor.count() < 3 * linearization.stateShape().count()
-          ? columns(factor, options, 0, progress)
-          : basis(linearization, options, progress);
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes, propagationNorm(linearization))) {
+      return columns(factor, options, 0, progress);
     }
   }
 
@@ -193,10 +212,11 @@ public final class LinearizationViews implements AutoCloseable {
         norms.put(view, normBelow(pilot, view));
       }
     }
+    double norm = propagationNorm(linearization);
     double cut = Math.min(1e-4, tolerance * 1e-1);
     while (true) {
       try (ParameterModes modes = ParameterModes.of(linearization, cut);
-          KernelFactor factor = factor(modes)) {
+          KernelFactor factor = KernelFactor.ofTangentKernel(modes, norm)) {
         double excess = excess(factor, norms, tolerance);
         if (cut <= EXACT_CUT || excess <= 1) {
           return columns(factor, options, tolerance, progress);
@@ -229,12 +249,16 @@ public final class LinearizationViews implements AutoCloseable {
         .orElse(0);
   }
 
-  private static KernelFactor factor(ParameterModes modes) {
+  /** ||P||, as far as Lanczos has found its largest singular value, enlarged by the tolerance. */
+  private static double propagationNorm(Linearization linearization) {
     LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
-    PropagationOperator propagation = new PropagationOperator(modes.linearization());
+    PropagationOperator propagation = new PropagationOperator(linearization);
     try (EigenPairs pairs = Eigsh.solve(propagation.outerGram(), options)) {
       double square = pairs.values()[0] + pairs.residuals()[0];
-      return KernelFactor.ofTangentKernel(modes, Math.sqrt((1 + NORM_TOLERANCE) * square));
+      return Math.sqrt((1 + NORM_TOLERANCE) * square);
+    } catch (NoConvergenceException unfinished) {
+      unfinished.partial().close();
+      throw new NumericalException("the norm of P does not converge", unfinished);
     }
   }
 
@@ -268,7 +292,12 @@ public final class LinearizationViews implements AutoCloseable {
           ResidualJacobian residual = new ResidualJacobian(modes, plan.columns())) {
         SampledViews views =
             samples("the rest", residual, options, plan.samples(), tolerance, leading, progress);
-        views.add(leading);
+        try {
+          views.add(leading);
+        } catch (RuntimeException failure) {
+          views.close();
+          throw failure;
+        }
         return new LinearizationViews(Method.HYBRID, null, views, plan.columns());
       }
     }
@@ -313,14 +342,20 @@ public final class LinearizationViews implements AutoCloseable {
       double tolerance,
       ReducedViews exact,
       Progress progress) {
+    double before = Double.POSITIVE_INFINITY;
     try {
       for (int round = 0; options.samples() == 0 && round < MOST_ROUNDS; round++) {
         double excess = excess(views, options, exact) / tolerance;
         if (!(excess > 1)) {
           break;
         }
-        int more =
-            (int) Math.max(PILOT, Math.min(views.samples() * (excess * excess - 1), MOST_MORE));
+        long room = SampledViews.MOST_SAMPLES - SampledViews.MOST_GROUPS - views.samples();
+        double wanted = Math.min(views.samples() * (excess * excess - 1), MOST_MORE);
+        int more = (int) Math.min(room, Math.max(PILOT, wanted));
+        if (more <= 0 || excess >= before) { // nothing left to take, or rounding that none removes
+          break;
+        }
+        before = excess;
         progress.stage("more samples of " + what, views.samples() + more);
         views.extend(more, progress::done);
       }

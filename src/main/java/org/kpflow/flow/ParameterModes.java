@@ -9,14 +9,15 @@ import java.util.Map;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.MemoryException;
+import org.kpflow.base.NumericalException;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.nativelib.LinearizationHandle;
-import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
+import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -61,6 +62,7 @@ public final class ParameterModes implements AutoCloseable {
       System.arraycopy(own, 0, values, (int) unitStart[u], own.length);
       if (own.length > 0) {
         columns.slice(unitStart[u], own.length).copyFrom(units.get(u).modes());
+        units.get(u).close();
       }
     }
     this.order =
@@ -69,6 +71,15 @@ public final class ParameterModes implements AutoCloseable {
             .sorted(Comparator.comparingDouble((Integer c) -> -values[c]).thenComparing(c -> c))
             .mapToInt(Integer::intValue)
             .toArray();
+  }
+
+  /** The Gram matrices of the sites do not fit. */
+  static final class TooLarge extends MemoryException {
+    private static final long serialVersionUID = 1;
+
+    TooLarge(String message) {
+      super(message);
+    }
   }
 
   private record Unit(Tensor modes, double[] values, double restNorm, double restTrace)
@@ -121,7 +132,7 @@ public final class ParameterModes implements AutoCloseable {
     long available = Engine.availableMemory();
     long bytes = 2 * rows * rows * Double.BYTES + SLAB_BYTES;
     if (available >= 0 && bytes > available / 2) {
-      throw new MemoryException(
+      throw new TooLarge(
           "modes of K: the Gram matrices of the sites are "
               + rows
               + " x "
@@ -136,6 +147,9 @@ public final class ParameterModes implements AutoCloseable {
     LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
     try (EigenPairs pairs = Eigsh.solve(new ParameterOperator(linearization), options)) {
       return pairs.values()[0];
+    } catch (NoConvergenceException unfinished) {
+      unfinished.partial().close();
+      throw new NumericalException("the norm of K does not converge", unfinished);
     }
   }
 
@@ -295,11 +309,6 @@ public final class ParameterModes implements AutoCloseable {
   /** Coordinate of the i-th largest mode in the domain of {@link #leading}. */
   int position(int i) {
     return order[i];
-  }
-
-  /** K itself. */
-  LinearOperator operator() {
-    return new ParameterOperator(linearization);
   }
 
   @Override

@@ -78,11 +78,13 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
   }
 
   private void free() {
-    if (state != null) {
-      state.close();
-      coordinates.close();
-      state = null;
+    for (Tensor scratch : new Tensor[] {state, coordinates}) {
+      if (scratch != null) {
+        scratch.close();
+      }
     }
+    state = null;
+    coordinates = null;
   }
 
   @Override

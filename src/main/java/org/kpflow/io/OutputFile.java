@@ -1,14 +1,12 @@
 package org.kpflow.io;
 
 import java.io.BufferedOutputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -20,14 +18,14 @@ final class OutputFile implements AutoCloseable {
 
   private final Path target;
   private final Path temporary;
-  private final FileChannel channel;
+  private final FileOutputStream file;
   private final OutputStream stream;
 
-  private OutputFile(Path target, Path temporary, FileChannel channel) {
+  private OutputFile(Path target, Path temporary, FileOutputStream file) {
     this.target = target;
     this.temporary = temporary;
-    this.channel = channel;
-    this.stream = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER);
+    this.file = file;
+    this.stream = new BufferedOutputStream(file, BUFFER);
   }
 
   static OutputFile create(Path target) throws IOException {
@@ -45,9 +43,8 @@ final class OutputFile implements AutoCloseable {
         String.format(
             ".%s.%016x.tmp", target.getFileName(), ThreadLocalRandom.current().nextLong());
     Path temporary = directory.resolve(name);
-    FileChannel channel =
-        FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    return new OutputFile(target, temporary, channel);
+    // Not a channel: those break off where the thread is interrupted.
+    return new OutputFile(target, temporary, new FileOutputStream(temporary.toFile()));
   }
 
   OutputStream stream() {
@@ -57,15 +54,15 @@ final class OutputFile implements AutoCloseable {
   /** Puts the file in place of the target. */
   void commit() throws IOException {
     stream.flush();
-    channel.force(true);
-    channel.close();
+    file.getFD().sync();
+    file.close();
     Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
   }
 
   /** Drops the file unless it has been committed. */
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
     Files.deleteIfExists(temporary);
   }
 }

@@ -19,6 +19,7 @@ public final class ColumnGram {
   public static final long MOST_COLUMNS = 16000;
 
   private static final long PANEL_BYTES = 1L << 30;
+  private static final long BLOCK = 128;
 
   private ColumnGram() {}
 
@@ -42,7 +43,7 @@ public final class ColumnGram {
     Tensor gram = Tensor.zeros(DType.F64, count, count);
     long done = 0;
     try (Tensor left = Tensor.zeros(owner.dtype(), state.block(panel));
-        Tensor right = Tensor.zeros(owner.dtype(), state.block(panel))) {
+        Tensor right = Tensor.zeros(owner.dtype(), state.block(pieces > 1 ? panel : 0))) {
       for (long i = 0; i < count; i += panel) {
         Tensor x = filled(columns, i, Math.min(panel, count - i), left);
         for (long j = i; j < count; j += panel) {
@@ -75,7 +76,10 @@ public final class ColumnGram {
 
   private static Tensor filled(ReducedViews.Columns columns, long first, long count, Tensor room) {
     Tensor out = room.slice(0, count);
-    columns.fill(first, out);
+    for (long done = 0; done < count; done += BLOCK) { // bounds the scratch of the columns
+      long s = Math.min(BLOCK, count - done);
+      columns.fill(first + done, out.slice(done, s));
+    }
     return out;
   }
 

@@ -3,6 +3,7 @@ package org.kpflow.spectral;
 import java.util.Collection;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
@@ -22,6 +23,7 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class ReducedViews implements AutoCloseable {
   private static final int POWER_ITERATIONS = 8;
+  private static final long MOST_PART = 4096;
 
   private final Map<View, Tensor> matrices;
   private final long products;
@@ -228,8 +230,9 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /**
-   * The views of A = F F* for an F on [B, T, n] that does not mix trials, such as P: a basis vector
-   * is set in all trials at once, so B times fewer products are needed.
+   * The views of A = F F* for an F on [B, T, n] that does not mix trials and does not reach back in
+   * time, such as P: a basis vector is set in all trials at once, so B times fewer products are
+   * needed, and what comes before its step is left out.
    */
   public static ReducedViews ofTrialwiseFactor(
       LinearOperator factor, Collection<View> views, LongConsumer progress) {
@@ -238,34 +241,26 @@ public final class ReducedViews implements AutoCloseable {
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
     Map<View, Tensor> matrices = allocate(state, views);
     Map<View, Tensor> swept = swept(matrices);
-    boolean withTrials = swept.keySet().stream().anyMatch(view -> (view.keep() & 1) != 0);
-    long trials = state.size(0);
     long columns = state.size(1) * state.size(2);
-    Shape single = Shape.state(1, state.size(1), state.size(2));
     long block = blockSize(columns, 3 * state.count() * factor.dtype().bytes());
     try (Tensor in = Tensor.zeros(factor.dtype(), state.block(block));
         Tensor out = Tensor.zeros(factor.dtype(), state.block(block));
-        Tensor trial = Tensor.zeros(factor.dtype(), single.block(block))) {
+        Tensor room = Tensor.zeros(factor.dtype(), state.block(block))) {
       for (long first = 0; first < columns; first += block) {
         long s = Math.min(block, columns - first);
         setInAllTrials(in, columns, first, s, 1);
         factor.matmat(in.slice(0, s), out.slice(0, s));
         setInAllTrials(in, columns, first, s, 0);
-        Tensor products = out.slice(0, s);
+        long step = first / state.size(2);
+        Tensor late = fromStep(out.slice(0, s), step, room);
         swept.forEach(
             (view, matrix) -> {
-              if ((view.keep() & 1) == 0) { // trials are traced: each adds its own products
-                accumulate(factor, view, state, products, 1, matrix);
+              if ((view.keep() & 1) == 0 && view.size(state) > MOST_PART) { // no room for a part
+                accumulate(factor, view, state, out.slice(0, s), 1, matrix);
+              } else {
+                addLate(factor, view, state, step, late, matrix);
               }
             });
-        for (long b = 0; b < trials && withTrials; b++) {
-          for (long i = 0; i < s; i++) {
-            trial.slice(i).copyFrom(products.slice(i).slice(b, 1));
-          }
-          long index = b;
-          swept.forEach(
-              (view, matrix) -> addTrial(factor, view, state, index, trial.slice(0, s), matrix));
-        }
         progress.accept(first + s);
       }
       derive(matrices, state);
@@ -274,6 +269,24 @@ public final class ReducedViews implements AutoCloseable {
       matrices.values().forEach(Tensor::close);
       throw failure;
     }
+  }
+
+  /** The steps from the given one on of products [s, B, T, n], trial by trial: [B s, 1, T', n]. */
+  private static Tensor fromStep(Tensor products, long step, Tensor room) {
+    long s = products.shape().size(0);
+    long trials = products.shape().size(1);
+    long steps = products.shape().size(2) - step;
+    Shape single = Shape.state(1, steps, products.shape().size(3));
+    Tensor late =
+        room.reshape(Shape.of(room.count()))
+            .slice(0, trials * s * single.count())
+            .reshape(single.block(trials * s));
+    for (long b = 0; b < trials; b++) {
+      for (long i = 0; i < s; i++) {
+        late.slice(b * s + i).slice(0).copyFrom(products.slice(i).slice(b).slice(step, steps));
+      }
+    }
+    return late;
   }
 
   /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */
@@ -359,31 +372,42 @@ public final class ReducedViews implements AutoCloseable {
 
   /** Zero matrices for the views, or a refusal with the numbers. */
   static Map<View, Tensor> allocate(Shape state, Collection<View> views) {
+    requireRoom(state, views);
     Map<View, Tensor> matrices = new EnumMap<>(View.class);
     try {
-      for (View view : Checks.notNull(views, "views")) {
-        long size = view.size(state);
-        long available = Engine.availableMemory();
-        if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {
-          throw new MemoryException(
-              "view "
-                  + view
-                  + " of "
-                  + state
-                  + " is "
-                  + size
-                  + " x "
-                  + size
-                  + " ("
-                  + (size * size >> 27)
-                  + " GiB); leave it out, use fewer trials or steps, or keep it matrix-free with partialAverage");
-        }
-        matrices.put(view, Tensor.zeros(DType.F64, size, size));
+      for (View view : Set.copyOf(views)) {
+        matrices.put(view, Tensor.zeros(DType.F64, view.size(state), view.size(state)));
       }
       return matrices;
     } catch (RuntimeException failure) {
       matrices.values().forEach(Tensor::close);
       throw failure;
+    }
+  }
+
+  /**
+   * Refuses views whose matrices would not fit.
+   *
+   * @throws MemoryException with the view and its size, and what to do
+   */
+  public static void requireRoom(Shape state, Collection<View> views) {
+    long available = Engine.availableMemory();
+    for (View view : Checks.notNull(views, "views")) {
+      long size = view.size(state);
+      if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {
+        throw new MemoryException(
+            "view "
+                + view
+                + " of "
+                + state
+                + " is "
+                + size
+                + " x "
+                + size
+                + " ("
+                + (size * size >> 27)
+                + " GiB); leave it out, use fewer trials or steps, or keep it matrix-free with partialAverage");
+      }
     }
   }
 
@@ -451,27 +475,47 @@ public final class ReducedViews implements AutoCloseable {
         to);
   }
 
-  /** Adds trial b's products [s, 1, T, n] to the part of a view that belongs to that trial. */
-  private static void addTrial(
-      LinearOperator factor, View view, Shape state, long b, Tensor products, Tensor matrix) {
-    Shape single = Shape.state(1, state.size(1), state.size(2));
-    double weight = (double) view.traced(single) / view.traced(state);
-    if ((view.keep() & 1) == 0) {
+  /** Adds the products [B s, 1, T', n] of a block, from a step on, to a view. */
+  private static void addLate(
+      LinearOperator factor, View view, Shape state, long step, Tensor late, Tensor matrix) {
+    if ((view.keep() & 1) == 0) { // trials are traced: all add to one part
+      addPart(factor, view, state, 0, step, late, matrix);
       return;
     }
+    long trials = state.size(0);
+    long s = late.shape().size(0) / trials;
+    for (long b = 0; b < trials; b++) {
+      addPart(factor, view, state, b, step, late.slice(b * s, s), matrix);
+    }
+  }
+
+  /** Adds products to the part of a view that belongs to a trial and to the steps from one on. */
+  private static void addPart(
+      LinearOperator factor,
+      View view,
+      Shape state,
+      long b,
+      long step,
+      Tensor products,
+      Tensor matrix) {
+    Shape single = products.shape().tail();
+    double weight = (double) view.traced(single) / view.traced(state);
     long size = view.size(single);
+    long steps = (view.keep() & 2) != 0 ? single.size(1) : 1;
+    long units = size / steps;
+    long ofTrial = view.size(state) / ((view.keep() & 1) != 0 ? state.size(0) : 1);
+    long d = matrix.shape().size(0);
+    long row = b * ofTrial + ((view.keep() & 2) != 0 ? step * units : 0);
+    Tensor flat = matrix.reshape(Shape.of(d * d));
     try (Tensor part = Tensor.zeros(DType.F64, size, size)) {
       accumulate(factor, view, single, products, weight, part);
-      long d = matrix.shape().size(0);
-      Tensor flat = matrix.reshape(Shape.of(d * d));
-      long corner = b * size * (d + 1);
       TensorMath.strided(
           new long[] {size, size},
           1,
           part,
           new long[] {size, 1},
           1,
-          flat.slice(corner, d * d - corner),
+          flat.slice(row * (d + 1), d * d - row * (d + 1)),
           new long[] {d, 1});
     }
   }

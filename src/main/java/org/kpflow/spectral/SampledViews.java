@@ -67,7 +67,7 @@ public final class SampledViews implements AutoCloseable {
    * @param factor F with A = F F*, any domain to [B, T, n]; J for the NTK
    * @param samples at least {@value #LEAST_GROUPS}; rounded up to a multiple of the number of
    *     groups
-   * @param progress told the number of samples done, after each group
+   * @param progress told the number of samples done, after each block
    */
   public static SampledViews of(
       LinearOperator factor,
