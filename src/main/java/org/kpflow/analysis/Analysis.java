@@ -25,7 +25,6 @@ import org.kpflow.flow.PropagationOperator;
 import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.operator.MatrixOperator;
 import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigensolver;
@@ -36,7 +35,6 @@ import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
-import org.kpflow.tensor.TensorMath;
 
 /**
  * The main job: spectra, ranks, views, modes and alignments of a trained network's NTK, of its core
@@ -372,53 +370,14 @@ public final class Analysis {
     partial = true;
   }
 
-  /**
-   * V Vᵀ ⊗ I_n: its temporal view is the Gram matrix of the sites itself, the others follow from
-   * it.
-   */
   private OperatorReport coreReport(Tensor gram) {
     stage("spectra of the core", 0);
-    Shape temporal = Shape.of(linearization.trials(), linearization.steps());
-    LinearOperator core =
-        MatrixOperator.symmetric(context, temporal, gram.reshape(temporal.concat(temporal)));
-    Map<String, ViewReport> reports = new LinkedHashMap<>();
-    for (View view : request.views()) {
-      switch (view) {
-        case TEMP -> {
-          reports.put(view.toString(), spectra.exact(gram, "exact", 0, 0));
-          putModes("core_temp_modes", gram);
-        }
-        case BATCH -> reports.put(view.toString(), coreAverage(core, 1));
-        case TIME -> reports.put(view.toString(), coreAverage(core, 0));
-        case SPACE -> {
-          try (Tensor matrix =
-              Tensor.zeros(DType.F64, linearization.units(), linearization.units())) {
-            double diagonal = ViewSpectra.trace(gram) / linearization.rows();
-            for (long i = 0; i < linearization.units(); i++) {
-              matrix.set(diagonal, i, i);
-            }
-            reports.put(view.toString(), spectra.exact(matrix, "exact", 0, 0));
-          }
-        }
-        default -> {} // the mixed views are those of batch and time, repeated n times
-      }
+    OperatorReport report = new CoreAnalysis(linearization, spectra).run(gram, request.views());
+    report.views().forEach((name, view) -> putEigenvalues("core_" + name, view));
+    if (request.views().contains(View.TEMP)) {
+      putModes("core_temp_modes", gram);
     }
-    reports.forEach((name, report) -> putEigenvalues("core_" + name, report));
-    double n = linearization.units();
-    return new OperatorReport(
-        "core",
-        new double[0],
-        new double[0],
-        0,
-        Estimate.exact(n * ViewSpectra.trace(gram)),
-        Estimate.exact(Math.sqrt(n) * TensorMath.norm(context, gram)),
-        reports);
-  }
-
-  private ViewReport coreAverage(LinearOperator core, int tracedAxis) {
-    try (Tensor matrix = core.partialAverage(tracedAxis).toDense()) {
-      return spectra.exact(matrix, "exact", 0, 0);
-    }
+    return report;
   }
 
   private Map<String, ViewReport> reports(String prefix, OperatorViews views) {

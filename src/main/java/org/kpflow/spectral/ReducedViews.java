@@ -23,20 +23,19 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class ReducedViews implements AutoCloseable {
   private static final int POWER_ITERATIONS = 8;
-  private static final long MOST_PART = 4096;
 
   private final Map<View, Tensor> matrices;
   private final long products;
   private final Map<View, Double> truncation;
 
-  private ReducedViews(Map<View, Tensor> matrices, long products, Map<View, Double> truncation) {
+  ReducedViews(Map<View, Tensor> matrices, long products, Map<View, Double> truncation) {
     this.matrices = matrices;
     this.products = products;
     this.truncation = truncation;
   }
 
   /** Exact views. */
-  private ReducedViews(Map<View, Tensor> matrices, long products) {
+  ReducedViews(Map<View, Tensor> matrices, long products) {
     this(matrices, products, Map.of());
   }
 
@@ -153,66 +152,6 @@ public final class ReducedViews implements AutoCloseable {
     return new ColumnSweep(columns, views, 0).run(leading, progress);
   }
 
-  /** One sweep over columns. */
-  private static final class ColumnSweep {
-    private final Columns columns;
-    private final LinearOperator owner;
-    private final Shape state;
-    private final Map<View, Tensor> matrices;
-    private final double tolerance;
-    private final Map<View, Double> norms = new EnumMap<>(View.class); // lower bounds, so far
-    private long nextLook = 1;
-
-    ColumnSweep(Columns columns, Collection<View> views, double tolerance) {
-      this.columns = columns;
-      this.owner = columns.owner();
-      this.state = stateShape(owner.range());
-      this.tolerance = tolerance;
-      this.matrices = allocate(state, views);
-    }
-
-    ReducedViews run(long most, LongConsumer progress) {
-      Map<View, Tensor> swept = swept(matrices);
-      long block = blockSize(Math.max(most, 1), 3 * state.count() * owner.dtype().bytes());
-      long done = 0;
-      try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
-        while (done < most && !enough(done)) {
-          Tensor products = out.slice(0, Math.min(block, most - done));
-          columns.fill(done, products);
-          swept.forEach((view, matrix) -> accumulate(owner, view, state, products, 1, matrix));
-          done += products.shape().size(0);
-          progress.accept(done);
-        }
-        derive(matrices, state);
-        return new ReducedViews(matrices, done, bounds(done));
-      } catch (RuntimeException failure) {
-        matrices.values().forEach(Tensor::close);
-        throw failure;
-      }
-    }
-
-    /** Looks at the norms of the views whenever the columns have doubled: they only grow. */
-    private boolean enough(long done) {
-      if (tolerance == 0 || done == 0) {
-        return false;
-      }
-      if (done >= nextLook) {
-        derive(matrices, state);
-        matrices.forEach((view, matrix) -> norms.put(view, normBelow(owner.context(), matrix)));
-        nextLook = 2 * done;
-      }
-      Map<View, Double> bounds = bounds(done);
-      return norms.entrySet().stream()
-          .allMatch(norm -> bounds.get(norm.getKey()) <= tolerance * norm.getValue());
-    }
-
-    private Map<View, Double> bounds(long done) {
-      Map<View, Double> bounds = new EnumMap<>(View.class);
-      matrices.keySet().forEach(view -> bounds.put(view, columns.bound(view, done)));
-      return bounds;
-    }
-  }
-
   /** A lower bound on the norm of a positive semidefinite matrix, by a few power iterations. */
   public static double normBelow(ExecutionContext context, Tensor matrix) {
     long d = matrix.shape().size(0);
@@ -239,54 +178,7 @@ public final class ReducedViews implements AutoCloseable {
     Checks.notNull(progress, "progress");
     Shape state = stateShape(Checks.notNull(factor, "factor").range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
-    Map<View, Tensor> matrices = allocate(state, views);
-    Map<View, Tensor> swept = swept(matrices);
-    long columns = state.size(1) * state.size(2);
-    long block = blockSize(columns, 3 * state.count() * factor.dtype().bytes());
-    try (Tensor in = Tensor.zeros(factor.dtype(), state.block(block));
-        Tensor out = Tensor.zeros(factor.dtype(), state.block(block));
-        Tensor room = Tensor.zeros(factor.dtype(), state.block(block))) {
-      for (long first = 0; first < columns; first += block) {
-        long s = Math.min(block, columns - first);
-        setInAllTrials(in, columns, first, s, 1);
-        factor.matmat(in.slice(0, s), out.slice(0, s));
-        setInAllTrials(in, columns, first, s, 0);
-        long step = first / state.size(2);
-        Tensor late = fromStep(out.slice(0, s), step, room);
-        swept.forEach(
-            (view, matrix) -> {
-              if ((view.keep() & 1) == 0 && view.size(state) > MOST_PART) { // no room for a part
-                accumulate(factor, view, state, out.slice(0, s), 1, matrix);
-              } else {
-                addLate(factor, view, state, step, late, matrix);
-              }
-            });
-        progress.accept(first + s);
-      }
-      derive(matrices, state);
-      return new ReducedViews(matrices, columns);
-    } catch (RuntimeException failure) {
-      matrices.values().forEach(Tensor::close);
-      throw failure;
-    }
-  }
-
-  /** The steps from the given one on of products [s, B, T, n], trial by trial: [B s, 1, T', n]. */
-  private static Tensor fromStep(Tensor products, long step, Tensor room) {
-    long s = products.shape().size(0);
-    long trials = products.shape().size(1);
-    long steps = products.shape().size(2) - step;
-    Shape single = Shape.state(1, steps, products.shape().size(3));
-    Tensor late =
-        room.reshape(Shape.of(room.count()))
-            .slice(0, trials * s * single.count())
-            .reshape(single.block(trials * s));
-    for (long b = 0; b < trials; b++) {
-      for (long i = 0; i < s; i++) {
-        late.slice(b * s + i).slice(0).copyFrom(products.slice(i).slice(b).slice(step, steps));
-      }
-    }
-    return late;
+    return new TrialwiseSweep(factor, state).run(allocate(state, views), progress);
   }
 
   /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */
@@ -417,7 +309,7 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /** Vectors per block: at most 256 MiB of scratch, at least one. */
-  private static long blockSize(long most, long bytesPerVector) {
+  static long blockSize(long most, long bytesPerVector) {
     return Math.max(1, Math.min(Math.min(most, 128), (256L << 20) / Math.max(1, bytesPerVector)));
   }
 
@@ -426,16 +318,6 @@ public final class ReducedViews implements AutoCloseable {
     long vector = block.shape().tail().count();
     for (long i = 0; i < s; i++) {
       flat.set(value, i * vector + first + i);
-    }
-  }
-
-  private static void setInAllTrials(Tensor block, long columns, long first, long s, double value) {
-    Tensor flat = block.reshape(Shape.of(block.count()));
-    long trials = block.shape().size(1);
-    for (long i = 0; i < s; i++) {
-      for (long b = 0; b < trials; b++) {
-        flat.set(value, (i * trials + b) * columns + first + i);
-      }
     }
   }
 
@@ -473,50 +355,5 @@ public final class ReducedViews implements AutoCloseable {
         1,
         matrix.slice(row),
         to);
-  }
-
-  /** Adds the products [B s, 1, T', n] of a block, from a step on, to a view. */
-  private static void addLate(
-      LinearOperator factor, View view, Shape state, long step, Tensor late, Tensor matrix) {
-    if ((view.keep() & 1) == 0) { // trials are traced: all add to one part
-      addPart(factor, view, state, 0, step, late, matrix);
-      return;
-    }
-    long trials = state.size(0);
-    long s = late.shape().size(0) / trials;
-    for (long b = 0; b < trials; b++) {
-      addPart(factor, view, state, b, step, late.slice(b * s, s), matrix);
-    }
-  }
-
-  /** Adds products to the part of a view that belongs to a trial and to the steps from one on. */
-  private static void addPart(
-      LinearOperator factor,
-      View view,
-      Shape state,
-      long b,
-      long step,
-      Tensor products,
-      Tensor matrix) {
-    Shape single = products.shape().tail();
-    double weight = (double) view.traced(single) / view.traced(state);
-    long size = view.size(single);
-    long steps = (view.keep() & 2) != 0 ? single.size(1) : 1;
-    long units = size / steps;
-    long ofTrial = view.size(state) / ((view.keep() & 1) != 0 ? state.size(0) : 1);
-    long d = matrix.shape().size(0);
-    long row = b * ofTrial + ((view.keep() & 2) != 0 ? step * units : 0);
-    Tensor flat = matrix.reshape(Shape.of(d * d));
-    try (Tensor part = Tensor.zeros(DType.F64, size, size)) {
-      accumulate(factor, view, single, products, weight, part);
-      TensorMath.strided(
-          new long[] {size, size},
-          1,
-          part,
-          new long[] {size, 1},
-          1,
-          flat.slice(row * (d + 1), d * d - row * (d + 1)),
-          new long[] {d, 1});
-    }
   }
 }

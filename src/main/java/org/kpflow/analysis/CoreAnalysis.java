@@ -1,0 +1,78 @@
+package org.kpflow.analysis;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.kpflow.base.DType;
+import org.kpflow.base.Estimate;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.operator.MatrixOperator;
+import org.kpflow.spectral.View;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * The core V Vᵀ ⊗ I_n, exactly: its temporal view is the Gram matrix of the sites itself, the
+ * others follow from it.
+ */
+final class CoreAnalysis {
+  private final Linearization linearization;
+  private final ViewSpectra spectra;
+
+  CoreAnalysis(Linearization linearization, ViewSpectra spectra) {
+    this.linearization = linearization;
+    this.spectra = spectra;
+  }
+
+  /**
+   * The report; the mixed views are those of batch and time repeated n times, and left out.
+   *
+   * @param gram V Vᵀ [k, k] in f64
+   */
+  OperatorReport run(Tensor gram, List<View> views) {
+    Shape temporal = Shape.of(linearization.trials(), linearization.steps());
+    LinearOperator core =
+        MatrixOperator.symmetric(
+            linearization.context(), temporal, gram.reshape(temporal.concat(temporal)));
+    Map<String, ViewReport> reports = new LinkedHashMap<>();
+    for (View view : views) {
+      switch (view) {
+        case TEMP -> reports.put(view.toString(), spectra.exact(gram, "exact", 0, 0));
+        case BATCH -> reports.put(view.toString(), average(core, 1));
+        case TIME -> reports.put(view.toString(), average(core, 0));
+        case SPACE -> reports.put(view.toString(), spatial(gram));
+        default -> {}
+      }
+    }
+    double n = linearization.units();
+    double[] none = {};
+    return new OperatorReport(
+        "core",
+        none,
+        none,
+        0,
+        Estimate.exact(n * ViewSpectra.trace(gram)),
+        Estimate.exact(Math.sqrt(n) * TensorMath.norm(linearization.context(), gram)),
+        reports);
+  }
+
+  private ViewReport average(LinearOperator core, int tracedAxis) {
+    try (Tensor matrix = core.partialAverage(tracedAxis).toDense()) {
+      return spectra.exact(matrix, "exact", 0, 0);
+    }
+  }
+
+  /** tr(V Vᵀ)/k on the diagonal. */
+  private ViewReport spatial(Tensor gram) {
+    long n = linearization.units();
+    try (Tensor matrix = Tensor.zeros(DType.F64, n, n)) {
+      double diagonal = ViewSpectra.trace(gram) / linearization.rows();
+      for (long i = 0; i < n; i++) {
+        matrix.set(diagonal, i, i);
+      }
+      return spectra.exact(matrix, "exact", 0, 0);
+    }
+  }
+}

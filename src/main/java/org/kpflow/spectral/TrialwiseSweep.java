@@ -1,0 +1,131 @@
+package org.kpflow.spectral;
+
+import java.util.Map;
+import java.util.function.LongConsumer;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
+
+/**
+ * One sweep over the basis of a single trial, set in all trials at once, for a factor that does not
+ * mix trials and does not reach back in time.
+ */
+final class TrialwiseSweep {
+  private static final long MOST_PART = 4096;
+
+  private final LinearOperator factor;
+  private final Shape state;
+
+  TrialwiseSweep(LinearOperator factor, Shape state) {
+    this.factor = factor;
+    this.state = state;
+  }
+
+  /** Fills the matrices, which the result owns. */
+  ReducedViews run(Map<View, Tensor> matrices, LongConsumer progress) {
+    Map<View, Tensor> swept = ReducedViews.swept(matrices);
+    long columns = state.size(1) * state.size(2);
+    long block = ReducedViews.blockSize(columns, 3 * state.count() * factor.dtype().bytes());
+    try (Tensor in = Tensor.zeros(factor.dtype(), state.block(block));
+        Tensor out = Tensor.zeros(factor.dtype(), state.block(block));
+        Tensor room = Tensor.zeros(factor.dtype(), state.block(block))) {
+      for (long first = 0; first < columns; first += block) {
+        long s = Math.min(block, columns - first);
+        setInAllTrials(in, columns, first, s, 1);
+        factor.matmat(in.slice(0, s), out.slice(0, s));
+        setInAllTrials(in, columns, first, s, 0);
+        long step = first / state.size(2);
+        Tensor late = fromStep(out.slice(0, s), step, room);
+        swept.forEach(
+            (view, matrix) -> {
+              if ((view.keep() & 1) == 0 && view.size(state) > MOST_PART) { // no room for a part
+                ReducedViews.accumulate(factor, view, state, out.slice(0, s), 1, matrix);
+              } else {
+                addLate(factor, view, state, step, late, matrix);
+              }
+            });
+        progress.accept(first + s);
+      }
+      ReducedViews.derive(matrices, state);
+      return new ReducedViews(matrices, columns);
+    } catch (RuntimeException failure) {
+      matrices.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  /** The steps from the given one on of products [s, B, T, n], trial by trial: [B s, 1, T', n]. */
+  private static Tensor fromStep(Tensor products, long step, Tensor room) {
+    long s = products.shape().size(0);
+    long trials = products.shape().size(1);
+    long steps = products.shape().size(2) - step;
+    Shape single = Shape.state(1, steps, products.shape().size(3));
+    Tensor late =
+        room.reshape(Shape.of(room.count()))
+            .slice(0, trials * s * single.count())
+            .reshape(single.block(trials * s));
+    for (long b = 0; b < trials; b++) {
+      for (long i = 0; i < s; i++) {
+        late.slice(b * s + i).slice(0).copyFrom(products.slice(i).slice(b).slice(step, steps));
+      }
+    }
+    return late;
+  }
+
+  private static void setInAllTrials(Tensor block, long columns, long first, long s, double value) {
+    Tensor flat = block.reshape(Shape.of(block.count()));
+    long trials = block.shape().size(1);
+    for (long i = 0; i < s; i++) {
+      for (long b = 0; b < trials; b++) {
+        flat.set(value, (i * trials + b) * columns + first + i);
+      }
+    }
+  }
+
+  /** Adds the products [B s, 1, T', n] of a block, from a step on, to a view. */
+  private static void addLate(
+      LinearOperator factor, View view, Shape state, long step, Tensor late, Tensor matrix) {
+    if ((view.keep() & 1) == 0) { // trials are traced: all add to one part
+      addPart(factor, view, state, 0, step, late, matrix);
+      return;
+    }
+    long trials = state.size(0);
+    long s = late.shape().size(0) / trials;
+    for (long b = 0; b < trials; b++) {
+      addPart(factor, view, state, b, step, late.slice(b * s, s), matrix);
+    }
+  }
+
+  /** Adds products to the part of a view that belongs to a trial and to the steps from one on. */
+  private static void addPart(
+      LinearOperator factor,
+      View view,
+      Shape state,
+      long b,
+      long step,
+      Tensor products,
+      Tensor matrix) {
+    Shape single = products.shape().tail();
+    double weight = (double) view.traced(single) / view.traced(state);
+    long size = view.size(single);
+    long steps = (view.keep() & 2) != 0 ? single.size(1) : 1;
+    long units = size / steps;
+    long ofTrial = view.size(state) / ((view.keep() & 1) != 0 ? state.size(0) : 1);
+    long d = matrix.shape().size(0);
+    long row = b * ofTrial + ((view.keep() & 2) != 0 ? step * units : 0);
+    Tensor flat = matrix.reshape(Shape.of(d * d));
+    try (Tensor part = Tensor.zeros(DType.F64, size, size)) {
+      ReducedViews.accumulate(factor, view, single, products, weight, part);
+      TensorMath.strided(
+          new long[] {size, size},
+          1,
+          part,
+          new long[] {size, 1},
+          1,
+          flat.slice(row * (d + 1), d * d - row * (d + 1)),
+          new long[] {d, 1});
+    }
+  }
+}
