@@ -206,8 +206,9 @@ public final class LinearizationViews implements AutoCloseable {
     progress.stage("modes of K", 0);
     Map<View, Double> norms = new EnumMap<>(View.class);
     ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    List<View> small = List.of(View.SPACE, View.BATCH, View.TIME);
     try (SampledViews pilot =
-        SampledViews.of(jacobian, options.views(), PILOT, options.rng().split(1), done -> {})) {
+        SampledViews.of(jacobian, small, PILOT, options.rng().split(1), done -> {})) {
       for (View view : options.views()) {
         norms.put(view, normBelow(pilot, view));
       }
@@ -227,14 +228,21 @@ public final class LinearizationViews implements AutoCloseable {
   }
 
   /**
-   * Half of an estimate that is below λ_1: Σλ² / Σλ or Σλ over the rows. The matrix itself is too
+   * Half of an estimate that is below λ_1 of a view: Σλ² / Σλ or Σλ over the rows, of the view or
+   * of one that averages it further, which has a smaller norm. The sampled matrix itself is too
    * noisy.
    */
   private static double normBelow(SampledViews pilot, View view) {
-    double trace = pilot.trace(view).value();
-    double square = pilot.squaredNorm(view).value();
-    double mean = trace / pilot.matrix(view).shape().size(0);
-    return trace > 0 ? Math.max(square / trace, mean) / 2 : 0;
+    double most = 0;
+    for (View coarser : List.of(View.SPACE, View.BATCH, View.TIME)) {
+      if ((coarser.keep() & ~view.keep()) == 0) {
+        double trace = pilot.trace(coarser).value();
+        double square = pilot.squaredNorm(coarser).value();
+        double mean = trace / pilot.matrix(coarser).shape().size(0);
+        most = trace > 0 ? Math.max(most, Math.max(square / trace, mean) / 2) : most;
+      }
+    }
+    return most;
   }
 
   /** The largest bound on what all columns leave out of a view, over what is allowed. */

@@ -8,7 +8,9 @@ import java.util.function.LongConsumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
+import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
+import org.kpflow.nativelib.Engine;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -59,6 +61,17 @@ public final class SampledViews implements AutoCloseable {
     }
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
+    long available = Engine.availableMemory();
+    if (available >= 0 && (groups + 1) * bytes > available) {
+      throw new MemoryException(
+          "samples of views "
+              + views
+              + " of "
+              + state
+              + ": the groups that give the errors take "
+              + ((groups + 1) * bytes >> 30)
+              + " GiB; leave views out, use fewer trials or steps, or the method factor");
+    }
   }
 
   /**
