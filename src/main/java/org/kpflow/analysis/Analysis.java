@@ -43,6 +43,7 @@ import org.kpflow.tensor.Tensor;
 public final class Analysis {
   private static final long EXACT_SIZE = 4096; // states up to this size: exact P P* and norms
   private static final long FEW_EIGENVALUES = 2048; // all of so few are found without being asked
+  private static final long LARGE_VIEW = 4096; // views of P P* above this size are left out
   private static final int NORM_PROBES = 32;
   private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
   private static final double EIGENVALUE_TOLERANCE = 1e-6;
@@ -126,7 +127,8 @@ public final class Analysis {
 
   private AnalysisResult run(long start) {
     boolean interrupted = false;
-    LinearizationViews.requireTolerance(options("NTK", request.tolerance()), linearization);
+    LinearizationViews.requireTolerance(
+        options("NTK", needed(), request.tolerance()), linearization);
     ReducedViews.requireRoom(linearization.stateShape(), needed());
     try (Tensor gram = KroneckerCore.gram(linearization)) {
       analyseKernel(gram);
@@ -213,10 +215,11 @@ public final class Analysis {
       Estimate square = squaredNorm(ntk, pairs.vectors());
       try (LinearizationViews found =
               LinearizationViews.ofTangentKernel(
-                  linearization, options("NTK", request.tolerance()), staged());
+                  linearization, options("NTK", needed(), request.tolerance()), staged());
           OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
         OperatorReport report =
-            kernelReport(pairs, views.trace(), root(square), reports("ntk", views));
+            kernelReport(
+                pairs, views.trace(), root(square), reports("ntk", request.views(), views));
         operators.set(0, report);
         if (report.trace().value() == 0) {
           warnings.add(
@@ -289,21 +292,28 @@ public final class Analysis {
     Estimate square = squaredNorm(propagation.outerGram(), null);
     double[] none = {};
     try (LinearizationViews found =
-            LinearizationViews.ofPropagation(linearization, options("PPt", 0), staged());
+            LinearizationViews.ofPropagation(linearization, options("PPt", small(), 0), staged());
         OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
       return new OperatorReport(
-          "PPt", none, none, 0, views.trace(), root(square), reports("PPt", views));
+          "PPt", none, none, 0, views.trace(), root(square), reports("PPt", small(), views));
     }
   }
 
   /** How the views of an operator are to be found. */
-  private LinearizationViews.Options options(String operator, double tolerance) {
+  private LinearizationViews.Options options(String operator, List<View> views, double tolerance) {
     return new LinearizationViews.Options(
-        needed(),
+        views,
         request.method(),
         tolerance,
         request.samples(),
         request.rng().split(operator.hashCode()));
+  }
+
+  /** The views of P P*: it is a backdrop, and has so many modes that large views take long. */
+  private List<View> small() {
+    return needed().stream()
+        .filter(v -> v == View.TEMP || v.size(linearization.stateShape()) <= LARGE_VIEW)
+        .toList();
   }
 
   private Map<String, Long> sizes() {
@@ -380,10 +390,10 @@ public final class Analysis {
     return report;
   }
 
-  private Map<String, ViewReport> reports(String prefix, OperatorViews views) {
+  private Map<String, ViewReport> reports(String prefix, List<View> wanted, OperatorViews views) {
     stage("spectra of the views of " + prefix, 0);
     Map<String, ViewReport> reports = new LinkedHashMap<>();
-    for (View view : request.views()) {
+    for (View view : request.views().stream().filter(wanted::contains).toList()) {
       ViewReport report = views.report(view);
       reports.put(view.toString(), report);
       putEigenvalues(prefix + "_" + view, report);

@@ -6,9 +6,10 @@ import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.operator.MatrixOperator;
+import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.DenseEigen;
 import org.kpflow.spectral.EigenPairs;
-import org.kpflow.spectral.Eigsh;
+import org.kpflow.spectral.Eigensolver;
 import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.SampledViews;
@@ -98,9 +99,12 @@ final class ViewSpectra {
     Shape shape = Shape.of(matrix.shape().size(0));
     int most = (int) Math.min(modes, shape.count());
     try {
-      return Eigsh.solve(
-          MatrixOperator.symmetric(context, shape, matrix),
-          LanczosOptions.largest(most).tolerance(TOLERANCE));
+      // A large matrix is read once for a whole block of vectors.
+      Eigensolver solver =
+          most > Eigensolver.MOST_SINGLE_MODES && shape.count() > FULL_SIZE
+              ? Eigensolver.of(BlockKrylovOptions.largest(most).tolerance(TOLERANCE))
+              : Eigensolver.of(LanczosOptions.largest(most).tolerance(TOLERANCE));
+      return solver.solve(MatrixOperator.symmetric(context, shape, matrix));
     } catch (NoConvergenceException unfinished) {
       warnings.accept(unfinished.getMessage());
       return unfinished.partial();
