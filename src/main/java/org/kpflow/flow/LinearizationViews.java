@@ -72,6 +72,10 @@ public final class LinearizationViews implements AutoCloseable {
           SampledViews.MOST_SAMPLES,
           samples);
     }
+
+    private Options withSamples(int count) {
+      return new Options(views, method, tolerance, count, rng);
+    }
   }
 
   /** The smallest tolerance that can be asked for. */
@@ -87,6 +91,7 @@ public final class LinearizationViews implements AutoCloseable {
   private static final double NORM_TOLERANCE = 1e-3; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
   private static final int MOST_ROUNDS = 4;
+  private static final int MOST_UNASKED = 4096; // samples without a demanded tolerance
   private static final double MOST_MORE = 1 << 20;
 
   private final Method method;
@@ -315,12 +320,22 @@ public final class LinearizationViews implements AutoCloseable {
       Linearization linearization, Options options, Progress progress) {
     ParameterJacobian jacobian = new ParameterJacobian(linearization);
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
-    int count = options.samples();
-    if (count == 0) {
+    Options chosen = options;
+    if (options.samples() == 0) {
       progress.stage("planning", 0);
-      count = HybridPlan.samples(jacobian, options, tolerance);
+      int count = HybridPlan.samples(jacobian, options, tolerance);
+      if (options.tolerance() == 0 && count > MOST_UNASKED) { // a view of many even directions
+        chosen = options.withSamples(MOST_UNASKED);
+      } else {
+        return new LinearizationViews(
+            Method.SAMPLED,
+            null,
+            samples("the NTK", jacobian, options, count, tolerance, null, progress),
+            0);
+      }
     }
-    SampledViews views = samples("the NTK", jacobian, options, count, tolerance, null, progress);
+    int count = chosen.samples();
+    SampledViews views = samples("the NTK", jacobian, chosen, count, tolerance, null, progress);
     return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 

@@ -25,10 +25,10 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The time to the temporal, spatial, batch and time views of the bundled GRU's NTK by each method:
- * basis to rounding, factor to a bound of 1e-6, hybrid and sampled to a standard error of 1 %. JMH
- * also reports the vectors that went through P or the NTK, and the error that hybrid and sampled
- * state for the temporal view, in percent.
+ * The time to the temporal, batch and time views of the bundled GRU's NTK by each method: basis to
+ * rounding, factor to a bound of 1e-6, hybrid and sampled to a standard error of 1 %. JMH also
+ * reports the vectors that went through P or the NTK, and the error that hybrid and sampled state
+ * for the temporal view, in percent.
  */
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.SECONDS)
@@ -37,7 +37,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 @State(Scope.Benchmark)
 public class ViewsBenchmark {
-  private static final List<View> VIEWS = List.of(View.TEMP, View.SPACE, View.BATCH, View.TIME);
+  private static final List<View> VIEWS = List.of(View.TEMP, View.BATCH, View.TIME);
 
   @Param({"BASIS", "FACTOR", "HYBRID", "SAMPLED"})
   public LinearizationViews.Method method;
