@@ -1,6 +1,5 @@
 package org.kpflow.flow;
 
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +24,7 @@ record HybridPlan(long columns, int samples) {
   static final int PILOT = SampledViews.MOST_GROUPS;
 
   private static final double SAFETY = 1.25; // the measured error is itself uncertain
-  private static final int[] PARTS = {64, 16, 4, 1}; // of the modes
-  private static final int FINER = 4; // plans tried between two measured rests
+  private static final int[] PARTS = {64, 32, 16, 8, 4, 2, 1}; // of the modes
   private static final double LEAST_CUT = 1e-9;
   private static final double MOST_CUT = 1e-5;
 
@@ -34,9 +32,6 @@ record HybridPlan(long columns, int samples) {
   static double cut(double tolerance) {
     return Math.min(MOST_CUT, Math.max(LEAST_CUT, 1e-3 * tolerance));
   }
-
-  /** The samples that a rest without a number of leading columns needs. */
-  private record Rung(long columns, double needed) {}
 
   /**
    * The cheapest plan; with a given number of samples, the fewest columns that they suffice for, or
@@ -47,46 +42,23 @@ record HybridPlan(long columns, int samples) {
     Map<View, Double> norms = new EnumMap<>(View.class);
     HybridPlan best = null;
     double least = Double.POSITIVE_INFINITY;
-    Rung before = null;
-    for (int i = 0; i <= PARTS.length; i++) {
-      long columns = i == 0 ? 0 : modes.count() / PARTS[i - 1];
-      if (best != null && work.columns(columns) >= FINER * least) {
+    for (int rung = 0; rung <= PARTS.length; rung++) {
+      long columns = rung == 0 ? 0 : modes.count() / PARTS[rung - 1];
+      if (best != null && work.columns(columns) >= least) {
         break; // more columns only cost more
       }
-      Rung rung = new Rung(columns, measured(modes, columns, options, i, norms, tolerance));
-      for (Rung candidate : between(before, rung)) {
-        int samples = options.samples() > 0 ? options.samples() : rounded(candidate.needed());
-        if (options.samples() > 0 && best == null && candidate.needed() <= samples) {
-          return new HybridPlan(candidate.columns(), samples);
-        }
-        double cost =
-            work.columns(candidate.columns()) + work.samples(samples, candidate.columns());
-        if (options.samples() == 0 && cost < least) {
-          best = new HybridPlan(candidate.columns(), samples);
-          least = cost;
-        }
+      double needed = measured(modes, columns, options, rung, norms, tolerance);
+      int samples = options.samples() > 0 ? options.samples() : rounded(needed);
+      if (options.samples() > 0 && needed <= samples) {
+        return new HybridPlan(columns, samples);
       }
-      before = rung;
+      double cost = work.columns(columns) + work.samples(samples, columns);
+      if (options.samples() == 0 && cost < least) {
+        best = new HybridPlan(columns, samples);
+        least = cost;
+      }
     }
     return best != null ? best : new HybridPlan(modes.count(), options.samples());
-  }
-
-  /** A rung and those on the way to it, along a power law of the columns. */
-  private static List<Rung> between(Rung before, Rung rung) {
-    if (before == null || before.columns() == 0 || before.needed() <= 0 || rung.needed() <= 0) {
-      return List.of(rung);
-    }
-    double ratio = (double) rung.columns() / before.columns();
-    double fall = rung.needed() / before.needed();
-    List<Rung> rungs = new ArrayList<>();
-    for (int i = 1; i <= FINER; i++) {
-      double part = (double) i / FINER;
-      rungs.add(
-          new Rung(
-              Math.round(before.columns() * Math.pow(ratio, part)),
-              before.needed() * Math.pow(fall, part)));
-    }
-    return rungs;
   }
 
   private static double measured(
