@@ -86,8 +86,7 @@ public final class LinearizationViews implements AutoCloseable {
   private static final double EXACT_CUT = 1e-14;
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
-  private static final double PROPAGATION_TOLERANCE =
-      5e-2; // P P* has many modes, and is a backdrop
+  private static final double PROPAGATION_TOLERANCE = 5e-2; // P P* is a backdrop of many modes
   private static final double NORM_TOLERANCE = 1e-3; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
   private static final int MOST_ROUNDS = 4;
@@ -162,7 +161,12 @@ public final class LinearizationViews implements AutoCloseable {
     return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
 
-  /** Refuses a tolerance that the rounding of the type does not allow. */
+  /**
+   * Refuses a tolerance that the rounding of the type does not allow, so that a caller can do so
+   * before other work.
+   *
+   * @throws IllegalArgumentException for less than 8 epsilon, unless the method is basis
+   */
   public static void requireTolerance(Options options, Linearization linearization) {
     double least = ROUNDING * linearization.dtype().epsilon();
     Checks.that(
@@ -321,20 +325,15 @@ public final class LinearizationViews implements AutoCloseable {
     ParameterJacobian jacobian = new ParameterJacobian(linearization);
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     Options chosen = options;
-    if (options.samples() == 0) {
+    int count = options.samples();
+    if (count == 0) {
       progress.stage("planning", 0);
-      int count = HybridPlan.samples(jacobian, options, tolerance);
+      count = HybridPlan.samples(jacobian, options, tolerance);
       if (options.tolerance() == 0 && count > MOST_UNASKED) { // a view of many even directions
-        chosen = options.withSamples(MOST_UNASKED);
-      } else {
-        return new LinearizationViews(
-            Method.SAMPLED,
-            null,
-            samples("the NTK", jacobian, options, count, tolerance, null, progress),
-            0);
+        count = MOST_UNASKED;
+        chosen = options.withSamples(count);
       }
     }
-    int count = chosen.samples();
     SampledViews views = samples("the NTK", jacobian, chosen, count, tolerance, null, progress);
     return new LinearizationViews(Method.SAMPLED, null, views, 0);
   }
