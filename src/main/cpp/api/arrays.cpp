@@ -66,21 +66,22 @@ int64_t reach(int32_t axes, const int64_t* shape, const int64_t* strides) {
 
 // Sizes and ranges of a matrix of unit columns; the arrays of its products have s rows.
 template <class T>
-UnitColumns<T> unit_columns(int64_t s, int64_t rows, int64_t components, int64_t units, int64_t total,
+UnitColumns<T> unit_columns(int64_t s, int64_t rows, int64_t layers, int64_t components, int64_t units, int64_t total,
                             const int64_t* first, const int64_t* count, const void* columns, const void* z,
                             const void* state) {
-  KPFLOW_REQUIRE(first != nullptr && count != nullptr && units >= 1, "units: expected at least one and their columns");
+  KPFLOW_REQUIRE(first != nullptr && count != nullptr && layers >= 1 && units >= 1,
+                 "units: expected at least one and their columns");
   const int64_t size = checked_product(rows, components);
   KPFLOW_REQUIRE(size <= INT32_MAX && total <= INT32_MAX, "columns: expected sizes below 2^31");
   require_array("columns", columns, checked_product(total, size));
   require_array("z", z, checked_product(s, total));
-  require_array("state", state, checked_product(s, checked_product(size, units)));
-  for (int64_t u = 0; u < units; ++u) {
+  require_array("state", state, checked_product(s, checked_product(size, checked_product(layers, units))));
+  for (int64_t u = 0; u < layers * units; ++u) {
     KPFLOW_REQUIRE(first[u] >= 0 && count[u] >= 0 && first[u] <= total - count[u],
                    "unit %lld: its columns are not among the %lld", static_cast<long long>(u),
                    static_cast<long long>(total));
   }
-  return {rows, components, units, total, first, count, static_cast<const T*>(columns)};
+  return {rows, layers, components, units, total, first, count, static_cast<const T*>(columns)};
 }
 
 }  // namespace
@@ -248,27 +249,28 @@ int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s
   });
 }
 
-int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
-                            int64_t units, int64_t total, const int64_t* first, const int64_t* count,
-                            const void* columns, double alpha, const void* z, double beta, void* out,
-                            kpflow_monitor* monitor) {
+int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t layers,
+                            int64_t components, int64_t units, int64_t total, const int64_t* first,
+                            const int64_t* count, const void* columns, double alpha, const void* z, double beta,
+                            void* out, kpflow_monitor* monitor) {
   return on_context(context, [&] {
     with_dtype(dtype, [&](auto* type) {
       using T = std::remove_pointer_t<decltype(type)>;
-      const auto u = unit_columns<T>(s, rows, components, units, total, first, count, columns, z, out);
+      const auto u = unit_columns<T>(s, rows, layers, components, units, total, first, count, columns, z, out);
       unit_combine(*context, u, s, static_cast<T>(alpha), static_cast<const T*>(z), static_cast<T>(beta),
                    static_cast<T*>(out), Progress(monitor));
     });
   });
 }
 
-int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
-                                 int64_t units, int64_t total, const int64_t* first, const int64_t* count,
-                                 const void* columns, const void* x, void* z, kpflow_monitor* monitor) {
+int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t layers,
+                                 int64_t components, int64_t units, int64_t total, const int64_t* first,
+                                 const int64_t* count, const void* columns, const void* x, void* z,
+                                 kpflow_monitor* monitor) {
   return on_context(context, [&] {
     with_dtype(dtype, [&](auto* type) {
       using T = std::remove_pointer_t<decltype(type)>;
-      const auto u = unit_columns<T>(s, rows, components, units, total, first, count, columns, z, x);
+      const auto u = unit_columns<T>(s, rows, layers, components, units, total, first, count, columns, z, x);
       unit_coefficients(*context, u, s, static_cast<const T*>(x), static_cast<T*>(z), Progress(monitor));
     });
   });

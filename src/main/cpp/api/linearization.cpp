@@ -24,8 +24,21 @@ int32_t on_linearization(kpflow_linearization* linearization, Body&& body) {
 }
 
 void require_family(const kpflow_linearization& linearization, int32_t family) {
-  KPFLOW_REQUIRE(family >= 0 && family < KPFLOW_FAMILIES && linearization.site_units(family) > 0,
-                 "family: expected one that this model has (0 to %d), got %d", KPFLOW_FAMILIES - 1, family);
+  KPFLOW_REQUIRE(family >= 0 && family < linearization.families() && linearization.family(family).sites > 0,
+                 "family: expected one that this model has (0 to %d), got %d", linearization.families() - 1, family);
+}
+
+void require_steps(const kpflow_linearization& linearization) {
+  KPFLOW_REQUIRE(linearization.steps_through_time(), "model: expected one that steps through time");
+}
+
+void require_units_of_a_layer(const kpflow_linearization& linearization, int64_t first, int64_t count) {
+  for (int64_t j = 0; j < linearization.layers(); ++j) {
+    const Layer layer = linearization.layer(j);
+    if (first >= layer.first && count >= 0 && first - layer.first <= layer.units - count) return;
+  }
+  fail(KPFLOW_INVALID_ARGUMENT, "units: expected a part of one layer, got %lld from %lld",
+       static_cast<long long>(count), static_cast<long long>(first));
 }
 
 bool is_self_adjoint(int32_t op) { return op == KPFLOW_K || op == KPFLOW_NTK; }
@@ -58,9 +71,37 @@ int32_t kpflow_linearization_sizes(const kpflow_linearization* linearization, in
   return guarded([&] {
     require(linearization);
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
-    const int64_t sizes[6] = {linearization->trials(),     linearization->steps(),      linearization->units(),
-                              linearization->parameters(), linearization->gate_units(), KPFLOW_FAMILIES};
-    for (int i = 0; i < 6; ++i) out[i] = sizes[i];
+    const int64_t sizes[8] = {linearization->trials(),     linearization->steps(),
+                              linearization->units(),      linearization->parameters(),
+                              linearization->families(),   linearization->layers(),
+                              linearization->components(), linearization->steps_through_time() ? 1 : 0};
+    for (int i = 0; i < 8; ++i) out[i] = sizes[i];
+  });
+}
+
+int32_t kpflow_linearization_family(const kpflow_linearization* linearization, int32_t family, int64_t* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    KPFLOW_REQUIRE(family >= 0 && family < linearization->families(), "family: expected 0 to %d, got %d",
+                   linearization->families() - 1, family);
+    const Family found = linearization->family(family);
+    out[0] = found.outputs;
+    out[1] = found.sites;
+    out[2] = found.offset;
+  });
+}
+
+int32_t kpflow_linearization_layer(const kpflow_linearization* linearization, int64_t layer, int64_t* out) {
+  return guarded([&] {
+    require(linearization);
+    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    KPFLOW_REQUIRE(layer >= 0 && layer < linearization->layers(), "layer: expected 0 to %lld, got %lld",
+                   static_cast<long long>(linearization->layers() - 1), static_cast<long long>(layer));
+    const Layer found = linearization->layer(layer);
+    out[0] = found.first;
+    out[1] = found.units;
+    out[2] = found.begin;
   });
 }
 
@@ -86,6 +127,7 @@ int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* lineariz
   return guarded([&] {
     require(linearization);
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    require_steps(*linearization);
     KPFLOW_REQUIRE(first >= 0 && count >= 0 && first <= linearization->steps() - count,
                    "steps: expected a part of 0 to %lld, got %lld from %lld",
                    static_cast<long long>(linearization->steps() - 1), static_cast<long long>(count),
@@ -98,6 +140,7 @@ int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, int64
                                       kpflow_monitor* monitor) {
   return on_linearization(linearization, [&] {
     KPFLOW_REQUIRE(out != nullptr && smallest != nullptr, "out: got NULL");
+    require_steps(*linearization);
     KPFLOW_REQUIRE(count >= 1 && count <= linearization->units(), "exponents: expected 1 to %lld, got %lld",
                    static_cast<long long>(linearization->units()), static_cast<long long>(count));
     linearization->lyapunov(count, out, smallest, Progress(monitor));
@@ -109,10 +152,7 @@ int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, con
                                         double cut, int64_t most, int64_t* ranks, double* modes, double* values,
                                         double* rest, kpflow_monitor* monitor) {
   return on_linearization(linearization, [&] {
-    KPFLOW_REQUIRE(first >= 0 && count >= 0 && first <= linearization->blocks() - count,
-                   "units: expected a part of 0 to %lld, got %lld from %lld",
-                   static_cast<long long>(linearization->blocks() - 1), static_cast<long long>(count),
-                   static_cast<long long>(first));
+    require_units_of_a_layer(*linearization, first, count);
     KPFLOW_REQUIRE(tolerance >= 0 && cut >= 0, "tolerance and cut: expected at least 0");
     KPFLOW_REQUIRE(most >= 1, "most: expected at least 1, got %lld", static_cast<long long>(most));
     KPFLOW_REQUIRE(gram_input != nullptr || gram_hidden != nullptr, "gram: every family is frozen");

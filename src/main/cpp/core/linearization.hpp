@@ -6,6 +6,21 @@
 #include "core/context.hpp"
 #include "kpflow.h"
 
+namespace kpflow {
+
+// One array of weights: its pre-activations n_f, its sites m_f (0: the model does not have it) and its place in theta (-1:
+// frozen).
+struct Family {
+  int64_t outputs, sites, offset;
+};
+
+// Units first..first+units-1, whose component c of unit first + i is the state's entry begin + c units + i.
+struct Layer {
+  int64_t first, units, begin;
+};
+
+}  // namespace kpflow
+
 // Sizes and operators of one linearization. Arrays are of its dtype; sizes have been checked by the caller.
 struct kpflow_linearization {
   explicit kpflow_linearization(kpflow_context& owner) : context(owner) {}
@@ -14,15 +29,18 @@ struct kpflow_linearization {
   virtual int32_t dtype() const = 0;
   virtual int64_t trials() const = 0;
   virtual int64_t steps() const = 0;
-  virtual int64_t units() const = 0;                     // n
-  virtual int64_t parameters() const = 0;                // p
-  virtual int64_t gate_units() const = 0;                // n_f of every family
-  virtual int64_t site_units(int32_t family) const = 0;  // m_f, 0 for a family that does not exist
+  virtual int64_t units() const = 0;       // n
+  virtual int64_t parameters() const = 0;  // p
+  virtual int32_t families() const = 0;
+  virtual kpflow::Family family(int32_t family) const = 0;
+  virtual int64_t layers() const = 0;
+  virtual kpflow::Layer layer(int64_t layer) const = 0;
+  virtual int64_t components() const = 0;  // m, of all layers
   virtual void state(void* out) const = 0;
   virtual void sites(int32_t family, void* out) const = 0;
+  virtual bool steps_through_time() const = 0;  // or it has none of the next two
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
   virtual void lyapunov(int64_t count, double* out, double* smallest, const kpflow::Progress& progress) = 0;
-  virtual int64_t blocks() const = 0;  // units that K does not mix
   // Leading modes of K's blocks; the arguments of kpflow_linearization_unit_modes.
   virtual void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count,
                           double tolerance, double cut, int64_t most, int64_t* ranks, double* modes, double* values,

@@ -108,8 +108,15 @@ int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurre
                                    kpflow_linearization** out);
 void kpflow_linearization_destroy(kpflow_linearization* linearization);
 
-/* Sizes: out[0..5] = B, T, n, p, g H, number of families (4). */
+/* Sizes: out[0..7] = B, T, n, p, number of families, number of layers, m, 1 where the model steps through time. */
 int32_t kpflow_linearization_sizes(const kpflow_linearization* linearization, int64_t* out);
+
+/* A weight family: out[0..2] = n_f, m_f (0: the model does not have it), offset in theta (-1: frozen). */
+int32_t kpflow_linearization_family(const kpflow_linearization* linearization, int32_t family, int64_t* out);
+
+/* A layer, whose units K does not mix: out[0..2] = its first unit, its units H, where its state begins. Component c of
+ * unit first + i is the state's entry begin + c H + i. */
+int32_t kpflow_linearization_layer(const kpflow_linearization* linearization, int64_t layer, int64_t* out);
 
 /* The state h [B, T, n]. */
 int32_t kpflow_linearization_state(const kpflow_linearization* linearization, void* out);
@@ -117,7 +124,8 @@ int32_t kpflow_linearization_state(const kpflow_linearization* linearization, vo
 /* Sites V_f of a family, [k, m_f] (a bias has m_f = 1 and V_f = 1). */
 int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, int32_t family, void* out);
 
-/* Step Jacobians d h[b,t] / d h[b,t-1] for all trials and steps first..first+count-1, out [B, count, n, n]. */
+/* Step Jacobians d h[b,t] / d h[b,t-1] for all trials and steps first..first+count-1, out [B, count, n, n]. Like the
+ * exponents below, for models that step through time only. */
 int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* linearization, int64_t first, int64_t count,
                                             void* out);
 
@@ -149,10 +157,11 @@ int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t 
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor);
 
 /*
- * K = D_theta f (D_theta f)* does not mix units: it is a sum of blocks K_u [m k, m k], one per unit u of H, over pairs (c, i)
- * of a component and a row. For units first..first+count-1: the eigenpairs of K_u above cut, from a pivoted Cholesky
- * factorization that leaves out a trace of at most tolerance. gram_input and gram_hidden [k, k] are the sums of V V^T over
- * the trainable families of a side, NULL for a side without any. ranks [count]; modes [count, most, m k], orthonormal rows,
+ * K = D_theta f (D_theta f)* does not mix units: it is a sum of blocks K_u [m k, m k], one per unit u, over pairs (c, i)
+ * of a component and a row. For units first..first+count-1 of one layer: the eigenpairs of K_u above cut, from a pivoted
+ * Cholesky factorization that leaves out a trace of at most tolerance. gram_input and gram_hidden [k, k] are the sums of
+ * V V^T over the layer's trainable families of a side (1 1^T for elementwise weights, whose sites are slopes here), NULL
+ * for a side without any. ranks [count]; modes [count, most, m k], orthonormal rows,
  * and values [count, most], descending; rest [count, 2]: bounds on the norm and on the trace of what is left out of K_u.
  * Where a rank exceeds most, that unit's modes are not written.
  */
@@ -243,17 +252,18 @@ int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s
                                kpflow_monitor* monitor);
 
 /*
- * A matrix U whose columns [R, m k] live on one unit of a state [k, m, H] each: those of unit u that take part are
- * first[u] .. first[u] + count[u] - 1. combine: out [s, k, m, H] = alpha U z + beta out, z [s, R]. coefficients:
- * z = U^T x, x [s, k, m, H], zero for columns that take no part.
+ * A matrix U whose columns [R, m k] live on one of the units [L, H] of a state [k, L, m, H] each: those of unit u that
+ * take part are first[u] .. first[u] + count[u] - 1. combine: out [s, k, L, m, H] = alpha U z + beta out, z [s, R].
+ * coefficients: z = U^T x, x [s, k, L, m, H], zero for columns that take no part.
  */
-int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
-                            int64_t units, int64_t total, const int64_t* first, const int64_t* count,
-                            const void* columns, double alpha, const void* z, double beta, void* out,
-                            kpflow_monitor* monitor);
-int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t components,
-                                 int64_t units, int64_t total, const int64_t* first, const int64_t* count,
-                                 const void* columns, const void* x, void* z, kpflow_monitor* monitor);
+int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t layers,
+                            int64_t components, int64_t units, int64_t total, const int64_t* first,
+                            const int64_t* count, const void* columns, double alpha, const void* z, double beta,
+                            void* out, kpflow_monitor* monitor);
+int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t s, int64_t rows, int64_t layers,
+                                 int64_t components, int64_t units, int64_t total, const int64_t* first,
+                                 const int64_t* count, const void* columns, const void* x, void* z,
+                                 kpflow_monitor* monitor);
 
 /* Distributions of kpflow_fill_random. */
 enum kpflow_distribution { KPFLOW_GAUSSIAN = 0, KPFLOW_RADEMACHER = 1, KPFLOW_UNIFORM = 2 };

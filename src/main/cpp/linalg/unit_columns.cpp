@@ -12,16 +12,17 @@ namespace {
 // few vectors.
 constexpr int64_t kGroup = 16, kVectors = 8;
 
-// body(first unit, units, first vector, vectors, scratch [units, vectors, m k]) for every task.
+// body(layer, first unit in it, units, first vector, vectors, scratch [units, vectors, m k]) for every task.
 template <class T, class Body>
 void for_groups(kpflow_context& context, const UnitColumns<T>& u, int64_t s, const Progress& progress,
                 const Body& body) {
-  const int64_t size = u.rows * u.components, vector_tasks = pieces(s, kVectors);
-  context.pool.run(pieces(u.units, kGroup) * vector_tasks, [&](int64_t task, int worker) {
+  const int64_t size = u.rows * u.components, vector_tasks = pieces(s, kVectors), groups = pieces(u.units, kGroup);
+  context.pool.run(u.layers * groups * vector_tasks, [&](int64_t task, int worker) {
     progress.advance();
-    const int64_t unit = task / vector_tasks * kGroup, vector = task % vector_tasks * kVectors;
+    const int64_t layer = task / vector_tasks / groups, unit = task / vector_tasks % groups * kGroup;
+    const int64_t vector = task % vector_tasks * kVectors;
     T* scratch = context.worker_scratch<T>(worker, kGroup * kVectors * size);
-    body(unit, std::min(kGroup, u.units - unit), vector, std::min(kVectors, s - vector), scratch);
+    body(layer, unit, std::min(kGroup, u.units - unit), vector, std::min(kVectors, s - vector), scratch);
   });
 }
 
@@ -31,30 +32,31 @@ template <class T>
 void unit_combine(kpflow_context& context, const UnitColumns<T>& u, int64_t s, T alpha, const T* z, T beta, T* out,
                   const Progress& progress) {
   const int64_t rows = u.rows, m = u.components, size = rows * m;
-  for_groups(context, u, s, progress, [&](int64_t unit, int64_t units, int64_t vector, int64_t vectors, T* x) {
-    for (int64_t i = 0; i < units; ++i) {
-      const int64_t first = u.first[unit + i], count = u.count[unit + i];
-      T* target = x + i * vectors * size;
-      if (count == 0) {
-        std::fill_n(target, vectors * size, T(0));
-      } else {
-        gemm(false, false, vectors, size, count, alpha, z + vector * u.total + first, u.total, u.columns + first * size,
-             size, T(0), target, size);
-      }
-    }
-    for (int64_t v = 0; v < vectors; ++v) {
-      for (int64_t c = 0; c < m; ++c) {
-        for (int64_t r = 0; r < rows; ++r) {
-          T* target = out + (((vector + v) * rows + r) * m + c) * u.units + unit;
-          const T* source = x + v * size + c * rows + r;
-          for (int64_t i = 0; i < units; ++i) {
-            const T value = source[i * vectors * size];
-            target[i] = beta == T(0) ? value : value + beta * target[i];
-          }
-        }
-      }
-    }
-  });
+  for_groups(context, u, s, progress,
+             [&](int64_t layer, int64_t unit, int64_t units, int64_t vector, int64_t vectors, T* x) {
+               for (int64_t i = 0; i < units; ++i) {
+                 const int64_t at = layer * u.units + unit + i, first = u.first[at], count = u.count[at];
+                 T* target = x + i * vectors * size;
+                 if (count == 0) {
+                   std::fill_n(target, vectors * size, T(0));
+                 } else {
+                   gemm(false, false, vectors, size, count, alpha, z + vector * u.total + first, u.total,
+                        u.columns + first * size, size, T(0), target, size);
+                 }
+               }
+               for (int64_t v = 0; v < vectors; ++v) {
+                 for (int64_t c = 0; c < m; ++c) {
+                   for (int64_t r = 0; r < rows; ++r) {
+                     T* target = out + ((((vector + v) * rows + r) * u.layers + layer) * m + c) * u.units + unit;
+                     const T* source = x + v * size + c * rows + r;
+                     for (int64_t i = 0; i < units; ++i) {
+                       const T value = source[i * vectors * size];
+                       target[i] = beta == T(0) ? value : value + beta * target[i];
+                     }
+                   }
+                 }
+               }
+             });
 }
 
 template <class T>
@@ -62,23 +64,24 @@ void unit_coefficients(kpflow_context& context, const UnitColumns<T>& u, int64_t
                        const Progress& progress) {
   const int64_t rows = u.rows, m = u.components, size = rows * m;
   std::fill_n(z, s * u.total, T(0));
-  for_groups(context, u, s, progress, [&](int64_t unit, int64_t units, int64_t vector, int64_t vectors, T* turned) {
-    for (int64_t v = 0; v < vectors; ++v) {
-      for (int64_t c = 0; c < m; ++c) {
-        for (int64_t r = 0; r < rows; ++r) {
-          const T* source = x + (((vector + v) * rows + r) * m + c) * u.units + unit;
-          T* target = turned + v * size + c * rows + r;
-          for (int64_t i = 0; i < units; ++i) target[i * vectors * size] = source[i];
-        }
-      }
-    }
-    for (int64_t i = 0; i < units; ++i) {
-      const int64_t first = u.first[unit + i], count = u.count[unit + i];
-      if (count == 0) continue;
-      gemm(false, true, vectors, count, size, T(1), turned + i * vectors * size, size, u.columns + first * size, size,
-           T(0), z + vector * u.total + first, u.total);
-    }
-  });
+  for_groups(context, u, s, progress,
+             [&](int64_t layer, int64_t unit, int64_t units, int64_t vector, int64_t vectors, T* turned) {
+               for (int64_t v = 0; v < vectors; ++v) {
+                 for (int64_t c = 0; c < m; ++c) {
+                   for (int64_t r = 0; r < rows; ++r) {
+                     const T* source = x + ((((vector + v) * rows + r) * u.layers + layer) * m + c) * u.units + unit;
+                     T* target = turned + v * size + c * rows + r;
+                     for (int64_t i = 0; i < units; ++i) target[i * vectors * size] = source[i];
+                   }
+                 }
+               }
+               for (int64_t i = 0; i < units; ++i) {
+                 const int64_t at = layer * u.units + unit + i, first = u.first[at], count = u.count[at];
+                 if (count == 0) continue;
+                 gemm(false, true, vectors, count, size, T(1), turned + i * vectors * size, size,
+                      u.columns + first * size, size, T(0), z + vector * u.total + first, u.total);
+               }
+             });
 }
 
 #define KPFLOW_UNIT_COLUMNS(T)                                                                                         \

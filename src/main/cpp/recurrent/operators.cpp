@@ -37,8 +37,14 @@ class RecurrentLinearization final : public kpflow_linearization {
   int64_t steps() const override { return net_.steps; }
   int64_t units() const override { return net_.shape.state(); }
   int64_t parameters() const override { return net_.parameters; }
-  int64_t gate_units() const override { return net_.shape.gates(); }
-  int64_t site_units(int32_t family) const override { return net_.site_units(family); }
+  int32_t families() const override { return KPFLOW_FAMILIES; }
+  Family family(int32_t family) const override {
+    return {net_.shape.gates(), net_.site_units(family), net_.offset[family]};
+  }
+  int64_t layers() const override { return 1; }
+  Layer layer(int64_t) const override { return {0, net_.shape.units, 0}; }
+  int64_t components() const override { return net_.shape.cell.components; }
+  bool steps_through_time() const override { return true; }
 
   void state(void* out) const override { std::copy_n(net_.state.data(), net_.state.size(), static_cast<T*>(out)); }
 
@@ -65,8 +71,6 @@ class RecurrentLinearization final : public kpflow_linearization {
   void lyapunov(int64_t count, double* out, double* smallest, const Progress& progress) override {
     kpflow::lyapunov(net_, context, count, out, smallest, progress);
   }
-
-  int64_t blocks() const override { return net_.shape.units; }
 
   void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count, double tolerance,
                   double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,

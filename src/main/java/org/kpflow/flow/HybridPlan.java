@@ -125,13 +125,11 @@ record HybridPlan(long columns, int samples) {
 
   /** Multiplications and additions of the parts of the work. */
   private record Work(Linearization linearization, List<View> views) {
-    /** One vector through P: W_hh at every row. */
+    /** One vector through P: every weight at every row. */
     private double propagation() {
-      double hidden = 0;
-      for (WeightFamily family : linearization.families()) {
-        hidden = Math.max(hidden, (double) family.outputs() * linearization.blocks());
-      }
-      return 2.0 * linearization.rows() * hidden;
+      return 2.0
+          * linearization.rows()
+          * linearization.families().stream().mapToDouble(WeightFamily::size).sum();
     }
 
     /** The views of one vector: the lower triangles of their Gram matrices. */
@@ -152,8 +150,7 @@ record HybridPlan(long columns, int samples) {
 
     double samples(long samples, long columns) {
       double push = 2.0 * linearization.rows() * linearization.parameterCount();
-      double projection =
-          4.0 * columns * linearization.stateShape().count() / linearization.blocks();
+      double projection = 4.0 * columns * linearization.rows() * linearization.components();
       return samples * (push + projection + propagation() + grams());
     }
   }

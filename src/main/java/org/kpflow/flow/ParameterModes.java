@@ -3,9 +3,7 @@ package org.kpflow.flow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.MemoryException;
@@ -39,7 +37,7 @@ public final class ParameterModes implements AutoCloseable {
   private final Tensor columns; // [R, m k], unit by unit, descending within each
   private final double[] values; // [R], as the columns
   private final int[] order; // columns by descending value
-  private final long[] unitStart; // [H + 1]
+  private final long[] unitStart; // [units + 1]
   private final double largest;
   private double restNorm; // max_u ||K_u - modes||
   private double restTrace; // Σ_u tr(K_u - modes)
@@ -92,7 +90,7 @@ public final class ParameterModes implements AutoCloseable {
 
   /** m k, the size of the block of one unit. */
   private static long blockSize(Linearization linearization) {
-    return linearization.stateShape().count() / linearization.blocks();
+    return linearization.rows() * linearization.components();
   }
 
   /**
@@ -111,19 +109,28 @@ public final class ParameterModes implements AutoCloseable {
     requireMemory(linearization);
     double largest = largest(linearization);
     List<Unit> units = new ArrayList<>();
-    Map<String, Tensor> grams = grams(linearization);
     try {
-      if (largest > 0) {
-        Finder finder = new Finder(linearization, grams.get("input"), grams.get("hidden"));
-        finder.find(cut * largest, units);
-      }
-      while (units.size() < linearization.blocks()) { // K = 0
-        units.add(new Unit(Tensor.zeros(DType.F64, 1, 1), new double[0], 0, 0));
+      for (int layer = 0; layer < linearization.layers().size(); layer++) {
+        find(linearization, layer, largest, cut, units);
       }
       return new ParameterModes(linearization, largest, units);
     } finally {
-      grams.values().forEach(Tensor::close);
       units.forEach(Unit::close);
+    }
+  }
+
+  /** Appends the units of a layer. */
+  private static void find(
+      Linearization linearization, int layer, double largest, double cut, List<Unit> units) {
+    LinearizationHandle.Layer range = linearization.layers().get(layer);
+    try (Tensor input = gram(linearization, layer, WeightFamily.Side.INPUT);
+        Tensor hidden = hiddenGram(linearization, layer)) {
+      if (largest > 0 && (input != null || hidden != null)) {
+        new Finder(linearization, range, input, hidden).find(cut * largest, units);
+      }
+      while (units.size() < range.first() + range.units()) { // no weights, or K = 0
+        units.add(new Unit(Tensor.zeros(DType.F64, 1, 1), new double[0], 0, 0));
+      }
     }
   }
 
@@ -153,28 +160,48 @@ public final class ParameterModes implements AutoCloseable {
     }
   }
 
-  /** Σ V Vᵀ of the trainable families of each group. */
-  private static Map<String, Tensor> grams(Linearization linearization) {
-    Map<String, List<WeightFamily>> groups = new LinkedHashMap<>();
-    for (WeightFamily family : linearization.trainableFamilies()) {
-      groups.computeIfAbsent(family.group(), group -> new ArrayList<>()).add(family);
-    }
-    Map<String, Tensor> grams = new LinkedHashMap<>();
-    groups.forEach(
-        (group, families) -> grams.put(group, KroneckerCore.gram(linearization, families)));
-    return grams;
+  /** Σ V Vᵀ of the trainable families on one side of a layer, null if there is none. */
+  private static Tensor gram(Linearization linearization, int layer, WeightFamily.Side side) {
+    List<WeightFamily> families =
+        linearization.trainableFamilies().stream()
+            .filter(family -> family.layer() == layer && family.side() == side)
+            .toList();
+    return families.isEmpty() ? null : KroneckerCore.gram(linearization, families);
   }
 
-  /** Finds the modes of all units, a slab of units at a time. */
-  private record Finder(Linearization linearization, Tensor gramInput, Tensor gramHidden) {
+  /** The second side of a layer: elementwise weights have slopes for sites, so 1 1ᵀ stands here. */
+  private static Tensor hiddenGram(Linearization linearization, int layer) {
+    boolean elementwise =
+        linearization.trainableFamilies().stream()
+            .anyMatch(
+                family ->
+                    family.layer() == layer && family.side() == WeightFamily.Side.ELEMENTWISE);
+    if (!elementwise) {
+      return gram(linearization, layer, WeightFamily.Side.HIDDEN);
+    }
+    long rows = linearization.rows();
+    try (Tensor ones = Tensor.zeros(DType.F64, rows, 1)) {
+      for (long row = 0; row < rows; row++) {
+        ones.set(1, row, 0);
+      }
+      Tensor gram = Tensor.zeros(DType.F64, rows, rows);
+      TensorMath.gemm(linearization.context(), false, true, 1, ones, ones, 0, gram);
+      return gram;
+    }
+  }
+
+  /** Finds the modes of a layer's units, a slab of units at a time. */
+  private record Finder(
+      Linearization linearization,
+      LinearizationHandle.Layer layer,
+      Tensor gramInput,
+      Tensor gramHidden) {
     void find(double cut, List<Unit> units) {
       long size = blockSize(linearization);
       long most = Math.min(size, 64);
-      for (long first = 0; first < linearization.blocks(); ) {
-        long count =
-            Math.min(
-                linearization.blocks() - first,
-                Math.max(1, SLAB_BYTES / (most * size * Double.BYTES)));
+      long end = layer.first() + layer.units();
+      for (long first = layer.first(); first < end; ) {
+        long count = Math.min(end - first, Math.max(1, SLAB_BYTES / (most * size * Double.BYTES)));
         long largestRank = slab(first, count, most, cut, units);
         if (largestRank <= most) {
           first += count;
@@ -261,20 +288,30 @@ public final class ParameterModes implements AutoCloseable {
   void set(long first, Tensor block, boolean clear) {
     long rows = linearization.rows();
     long n = linearization.units();
-    long units = linearization.blocks();
     for (long i = 0; i < block.shape().size(0); i++) {
       int column = order[Math.toIntExact(first + i)];
-      long unit = unitOf(column);
+      int unit = unitOf(column);
+      LinearizationHandle.Layer layer = layerOf(unit);
+      long begin = layer.begin() + unit - layer.first(); // of component 0 in a row of the state
       Tensor target = block.slice(i).reshape(org.kpflow.base.Shape.of(rows * n));
       TensorMath.strided(
-          new long[] {n / units, rows},
+          new long[] {linearization.components(), rows},
           clear ? 0 : Math.sqrt(values[column]),
           columns.slice(column),
           new long[] {rows, 1},
           0,
-          target.slice(unit, rows * n - unit),
-          new long[] {units, n});
+          target.slice(begin, rows * n - begin),
+          new long[] {layer.units(), n});
     }
+  }
+
+  private LinearizationHandle.Layer layerOf(int unit) {
+    for (LinearizationHandle.Layer layer : linearization.layers()) {
+      if (unit < layer.first() + layer.units()) {
+        return layer;
+      }
+    }
+    throw new IllegalStateException("unit " + unit + " is in no layer");
   }
 
   private int unitOf(int column) {

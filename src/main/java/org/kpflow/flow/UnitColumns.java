@@ -1,7 +1,9 @@
 package org.kpflow.flow;
 
+import java.util.List;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.nativelib.UnitArrays;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.Tensor;
@@ -12,6 +14,8 @@ import org.kpflow.tensor.Tensor;
  */
 final class UnitColumns extends LinearOperator {
   private final Tensor columns;
+  private final long layers;
+  private final long components;
   private final long[] first;
   private final long[] count;
 
@@ -29,8 +33,17 @@ final class UnitColumns extends LinearOperator {
         linearization.dtype(),
         false);
     this.columns = columns;
+    this.components = linearization.components();
+    this.layers = uniform(linearization.layers()) ? linearization.layers().size() : 1;
     this.first = first;
     this.count = count;
+  }
+
+  /**
+   * Layers that differ have one component each, so that their states follow one another as units.
+   */
+  private static boolean uniform(List<LinearizationHandle.Layer> layers) {
+    return layers.stream().allMatch(layer -> layer.units() == layers.get(0).units());
   }
 
   @Override
@@ -51,13 +64,7 @@ final class UnitColumns extends LinearOperator {
   private UnitArrays arrays() {
     long rows = range().size(0) * range().size(1);
     return new UnitArrays(
-        dtype(),
-        rows,
-        range().size(2) / first.length,
-        columns.shape().size(0),
-        first,
-        count,
-        columns.memory());
+        dtype(), rows, layers, components, columns.shape().size(0), first, count, columns.memory());
   }
 
   @Override

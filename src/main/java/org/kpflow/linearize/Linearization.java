@@ -147,9 +147,19 @@ public final class Linearization implements AutoCloseable {
     return handle.units();
   }
 
-  /** H, the units that K does not mix: it is a direct sum of one block per unit. */
-  public long blocks() {
-    return handle.blocks();
+  /** The layers of the state; K mixes no two units, so it is a direct sum of one block per unit. */
+  public List<LinearizationHandle.Layer> layers() {
+    return handle.layers();
+  }
+
+  /** m, the state's entries per unit. */
+  public long components() {
+    return handle.components();
+  }
+
+  /** Whether the model steps through time, so that step Jacobians and Φ(t, s) are defined. */
+  public boolean stepsThroughTime() {
+    return handle.stepsThroughTime();
   }
 
   /** k = B T. */

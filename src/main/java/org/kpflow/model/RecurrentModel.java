@@ -77,7 +77,8 @@ public abstract class RecurrentModel implements Model {
                     NAMES.indexOf(name),
                     weight.shape().size(0),
                     weight.shape().rank() == 2 ? weight.shape().size(1) : 1,
-                    name.contains("_hh_") ? "hidden" : "input",
+                    0,
+                    name.contains("_hh_") ? WeightFamily.Side.HIDDEN : WeightFamily.Side.INPUT,
                     !options.frozen().contains(name))));
     this.families = List.copyOf(list);
   }

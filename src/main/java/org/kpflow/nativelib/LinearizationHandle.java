@@ -18,8 +18,8 @@ public final class LinearizationHandle implements AutoCloseable {
   private final DType dtype;
   private final Life life;
   private final long[] sizes;
-  private final long inputs;
-  private final long siteUnits;
+  private final long[][] families; // {n_f, m_f, offset}
+  private final List<Layer> layers;
 
   /**
    * What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null
@@ -77,16 +77,31 @@ public final class LinearizationHandle implements AutoCloseable {
       ContextHandle context, Recurrent model, NativeLinearization linearization) {
     this.context = context;
     this.dtype = model.dtype();
-    this.inputs = model.inputs();
-    this.siteUnits = model.units();
     this.life = new Life(linearization);
     life.guard(this);
-    this.sizes = new long[6];
-    try (LongPointer out = new LongPointer(6)) {
+    this.sizes = new long[8];
+    try (LongPointer out = new LongPointer(8)) {
       Engine.check(Kpflow.kpflow_linearization_sizes(linearization, out));
       out.get(sizes);
+      this.families = new long[(int) sizes[4]][3];
+      for (int f = 0; f < families.length; f++) {
+        Engine.check(Kpflow.kpflow_linearization_family(linearization, f, out));
+        out.get(families[f]);
+      }
+      Layer[] found = new Layer[(int) sizes[5]];
+      for (int j = 0; j < found.length; j++) {
+        Engine.check(Kpflow.kpflow_linearization_layer(linearization, j, out));
+        found[j] = new Layer(out.get(0), out.get(1), out.get(2));
+      }
+      this.layers = List.of(found);
     }
   }
+
+  /**
+   * Units first to first + units - 1, which K does not mix with others. Component c of unit first +
+   * i is the state's entry begin + c units + i.
+   */
+  public record Layer(long first, long units, long begin) {}
 
   /** Gate blocks and state components per unit of a cell: {g, m}. */
   public static int[] cellShape(String cell) {
@@ -157,9 +172,19 @@ public final class LinearizationHandle implements AutoCloseable {
     return sizes[3];
   }
 
-  /** H, the units that K does not mix. */
-  public long blocks() {
-    return siteUnits;
+  /** The layers, in the order of their units and of their states. */
+  public List<Layer> layers() {
+    return layers;
+  }
+
+  /** m, state entries per unit. */
+  public long components() {
+    return sizes[6];
+  }
+
+  /** Whether there are step Jacobians and what is made of them. */
+  public boolean stepsThroughTime() {
+    return sizes[7] != 0;
   }
 
   /** Copies the state h into out [B, T, n]. */
@@ -170,14 +195,14 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /** Copies the sites of a family into out [k, m_f]. */
   public void sites(int family, NativeMemory out) {
-    long columns =
-        switch (family) {
-          case Kpflow.KPFLOW_WEIGHT_IH -> inputs;
-          case Kpflow.KPFLOW_WEIGHT_HH -> siteUnits;
-          default -> 1;
-        };
-    Engine.holds(out, dtype, Engine.product(sizes[0], sizes[1], columns));
+    Engine.holds(out, dtype, Engine.product(sizes[0], sizes[1], known(family)[1]));
     use(() -> Kpflow.kpflow_linearization_sites(life.linearization, family, out.pointer()), out);
+  }
+
+  private long[] known(int family) {
+    Engine.require(
+        family >= 0 && family < families.length, "family: expected one that this model has");
+    return families[family];
   }
 
   /** Step Jacobians of steps first to first + count - 1 into out [B, count, n, n]. */
@@ -217,10 +242,12 @@ public final class LinearizationHandle implements AutoCloseable {
   public record UnitModes(long[] ranks, double[] rest) {}
 
   /**
-   * Eigenpairs above {@code cut} of the blocks K_u of K for units first to first + count - 1.
+   * Eigenpairs above {@code cut} of the blocks K_u of K for units first to first + count - 1 of one
+   * layer.
    *
-   * @param gramInput Σ V Vᵀ [k, k] in f64 over the trainable families of the input side, or null
-   * @param gramHidden the same of the hidden side
+   * @param gramInput Σ V Vᵀ [k, k] in f64 over the layer's trainable families of the input side, or
+   *     null
+   * @param gramHidden the same of the hidden side, or 1 1ᵀ for elementwise weights
    * @param tolerance trace that the Cholesky factorization of a block may leave out
    * @param most room for modes per unit; a unit with more has none written
    * @param modes [count, most, m k] in f64, values [count, most] in f64
@@ -236,7 +263,7 @@ public final class LinearizationHandle implements AutoCloseable {
       NativeMemory modes,
       NativeMemory values) {
     long rows = Engine.product(sizes[0], sizes[1]);
-    long size = Engine.product(rows, sizes[2]) / siteUnits;
+    long size = Engine.product(rows, sizes[6]);
     Engine.holds(modes, DType.F64, Engine.product(count, most, size));
     Engine.holds(values, DType.F64, Engine.product(count, most));
     List<NativeMemory> used = new ArrayList<>(List.of(modes, values));
@@ -277,7 +304,7 @@ public final class LinearizationHandle implements AutoCloseable {
   public void apply(
       int operator, int family, boolean adjoint, long s, NativeMemory in, NativeMemory out) {
     long state = Engine.product(sizes[0], sizes[1], sizes[2]);
-    long other = domainCount(operator, state);
+    long other = domainCount(operator, family, state);
     Engine.holds(in, dtype, Engine.product(s, adjoint ? state : other));
     Engine.holds(out, dtype, Engine.product(s, adjoint ? other : state));
     monitored(
@@ -296,12 +323,12 @@ public final class LinearizationHandle implements AutoCloseable {
   }
 
   /** Elements of one vector that an operator takes; all give a state. */
-  private long domainCount(int operator, long state) {
+  private long domainCount(int operator, int family, long state) {
     return switch (operator) {
       case Kpflow.KPFLOW_D_THETA, Kpflow.KPFLOW_J -> sizes[3];
       case Kpflow.KPFLOW_TRIAL_JACOBIAN -> Engine.product(sizes[0], sizes[3]);
       case Kpflow.KPFLOW_D_GATES, Kpflow.KPFLOW_CORE ->
-          Engine.product(sizes[0], sizes[1], sizes[4]);
+          Engine.product(sizes[0], sizes[1], known(family)[0]);
       default -> state;
     };
   }

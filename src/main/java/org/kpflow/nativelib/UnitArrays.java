@@ -4,18 +4,20 @@ import org.bytedeco.javacpp.LongPointer;
 import org.kpflow.base.DType;
 
 /**
- * Products with a matrix U whose columns [R, m k] live on one unit of a state [k, m, H] each; see
- * kpflow.h.
+ * Products with a matrix U whose columns [R, m k] live on one of the units [L, H] of a state [k, L,
+ * m, H] each; see kpflow.h.
  *
  * @param rows k
+ * @param layers L
  * @param components m
- * @param first [H], the first column of each unit that takes part
- * @param count [H], how many of them do
+ * @param first [L H], the first column of each unit that takes part
+ * @param count [L H], how many of them do
  * @param columns [R, m k]
  */
 public record UnitArrays(
     DType dtype,
     long rows,
+    long layers,
     long components,
     long total,
     long[] first,
@@ -24,10 +26,13 @@ public record UnitArrays(
 
   public UnitArrays {
     Engine.require(first.length == count.length, "units: first and count differ in length");
+    Engine.require(
+        layers >= 1 && first.length % layers == 0,
+        "units: their number is not one of whole layers");
     Engine.holds(columns, dtype, Engine.product(total, rows, components));
   }
 
-  /** out [s, k, m, H] = alpha U z + beta out, z [s, R]. */
+  /** out [s, k, L, m, H] = alpha U z + beta out, z [s, R]. */
   public void combine(
       ContextHandle context, long s, double alpha, NativeMemory z, double beta, NativeMemory out) {
     run(
@@ -41,8 +46,9 @@ public record UnitArrays(
                 dtype.nativeCode(),
                 s,
                 rows,
+                layers,
                 components,
-                first.length,
+                first.length / layers,
                 total,
                 starts,
                 counts,
@@ -54,7 +60,7 @@ public record UnitArrays(
                 monitor));
   }
 
-  /** z [s, R] = Uᵀ x, x [s, k, m, H]; zero for columns that take no part. */
+  /** z [s, R] = Uᵀ x, x [s, k, L, m, H]; zero for columns that take no part. */
   public void coefficients(ContextHandle context, long s, NativeMemory x, NativeMemory z) {
     run(
         context,
@@ -67,8 +73,9 @@ public record UnitArrays(
                 dtype.nativeCode(),
                 s,
                 rows,
+                layers,
                 components,
-                first.length,
+                first.length / layers,
                 total,
                 starts,
                 counts,
