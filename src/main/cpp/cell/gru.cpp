@@ -1,7 +1,7 @@
 // gru, PyTorch's gate order (r, z, n): r = s(q_r + p_r), z = s(q_z + p_z), n = tanh(p_n + r q_n), h' = (1 - z) n + z h.
 // The reset gate scales W_hn h + b_hn but not the input, so the candidate's d/dq carries r and its d/dp does not.
-#include "cell/activation.hpp"
 #include "cell/cell.hpp"
+#include "core/activation.hpp"
 
 namespace kpflow {
 

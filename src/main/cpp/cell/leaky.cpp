@@ -1,6 +1,6 @@
 // leaky_rnn: h' = (1 - dt) h + dt (q + p), with site phi(h): q = W_hh phi(h).
-#include "cell/activation.hpp"
 #include "cell/cell.hpp"
+#include "core/activation.hpp"
 
 namespace kpflow {
 
@@ -35,7 +35,7 @@ Cell cell(const char* name) {
 }
 
 const RegisterCell tanh_cell(cell<Tanh>("leaky_rnn_tanh")), relu_cell(cell<Relu>("leaky_rnn_relu")),
-    linear_cell(cell<Linear>("leaky_rnn_linear"));
+    gelu_cell(cell<Gelu>("leaky_rnn_gelu")), linear_cell(cell<Linear>("leaky_rnn_linear"));
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 // lstm, PyTorch's gate order (i, f, g, o) on a = q + p: c' = s(a_f) c + s(a_i) tanh(a_g), h' = s(a_o) tanh(c'). State [h ; c].
-#include "cell/activation.hpp"
 #include "cell/cell.hpp"
+#include "core/activation.hpp"
 
 namespace kpflow {
 

@@ -1,6 +1,6 @@
 // rnn: h' = phi(q + p).
-#include "cell/activation.hpp"
 #include "cell/cell.hpp"
+#include "core/activation.hpp"
 
 namespace kpflow {
 
@@ -25,7 +25,7 @@ Cell cell(const char* name) {
 }
 
 const RegisterCell tanh_cell(cell<Tanh>("rnn_tanh")), relu_cell(cell<Relu>("rnn_relu")),
-    linear_cell(cell<Linear>("rnn_linear"));
+    gelu_cell(cell<Gelu>("rnn_gelu")), linear_cell(cell<Linear>("rnn_linear"));
 
 }  // namespace
 

@@ -33,6 +33,7 @@ public final class RandomModels {
   public enum Kind {
     RNN_TANH(1, 1, true),
     RNN_RELU(1, 1, true),
+    RNN_GELU(1, 1, true),
     RNN_LINEAR(1, 1, true),
     LEAKY(1, 1, false),
     GRU(3, 1, true),
@@ -59,6 +60,7 @@ public final class RandomModels {
       return switch (this) {
         case RNN_TANH -> new Rnn(weights, Activation.TANH, options);
         case RNN_RELU -> new Rnn(weights, Activation.RELU, options);
+        case RNN_GELU -> new Rnn(weights, Activation.GELU, options);
         case RNN_LINEAR -> new Rnn(weights, Activation.LINEAR, options);
         case LEAKY -> new LeakyRnn(weights, Activation.TANH, DT, options);
         case GRU, GRU_NO_BIAS -> new Gru(weights, options);

@@ -111,7 +111,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       names = "--activation",
       defaultValue = "tanh",
       paramLabel = "NAME",
-      description = "tanh, relu or linear, for rnn and leaky_rnn (default: ${DEFAULT-VALUE}).")
+      description =
+          "tanh, relu, gelu or linear, for rnn and leaky_rnn (default: ${DEFAULT-VALUE}).")
   private String activation;
 
   @Option(

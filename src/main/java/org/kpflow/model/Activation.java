@@ -3,14 +3,18 @@ package org.kpflow.model;
 import java.util.Locale;
 import org.kpflow.base.Checks;
 
-/** Pointwise nonlinearities of the plain and the leaky recurrent cell; relu'(0) = 0. */
+/**
+ * Pointwise nonlinearities; relu'(0) = 0, and gelu is the exact one, z Φ(z) with the normal
+ * distribution function Φ.
+ */
 public enum Activation {
   TANH,
   RELU,
+  GELU,
   LINEAR;
 
   /**
-   * The activation of a name: tanh, relu or linear.
+   * The activation of a name: tanh, relu, gelu or linear.
    *
    * @throws IllegalArgumentException for any other name
    */
@@ -20,7 +24,7 @@ public enum Activation {
         return activation;
       }
     }
-    Checks.that(false, "activation: expected tanh, relu or linear, got '%s'", name);
+    Checks.that(false, "activation: expected tanh, relu, gelu or linear, got '%s'", name);
     return null;
   }
 

@@ -8,7 +8,7 @@ import org.kpflow.tensor.Tensor;
  * A network with its weights: what {@code Linearization} runs and differentiates. It owns copies of
  * the weights.
  */
-public interface Model extends AutoCloseable {
+public sealed interface Model extends AutoCloseable permits RecurrentModel, GraphModel {
   /** The type in which the model is computed. */
   DType dtype();
 
@@ -17,6 +17,12 @@ public interface Model extends AutoCloseable {
 
   /** n, the units of the state at one trial and step. */
   long stateUnits();
+
+  /** The parts of the state, in order. */
+  List<StateBlock> blocks();
+
+  /** The part that a read-out reads: the hidden state of the last layer, or the last node. */
+  StateBlock outputBlock();
 
   /** All parameter arrays the model has, in the order of theta. */
   List<WeightFamily> families();

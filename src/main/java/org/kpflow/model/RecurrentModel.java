@@ -17,7 +17,7 @@ import org.kpflow.tensor.Tensor;
  * bias_ih_l0}, {@code bias_hh_l0} [g H]. Subclasses name the native cell; the derivatives are in
  * src/main/cpp/cell.
  */
-public abstract class RecurrentModel implements Model {
+public abstract non-sealed class RecurrentModel implements Model {
   /** The parameter names, in the order of theta. */
   public static final List<String> NAMES =
       List.of("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0");
@@ -150,6 +150,21 @@ public abstract class RecurrentModel implements Model {
   @Override
   public long stateUnits() {
     return components * units();
+  }
+
+  /** h, or h and c with two components. */
+  @Override
+  public List<StateBlock> blocks() {
+    List<StateBlock> blocks = new ArrayList<>();
+    for (int c = 0; c < components; c++) {
+      blocks.add(new StateBlock(c == 0 ? "h" : "c", c * units(), units()));
+    }
+    return blocks;
+  }
+
+  @Override
+  public StateBlock outputBlock() {
+    return blocks().get(0);
   }
 
   @Override

@@ -20,7 +20,6 @@ import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.FlowOperators;
 import org.kpflow.model.Activation;
-import org.kpflow.model.Model;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.Rnn;
 import org.kpflow.model.WeightFamily;
@@ -71,46 +70,10 @@ class LinearizationMisuseTest {
   }
 
   @Test
-  void nullsAndModelsOfAnotherKindAreNamed() {
+  void nullsAreNamed() {
     bad(null, null, null, "inputs", "null");
     refused(() -> Linearization.of(null, sample.inputs), "model", "null");
     refused(() -> Linearization.of(null, sample.model, sample.inputs, null), "context", "null");
-    Model other =
-        new Model() {
-          @Override
-          public DType dtype() {
-            return DType.F64;
-          }
-
-          @Override
-          public long inputs() {
-            return 2;
-          }
-
-          @Override
-          public long stateUnits() {
-            return 5;
-          }
-
-          @Override
-          public List<WeightFamily> families() {
-            return List.of();
-          }
-
-          @Override
-          public Tensor weight(String family) {
-            return null;
-          }
-
-          @Override
-          public void close() {}
-
-          @Override
-          public String toString() {
-            return "a toy";
-          }
-        };
-    refused(() -> Linearization.of(other, sample.inputs), "model", "recurrent", "a toy");
   }
 
   @Test

@@ -157,7 +157,7 @@ class ModelMisuseTest {
     Map<String, Tensor> hole = new HashMap<>(weights);
     hole.put("weight_ih_l0", null);
     refused(InputException.class, () -> new Gru(hole, F64), "weight_ih_l0 is missing");
-    refused(() -> Activation.of("gelu"), "activation", "tanh, relu or linear", "'gelu'");
+    refused(() -> Activation.of("elu"), "activation", "tanh, relu, gelu or linear", "'elu'");
   }
 
   @Test

@@ -33,6 +33,21 @@ struct Relu {  // relu'(0) = 0
   }
 };
 
+struct Gelu {  // z Phi(z), Phi the distribution function of the normal distribution
+  template <class T>
+  static T value(T z) {
+    return z * normal(z);
+  }
+  template <class T>
+  static T slope(T z, T) {
+    return normal(z) + z * std::exp(-z * z / 2) * T(0.39894228040143267794);
+  }
+  template <class T>
+  static T normal(T z) {
+    return std::erfc(-z * T(0.70710678118654752440)) / 2;
+  }
+};
+
 struct Linear {
   template <class T>
   static T value(T z) {
