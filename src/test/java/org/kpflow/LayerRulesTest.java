@@ -32,6 +32,7 @@ class LayerRulesTest {
           "tensor",
           "io",
           "model",
+          "loading",
           "linearize",
           "operator",
           "flow",
@@ -45,6 +46,7 @@ class LayerRulesTest {
           entry("tensor", Set.of("base", "nativelib")),
           entry("io", Set.of("base", "tensor")),
           entry("model", Set.of("base", "tensor")),
+          entry("loading", Set.of("base", "tensor", "io", "model")),
           entry("linearize", Set.of("base", "nativelib", "tensor", "model")),
           entry("operator", Set.of("base", "tensor")),
           entry(

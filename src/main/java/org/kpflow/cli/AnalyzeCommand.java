@@ -3,6 +3,8 @@ package org.kpflow.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -20,17 +22,11 @@ import org.kpflow.analysis.SeriesWriter;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.flow.LinearizationViews;
-import org.kpflow.io.Finite;
 import org.kpflow.io.TensorMap;
 import org.kpflow.io.WeightFile;
-import org.kpflow.model.Activation;
-import org.kpflow.model.Gru;
-import org.kpflow.model.LeakyRnn;
-import org.kpflow.model.Lstm;
-import org.kpflow.model.ModelOptions;
+import org.kpflow.loading.LoadedModel;
+import org.kpflow.loading.ModelDescription;
 import org.kpflow.model.Readout;
-import org.kpflow.model.RecurrentModel;
-import org.kpflow.model.Rnn;
 import org.kpflow.report.JsonWriter;
 import org.kpflow.report.Phase;
 import org.kpflow.spectral.View;
@@ -49,20 +45,7 @@ import picocli.CommandLine.Option;
     description =
         "Analyses the NTK of a trained network: report.json, arrays.npz, plots and report.html.")
 final class AnalyzeCommand implements Callable<Integer> {
-  /** Cells that --cell takes. */
-  enum Cell {
-    rnn,
-    leaky_rnn,
-    gru,
-    lstm
-  }
-
-  @Option(
-      names = "--cell",
-      required = true,
-      paramLabel = "CELL",
-      description = "rnn, leaky_rnn, gru or lstm.")
-  private Cell cell;
+  @Mixin private NetworkOptions network;
 
   @Option(
       names = "--weights",
@@ -79,20 +62,20 @@ final class AnalyzeCommand implements Callable<Integer> {
       names = "--inputs",
       required = true,
       paramLabel = "FILE",
-      description = "A .npy file [B, T, n_in].")
+      description = "A .npy file [B, T, n_in], or [B, n_in] for a feed-forward network.")
   private Path inputs;
 
   @Option(
       names = "--targets",
       paramLabel = "FILE",
-      description = "A .npy file [B, T, n_out] of the read-out's targets.")
+      description = "A .npy file [B, T, n_out], or [B, n_out], of the read-out's targets.")
   private Path targets;
 
   @Option(
       names = "--readout",
       paramLabel = "NAME",
       description =
-          "The read-out's parameters in the weights: NAME.weight [n_out, H], NAME.bias (default: found by shape).")
+          "The read-out in the weights: NAME.weight [n_out, units of the output block], NAME.bias (default: found by shape).")
   private String readout;
 
   @Option(
@@ -100,34 +83,6 @@ final class AnalyzeCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "A .npy file [B, n] (default: zero).")
   private Path initialState;
-
-  @Option(
-      names = "--prefix",
-      paramLabel = "TEXT",
-      description = "What stands before weight_hh_l0 (default: found).")
-  private String prefix;
-
-  @Option(
-      names = "--activation",
-      defaultValue = "tanh",
-      paramLabel = "NAME",
-      description =
-          "tanh, relu, gelu or linear, for rnn and leaky_rnn (default: ${DEFAULT-VALUE}).")
-  private String activation;
-
-  @Option(
-      names = "--dt",
-      defaultValue = "1",
-      paramLabel = "X",
-      description = "Step of the leaky_rnn (default: ${DEFAULT-VALUE}).")
-  private double dt;
-
-  @Option(
-      names = "--freeze",
-      split = ",",
-      paramLabel = "NAMES",
-      description = "Weights that are not trained.")
-  private List<String> freeze = List.of();
 
   @Option(
       names = "--trials",
@@ -217,6 +172,9 @@ final class AnalyzeCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the report as JSON on stdout.")
   private boolean json;
 
+  /** What of each file is neither the network's nor the read-out's. */
+  private final Map<Path, List<String>> notUsed = new HashMap<>();
+
   @Override
   public Integer call() throws Exception {
     if (readout != null && targets == null) {
@@ -227,17 +185,30 @@ final class AnalyzeCommand implements Callable<Integer> {
       throw new InputException(
           "--objectives: expected --targets with it; without, there is no error");
     }
+    ModelDescription description = network.description();
     DType dtype = device.dtype(DType.F32);
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
     Checkpoints checkpoints = Checkpoints.of(weights);
     TrialSelection selection = new TrialSelection(trials);
     try (ExecutionContext context = device.context();
-        Tensor x = selection.read(inputs, 3);
+        Tensor x = selection.sequences(inputs, !description.type().isRecurrent());
         Tensor initial = initialState == null ? null : selection.read(initialState, 2);
-        Tensor y = targets == null ? null : selection.read(targets, 3);
+        Tensor y =
+            targets == null
+                ? null
+                : selection.sequences(targets, !description.type().isRecurrent());
         ConsoleProgress progress = new ConsoleProgress()) {
       Given given =
-          new Given(context, x, initial, y, objectives(selection, x), dtype, marks, progress);
+          new Given(
+              description,
+              context,
+              x,
+              initial,
+              y,
+              objectives(selection, x),
+              dtype,
+              marks,
+              progress);
       return StopOnInterrupt.during(
           () ->
               checkpoints.series()
@@ -248,6 +219,7 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   /** What all checkpoints are analysed on. */
   private record Given(
+      ModelDescription description,
       ExecutionContext context,
       Tensor x,
       Tensor initial,
@@ -289,7 +261,7 @@ final class AnalyzeCommand implements Callable<Integer> {
             writer(result, path, given).write(directory);
           }
         };
-    Map<String, String> facts = sources(paths);
+    Map<String, String> facts = sources(paths, given);
     facts.put("seed", Long.toString(seed));
     SeriesReport report = new SeriesRun(paths, out, facts).run(given.context, step);
     if (json) {
@@ -308,15 +280,13 @@ final class AnalyzeCommand implements Callable<Integer> {
     DiagnosisOptions diagnosis =
         new DiagnosisOptions(lyapunov, given.objectives, start, keepEigenvectors);
     try (TensorMap parameters = WeightFile.read(path, null)) {
-      for (String name : parameters.names()) {
-        Finite.require(path + ": " + name, parameters.get(name));
-      }
-      try (RecurrentModel model = model(path, parameters, given.dtype);
-          Readout output = given.y == null ? null : readout(path, given, parameters, model)) {
+      try (LoadedModel loaded =
+              NetworkOptions.load(given.description, parameters, given.dtype, readout);
+          Readout output = readout(path, given, parameters, loaded)) {
         AnalysisRequest request =
             new AnalysisRequest(
                 given.context,
-                model,
+                loaded.model(),
                 given.x,
                 given.initial,
                 output,
@@ -333,8 +303,21 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
   }
 
+  /** The read-out for the targets; what it and the network leave of the file is noted. */
+  private Readout readout(Path path, Given given, TensorMap parameters, LoadedModel loaded) {
+    List<String> left = new ArrayList<>(loaded.unused());
+    notUsed.put(path, left);
+    if (given.y == null) {
+      return null;
+    }
+    String layer =
+        readout != null ? readout : ReadoutLayer.find(parameters, loaded, given.y.shape().size(2));
+    left.removeAll(List.of(layer + ".weight", layer + ".bias"));
+    return ReadoutLayer.read(given.context, parameters, loaded, layer, given.dtype);
+  }
+
   private AnalysisWriter writer(AnalysisResult result, Path path, Given given) {
-    return new AnalysisWriter(result, given.marks, provenance(result, path));
+    return new AnalysisWriter(result, given.marks, provenance(result, path, given));
   }
 
   /** outputs, trials, or the labels of a file. */
@@ -355,59 +338,11 @@ final class AnalyzeCommand implements Callable<Integer> {
     return Objectives.groups(selection.labels(file, x.shape().size(0)));
   }
 
-  private RecurrentModel model(Path path, TensorMap parameters, DType dtype) {
-    ModelOptions options = new ModelOptions(dtype, new LinkedHashSet<>(freeze), prefix);
-    try {
-      return switch (cell) {
-        case rnn -> new Rnn(parameters.asMap(), Activation.of(activation), options);
-        case leaky_rnn -> new LeakyRnn(parameters.asMap(), Activation.of(activation), dt, options);
-        case gru -> new Gru(parameters.asMap(), options);
-        case lstm -> new Lstm(parameters.asMap(), options);
-      };
-    } catch (InputException fault) {
-      throw new InputException(path + ": " + fault.getMessage(), fault);
-    }
-  }
-
-  /** The read-out named, or the only weight matrix [n_out, H] that goes with the targets. */
-  private Readout readout(Path path, Given given, TensorMap parameters, RecurrentModel model) {
-    Tensor y = given.y;
-    String name = readout;
-    if (name == null) {
-      List<String> fitting =
-          parameters.names().stream()
-              .filter(known -> known.endsWith(".weight"))
-              .filter(
-                  known ->
-                      parameters
-                          .get(known)
-                          .shape()
-                          .equals(org.kpflow.base.Shape.of(y.shape().size(2), model.units())))
-              .map(known -> known.substring(0, known.length() - ".weight".length()))
-              .toList();
-      if (fitting.size() != 1) {
-        throw new InputException(
-            path
-                + ": expected one read-out NAME.weight of shape ["
-                + y.shape().size(2)
-                + ", "
-                + model.units()
-                + "] for the targets, found "
-                + fitting
-                + "; name it with --readout");
-      }
-      name = fitting.get(0);
-    }
-    Tensor weight = parameters.get(name + ".weight");
-    Tensor bias = parameters.contains(name + ".bias") ? parameters.get(name + ".bias") : null;
-    return new Readout(given.context, weight, bias, given.dtype);
-  }
-
   /** Where the numbers come from. */
-  private Map<String, String> sources(List<Path> paths) {
+  private Map<String, String> sources(List<Path> paths, Given given) {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("version", "kpflow " + Main.VERSION);
-    facts.put("cell", cell.toString());
+    facts.put("network", given.description.toString());
     facts.put("weights", paths.stream().map(Path::toString).collect(Collectors.joining(", ")));
     facts.put("inputs", inputs.toString());
     if (targets != null) {
@@ -416,8 +351,11 @@ final class AnalyzeCommand implements Callable<Integer> {
     return facts;
   }
 
-  private Map<String, String> provenance(AnalysisResult result, Path path) {
-    Map<String, String> facts = sources(List.of(path));
+  private Map<String, String> provenance(AnalysisResult result, Path path, Given given) {
+    Map<String, String> facts = sources(List.of(path), given);
+    if (!notUsed.getOrDefault(path, List.of()).isEmpty()) {
+      facts.put("not used", String.join(", ", notUsed.get(path)));
+    }
     facts.put("dtype", result.report().dtype());
     facts.put(
         "method",

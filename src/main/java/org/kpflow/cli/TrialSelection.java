@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.stream.LongStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
+import org.kpflow.base.Shape;
 import org.kpflow.io.Finite;
 import org.kpflow.io.Npy;
 import org.kpflow.tensor.Tensor;
@@ -33,6 +34,23 @@ record TrialSelection(String trials) {
     } catch (RuntimeException failure) {
       all.close();
       throw failure;
+    }
+  }
+
+  /**
+   * The wanted trials [B, T, c] of a .npy file; the caller closes the tensor.
+   *
+   * @param mayLackSteps whether [B, c] is taken as well, as one step of every trial
+   */
+  Tensor sequences(Path file, boolean mayLackSteps) {
+    if (!mayLackSteps || Npy.header(file).shape().rank() != 2) {
+      return read(file, 3);
+    }
+    try (Tensor rows = read(file, 2)) {
+      Shape shape = rows.shape();
+      Tensor sequences = Tensor.zeros(rows.dtype(), shape.size(0), 1, shape.size(1));
+      sequences.reshape(shape).copyFrom(rows);
+      return sequences;
     }
   }
 

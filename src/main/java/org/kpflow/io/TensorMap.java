@@ -101,6 +101,11 @@ public final class TensorMap implements AutoCloseable {
     return Collections.unmodifiableMap(tensors);
   }
 
+  /** Names of entries that are not tensors of numbers we compute with, with the reason. */
+  public Map<String, String> skipped() {
+    return Collections.unmodifiableMap(skipped);
+  }
+
   /** Number of tensors. */
   public int size() {
     return tensors.size();

@@ -1,0 +1,126 @@
+package org.kpflow.cli;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.io.Finite;
+import org.kpflow.io.TensorMap;
+import org.kpflow.loading.LoadedModel;
+import org.kpflow.loading.ModelDescription;
+import org.kpflow.loading.ModelLoader;
+import picocli.CommandLine.Option;
+
+/** The options that say what network the weights are of. */
+final class NetworkOptions {
+  /** Cells that --cell takes. */
+  enum Cell {
+    rnn,
+    leaky_rnn,
+    gru,
+    lstm
+  }
+
+  @Option(
+      names = "--model",
+      paramLabel = "FILE",
+      description =
+          "A JSON file that describes the network (docs/models/model-json.md); kpflow describe proposes one.")
+  private Path model;
+
+  @Option(
+      names = "--cell",
+      paramLabel = "CELL",
+      description = "In place of --model: rnn, leaky_rnn, gru or lstm.")
+  private Cell cell;
+
+  @Option(
+      names = "--prefix",
+      paramLabel = "TEXT",
+      description = "With --cell: what stands before weight_hh_l0 (default: found).")
+  private String prefix;
+
+  @Option(
+      names = "--activation",
+      paramLabel = "NAME",
+      description =
+          "With --cell: tanh, relu, gelu or linear, for rnn and leaky_rnn (default: tanh).")
+  private String activation;
+
+  @Option(
+      names = "--dt",
+      paramLabel = "X",
+      description = "With --cell: step of the leaky_rnn (default: 1).")
+  private Double dt;
+
+  @Option(
+      names = "--ignore",
+      split = ",",
+      paramLabel = "NAMES",
+      description =
+          "Parameters in the weights that are not the network's, such as head.*; in place of the model file's.")
+  private List<String> ignore;
+
+  @Option(
+      names = "--freeze",
+      split = ",",
+      paramLabel = "NAMES",
+      description = "Parameters that are not trained; in place of the model file's.")
+  private List<String> freeze;
+
+  /** Whether neither --model nor --cell was given. */
+  boolean isEmpty() {
+    return model == null && cell == null;
+  }
+
+  /**
+   * The description of the network.
+   *
+   * @throws InputException unless --model or --cell is given, or if they say something wrong
+   */
+  ModelDescription description() {
+    if ((model == null) == (cell == null)) {
+      throw new InputException(
+          "--model, --cell: expected one of them, got " + (model == null ? "neither" : "both"));
+    }
+    Map<String, Object> values = new LinkedHashMap<>();
+    if (cell != null) {
+      values.put("type", cell.toString());
+    }
+    put(values, "prefix", prefix);
+    put(values, "activation", activation);
+    put(values, "dt", dt);
+    if (model != null && !values.isEmpty()) {
+      String option = values.keySet().iterator().next();
+      throw new InputException(
+          "--" + option + ": goes with --cell; write \"" + option + "\" into " + model);
+    }
+    put(values, "ignore", ignore);
+    put(values, "freeze", freeze);
+    return model == null
+        ? ModelDescription.of(values, "--cell " + cell)
+        : ModelDescription.read(model).with(values);
+  }
+
+  private static void put(Map<String, Object> values, String key, Object value) {
+    if (value != null) {
+      values.put(key, value);
+    }
+  }
+
+  /**
+   * The network of a description.
+   *
+   * @param readout the name of the read-out's layer, or null
+   * @throws InputException if the weights are not finite numbers, or not those of the description
+   */
+  static LoadedModel load(
+      ModelDescription description, TensorMap weights, DType dtype, String readout) {
+    for (String name : weights.names()) {
+      Finite.require(weights.source() + ": " + name, weights.get(name));
+    }
+    return ModelLoader.load(description, weights, dtype, readout);
+  }
+}

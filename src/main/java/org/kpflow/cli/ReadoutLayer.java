@@ -1,0 +1,69 @@
+package org.kpflow.cli;
+
+import java.util.List;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.base.Shape;
+import org.kpflow.io.TensorMap;
+import org.kpflow.loading.LoadedModel;
+import org.kpflow.model.Readout;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+/** Finds the linear layer between a network's output block and targets in a weight file. */
+final class ReadoutLayer {
+  private static final String WEIGHT = ".weight";
+
+  private ReadoutLayer() {}
+
+  /**
+   * The name of the only layer [n_out, units of the output block] that is not the network's.
+   *
+   * @throws InputException if there is none, or more than one
+   */
+  static String find(TensorMap weights, LoadedModel network, long outputs) {
+    Shape wanted = Shape.of(outputs, network.model().outputBlock().units());
+    List<String> fitting =
+        network.unused().stream()
+            .filter(known -> known.endsWith(WEIGHT) && weights.contains(known))
+            .filter(known -> weights.get(known).shape().equals(wanted))
+            .map(known -> known.substring(0, known.length() - WEIGHT.length()))
+            .toList();
+    if (fitting.size() != 1) {
+      throw new InputException(
+          weights.source()
+              + ": expected one read-out NAME.weight of shape "
+              + wanted
+              + " for the targets, found "
+              + fitting
+              + "; name it with --readout");
+    }
+    return fitting.get(0);
+  }
+
+  /**
+   * The read-out of a layer's name.
+   *
+   * @throws InputException if there is none of the name, or it does not read the output block
+   */
+  static Readout read(
+      ExecutionContext context, TensorMap weights, LoadedModel network, String layer, DType dtype) {
+    long units = network.model().outputBlock().units();
+    Tensor weight = weights.get(layer + WEIGHT);
+    if (weight.shape().rank() != 2 || weight.shape().size(1) != units) {
+      throw new InputException(
+          weights.source()
+              + ": "
+              + layer
+              + WEIGHT
+              + ": expected shape [n_out, "
+              + units
+              + "] to read "
+              + network.model().outputBlock().name()
+              + ", got "
+              + weight.shape());
+    }
+    String bias = layer + ".bias";
+    return new Readout(context, weight, weights.contains(bias) ? weights.get(bias) : null, dtype);
+  }
+}

@@ -1,0 +1,101 @@
+package org.kpflow.loading;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.kpflow.loading.LinearStack.Layer;
+import org.kpflow.loading.ModelDescription.Key;
+
+/**
+ * The names of PyTorch's nn.MultiheadAttention, with a stack of nn.Linear layers behind it where
+ * there is one, or those of {@link org.kpflow.model.AttentionBlock}.
+ */
+final class AttentionNames {
+  /** One of them is in every nn.MultiheadAttention. */
+  static final String[] ANCHORS = {"in_proj_weight", "q_proj_weight"};
+
+  private static final String OWN_ANCHOR = "W_q";
+  private static final Pattern OWN_NAMES = Pattern.compile("[Wb]_[qkzo]|mlp_[Wb]_\\d+");
+
+  private AttentionNames() {}
+
+  static Parameters find(Checkpoint checkpoint, ModelDescription description) {
+    Parameters found = new Parameters(checkpoint);
+    TreeSet<String> own = checkpoint.prefixes(OWN_ANCHOR);
+    if (!own.isEmpty()) {
+      String prefix = checkpoint.prefix(description.prefix(), own, "attention block", OWN_ANCHOR);
+      found.own(prefix);
+      found.takeAll(prefix, OWN_NAMES);
+      return found;
+    }
+    String prefix =
+        checkpoint.prefix(
+            description.prefix(),
+            checkpoint.prefixes(ANCHORS),
+            "attention",
+            "in_proj_weight, q_proj_weight or W_q");
+    found.own(prefix);
+    take(checkpoint, found, prefix, "");
+    if (!description.isWithout(Key.MLP)) {
+      List<Layer> layers = mlp(checkpoint, description, prefix);
+      if (!layers.isEmpty()) {
+        found.own(commonParent(layers));
+        LinearStack.take(found, LinearStack.chain(checkpoint, layers));
+      }
+    }
+    return found;
+  }
+
+  /** The layers that the description names, or the only two or more beside one another. */
+  private static List<Layer> mlp(
+      Checkpoint checkpoint, ModelDescription description, String attention) {
+    String wanted = description.part(Key.MLP);
+    if (wanted != null) {
+      List<Layer> layers = LinearStack.layers(checkpoint, wanted);
+      if (layers.isEmpty()) {
+        throw description.fault(Key.MLP, "what stands before the names of linear layers");
+      }
+      return layers;
+    }
+    String scope = description.prefix() == null ? "" : description.prefix();
+    List<Layer> around =
+        LinearStack.layers(checkpoint, scope.equals(attention) ? "" : scope).stream()
+            .filter(layer -> !layer.name().equals(attention + "out_proj"))
+            .filter(layer -> attention.isEmpty() || !layer.name().startsWith(attention))
+            .toList();
+    Map<String, List<Layer>> stacks = LinearStack.byParent(around);
+    stacks.values().removeIf(layers -> layers.size() < 2);
+    if (stacks.size() > 1) {
+      throw checkpoint.fault(
+          "more than one stack of linear layers, behind "
+              + Checkpoint.quoted(stacks.keySet())
+              + "; choose one with \"mlp\", or none with \"mlp\": false");
+    }
+    return stacks.isEmpty() ? List.of() : stacks.values().iterator().next();
+  }
+
+  private static String commonParent(List<Layer> layers) {
+    return layers.stream().map(Layer::parent).collect(Collectors.minBy(String::compareTo)).get();
+  }
+
+  /** Takes the parameters of one nn.MultiheadAttention; those of the model end in a suffix. */
+  static void take(Checkpoint checkpoint, Parameters found, String prefix, String suffix) {
+    for (String extra : new String[] {"bias_k", "bias_v"}) {
+      if (checkpoint.has(prefix + extra)) {
+        throw checkpoint.fault(
+            prefix
+                + extra
+                + ": biases of keys and values are not supported; expected an nn.MultiheadAttention with add_bias_kv=False");
+      }
+    }
+    found.takeRows(prefix + "in_proj_weight", "W_q" + suffix, "W_k" + suffix, "W_z" + suffix);
+    found.take("W_q" + suffix, prefix + "q_proj_weight");
+    found.take("W_k" + suffix, prefix + "k_proj_weight");
+    found.take("W_z" + suffix, prefix + "v_proj_weight");
+    found.takeRows(prefix + "in_proj_bias", "b_q" + suffix, "b_k" + suffix, "b_z" + suffix);
+    found.take("W_o" + suffix, prefix + "out_proj.weight");
+    found.take("b_o" + suffix, prefix + "out_proj.bias");
+  }
+}
