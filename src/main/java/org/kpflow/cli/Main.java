@@ -23,6 +23,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       DemoCommand.class,
       AnalyzeCommand.class,
+      DescribeCommand.class,
       EvaluateCommand.class,
       VerifyCommand.class,
       InfoCommand.class

@@ -16,7 +16,7 @@ final class AttentionNames {
   /** One of them is in every nn.MultiheadAttention. */
   static final String[] ANCHORS = {"in_proj_weight", "q_proj_weight"};
 
-  private static final String OWN_ANCHOR = "W_q";
+  static final String OWN_ANCHOR = "W_q";
   private static final Pattern OWN_NAMES = Pattern.compile("[Wb]_[qkzo]|mlp_[Wb]_\\d+");
 
   private AttentionNames() {}

@@ -51,6 +51,13 @@ final class Checkpoint {
     return checkpoint;
   }
 
+  /** The whole file. */
+  static Checkpoint of(TensorMap file) {
+    Checkpoint checkpoint = new Checkpoint(file.source());
+    file.asMap().forEach((name, tensor) -> checkpoint.put(name, name, tensor));
+    return checkpoint;
+  }
+
   private void rename(TensorMap file, ModelDescription description) {
     description
         .names()

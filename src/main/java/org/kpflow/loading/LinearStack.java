@@ -16,6 +16,9 @@ import org.kpflow.base.Shape;
  * others where their shapes leave one order only.
  */
 final class LinearStack {
+  /** Every MLP under our own names has it. */
+  static final String OWN_ANCHOR = "mlp_W_1";
+
   /** The names that {@link org.kpflow.model.Mlp} knows. */
   static final Pattern OWN_NAMES = Pattern.compile("mlp_[Wb]_\\d+");
 
@@ -114,9 +117,9 @@ final class LinearStack {
   /** The stack of a model that is nothing else; of its own names, {@code mlp_W_1} says that. */
   static Parameters find(Checkpoint checkpoint, ModelDescription description) {
     Parameters found = new Parameters(checkpoint);
-    TreeSet<String> own = checkpoint.prefixes("mlp_W_1");
+    TreeSet<String> own = checkpoint.prefixes(OWN_ANCHOR);
     if (!own.isEmpty()) {
-      String prefix = checkpoint.prefix(description.prefix(), own, "MLP", "mlp_W_1");
+      String prefix = checkpoint.prefix(description.prefix(), own, "MLP", OWN_ANCHOR);
       found.own(prefix);
       found.takeAll(prefix, OWN_NAMES);
       return found;

@@ -14,7 +14,7 @@ import org.kpflow.loading.ModelDescription.Key;
  * org.kpflow.model.Transformer}.
  */
 final class TransformerNames {
-  private static final String OWN_ANCHOR = "W_q_l0";
+  static final String OWN_ANCHOR = "W_q_l0";
   private static final Pattern OWN_NAMES =
       Pattern.compile(
           "([Wb]_[qkzo]|mlp_[Wb]_\\d+|norm[12]_(weight|bias))_l\\d+|[Wb]_in|norm_(weight|bias)");
