@@ -21,17 +21,24 @@ public final class KroneckerCore {
 
   /** G = Σ V_i V_iᵀ over the trainable families, [k, k] in f64, as a new tensor. */
   public static Tensor gram(Linearization linearization) {
-    return gram(linearization, Checks.notNull(linearization, "linearization").trainableFamilies());
+    return gram(StateRestriction.whole(linearization));
   }
 
-  /** Σ V_i V_iᵀ over the given families, [k, k] in f64, as a new tensor. */
-  public static Tensor gram(Linearization linearization, List<WeightFamily> families) {
-    long rows = linearization.rows();
+  /** The rows and columns of G that belong to the steps of a selection, [k', k']. */
+  public static Tensor gram(StateRestriction selected) {
+    return gram(selected, selected.linearization().trainableFamilies());
+  }
+
+  /** Σ V_i V_iᵀ over the given families, [k', k'] in f64, as a new tensor. */
+  static Tensor gram(StateRestriction selected, List<WeightFamily> families) {
+    Linearization linearization = selected.linearization();
+    long rows = selected.rows();
     Tensor gram = Tensor.zeros(DType.F64, rows, rows);
     try {
       for (WeightFamily family : families) {
         try (Tensor sites = linearization.sites(family.name());
-            Tensor wide = sites.to(DType.F64)) {
+            Tensor kept = selected.keptRows(sites);
+            Tensor wide = kept.to(DType.F64)) {
           TensorMath.gemm(linearization.context(), false, true, 1, wide, wide, 1, gram);
         }
       }
@@ -47,12 +54,17 @@ public final class KroneckerCore {
    * type. The operator reads the tensor, which has to stay open.
    */
   public static LinearOperator proxy(Linearization linearization, Tensor gram) {
-    Shape temporal = Shape.of(linearization.trials(), linearization.steps());
+    return proxy(StateRestriction.whole(linearization), gram);
+  }
+
+  /** The proxy G ⊗ I_n' on the part [B, T', n'] of a selection, G [k', k']. */
+  public static LinearOperator proxy(StateRestriction selected, Tensor gram) {
+    Shape temporal = Shape.of(selected.range().size(0), selected.range().size(1));
     Checks.notNull(gram, "gram");
-    Checks.shape("gram", Shape.of(linearization.rows(), linearization.rows()), gram.shape());
+    Checks.shape("gram", Shape.of(selected.rows(), selected.rows()), gram.shape());
     Tensor matrix = gram.reshape(temporal.concat(temporal));
-    return MatrixOperator.symmetric(linearization.context(), temporal, matrix)
-        .tensorProductLike(new NeuralTangentKernel(linearization));
+    return MatrixOperator.symmetric(selected.context(), temporal, matrix)
+        .tensorProductLike(selected.tangentKernel());
   }
 
   /**
