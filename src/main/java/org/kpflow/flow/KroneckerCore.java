@@ -19,7 +19,11 @@ import org.kpflow.tensor.TensorMath;
 public final class KroneckerCore {
   private KroneckerCore() {}
 
-  /** G = Σ V_i V_iᵀ over the trainable families, [k, k] in f64, as a new tensor. */
+  /**
+   * G = Σ V_i V_iᵀ over the trainable families, [k, k] in f64, as a new tensor. Elementwise
+   * families, whose part of the core is ⊕_u v_u v_uᵀ over the columns of V_i, count with (1/n_i)
+   * V_i V_iᵀ: G ⊗ I is then as near to it as any G ⊗ I can be, in the Frobenius norm.
+   */
   public static Tensor gram(Linearization linearization) {
     return gram(StateRestriction.whole(linearization));
   }
@@ -39,7 +43,7 @@ public final class KroneckerCore {
         try (Tensor sites = linearization.sites(family.name());
             Tensor kept = selected.keptRows(sites);
             Tensor wide = kept.to(DType.F64)) {
-          TensorMath.gemm(linearization.context(), false, true, 1, wide, wide, 1, gram);
+          TensorMath.gemm(linearization.context(), false, true, share(family), wide, wide, 1, gram);
         }
       }
       return gram;
@@ -47,6 +51,10 @@ public final class KroneckerCore {
       gram.close();
       throw failure;
     }
+  }
+
+  private static double share(WeightFamily family) {
+    return family.side() == WeightFamily.Side.ELEMENTWISE ? 1.0 / family.outputs() : 1;
   }
 
   /**
@@ -68,16 +76,50 @@ public final class KroneckerCore {
   }
 
   /**
-   * The exact core form of one family's part of the NTK, P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*.
-   * The operator reads the Gram matrix V_i V_iᵀ [k, k] of the linearization's type, which has to
-   * stay open.
+   * What {@link #familyKernel} reads, in the linearization's type, as a new tensor: V_i V_iᵀ [k,
+   * k], or V_iᵀ [n_i, k] for an elementwise family.
+   */
+  public static Tensor familyGram(Linearization linearization, String family) {
+    Checks.notNull(linearization, "linearization");
+    boolean elementwise = isElementwise(linearization, family);
+    long rows = linearization.rows();
+    try (Tensor sites = linearization.sites(family)) {
+      long columns = sites.shape().size(1);
+      Tensor result = Tensor.zeros(linearization.dtype(), elementwise ? columns : rows, rows);
+      if (elementwise) {
+        TensorMath.strided(
+            new long[] {rows, columns},
+            1,
+            sites,
+            new long[] {columns, 1},
+            0,
+            result,
+            new long[] {1, rows});
+      } else {
+        TensorMath.gemm(linearization.context(), false, true, 1, sites, sites, 0, result);
+      }
+      return result;
+    }
+  }
+
+  /**
+   * The exact core form of one family's part of the NTK, P_core,i (V_i V_iᵀ ⊗ I_{n_i}) P_core,i*,
+   * or P_core,i (⊕_u v_u v_uᵀ) P_core,i* for an elementwise family. The operator reads the tensor
+   * of {@link #familyGram}, which has to stay open.
    */
   public static LinearOperator familyKernel(
       Linearization linearization, String family, Tensor gram) {
     CorePropagator propagator = new CorePropagator(linearization, family);
     LinearOperator core =
-        MatrixOperator.symmetric(linearization.context(), Shape.of(linearization.rows()), gram)
-            .tensorProductLike(propagator.adjoint().compose(propagator));
+        isElementwise(linearization, family)
+            ? UnitColumns.ofSites(linearization, propagator.domain(), gram).outerGram()
+            : MatrixOperator.symmetric(
+                    linearization.context(), Shape.of(linearization.rows()), gram)
+                .tensorProductLike(propagator.adjoint().compose(propagator));
     return propagator.compose(core).compose(propagator.adjoint());
+  }
+
+  private static boolean isElementwise(Linearization linearization, String family) {
+    return linearization.family(family).side() == WeightFamily.Side.ELEMENTWISE;
   }
 }

@@ -4,6 +4,7 @@ import java.util.List;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
+import org.kpflow.model.GraphModel;
 import org.kpflow.model.Model;
 import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.StateBlock;
@@ -25,8 +26,7 @@ public final class Linearization implements AutoCloseable {
   private final List<StateBlock> blocks;
   private final String description;
 
-  private Linearization(
-      ExecutionContext context, LinearizationHandle handle, RecurrentModel model) {
+  private Linearization(ExecutionContext context, LinearizationHandle handle, Model model) {
     this.context = context;
     this.handle = handle;
     this.families = model.families();
@@ -45,8 +45,8 @@ public final class Linearization implements AutoCloseable {
   /**
    * Runs the model and linearizes along its trajectory.
    *
-   * @param inputs x [B, T, n_in], of any type
-   * @param initialState h_0 [B, n], or null for zero
+   * @param inputs x [B, T, n_in], of any type; for a feed-forward model also [B, n_in], one step
+   * @param initialState h_0 [B, n], or null for zero; always null for a feed-forward model
    * @throws IllegalArgumentException for inputs of the wrong shape
    * @throws org.kpflow.base.NumericalException if the state overflows
    * @throws org.kpflow.base.MemoryException if the predicted memory is not available
@@ -67,10 +67,12 @@ public final class Linearization implements AutoCloseable {
       Tensor trajectory) {
     Checks.notNull(context, "context");
     Checks.notNull(inputs, "inputs");
-    Checks.that(
-        Checks.notNull(model, "model") instanceof RecurrentModel,
-        "model: expected a recurrent model, got %s",
-        model);
+    if (Checks.notNull(model, "model") instanceof GraphModel graph) {
+      Checks.that(
+          initialState == null, "initialState: a feed-forward model has none, got one; pass null");
+      return new Linearization(
+          context, GraphForward.linearize(context, graph, inputs, trajectory), graph);
+    }
     RecurrentModel recurrent = (RecurrentModel) model;
     Checks.that(
         inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
