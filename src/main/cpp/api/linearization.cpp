@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "cell/cell.hpp"
+#include "graph/operators.hpp"
 #include "recurrent/operators.hpp"
 
 using namespace kpflow;
@@ -62,6 +63,15 @@ int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurre
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
     std::lock_guard<std::mutex> lock(context->mutex);
     *out = linearize_recurrent(*context, *model, Progress(monitor)).release();
+  });
+}
+
+int32_t kpflow_graph_linearize(kpflow_context* context, const kpflow_graph* model, kpflow_monitor* monitor,
+                               kpflow_linearization** out) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
+    std::lock_guard<std::mutex> lock(context->mutex);
+    *out = linearize_graph(*context, *model, Progress(monitor)).release();
   });
 }
 

@@ -170,6 +170,59 @@ int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, con
                                         double cut, int64_t most, int64_t* ranks, double* modes, double* values,
                                         double* rest, kpflow_monitor* monitor);
 
+/* ------------------------------------------------------------------------------------------------ feed-forward graphs */
+
+/* What a node computes, row by row but for attention. */
+enum kpflow_node_kind {
+  KPFLOW_NODE_LINEAR = 0, /* phi(W v + b) */
+  KPFLOW_NODE_ATTENTION =
+      1, /* softmax(Q K^T / sqrt(d)) Z over the steps of a trial, per head of d = units / heads units */
+  KPFLOW_NODE_LAYER_NORM =
+      2,               /* gamma (v - mean v) / sqrt(var v + epsilon) + beta over the units, var = mean (v - mean v)^2 */
+  KPFLOW_NODE_ADD = 3, /* the sum of two inputs */
+  KPFLOW_NODE_KINDS = 4
+};
+
+/* phi; gelu is z Phi(z) with the distribution function Phi of the normal distribution, relu'(0) = 0. */
+enum kpflow_activation {
+  KPFLOW_TANH = 0,
+  KPFLOW_RELU = 1,
+  KPFLOW_GELU = 2,
+  KPFLOW_IDENTITY = 3,
+  KPFLOW_ACTIVATIONS = 4
+};
+
+typedef struct kpflow_node {
+  int32_t kind;       /* kpflow_node_kind */
+  int32_t activation; /* kpflow_activation, of a linear node */
+  int32_t trainable;  /* bit 0: weight, bit 1: bias */
+  int32_t causal;     /* attention: step t sees no later steps */
+  int64_t units;      /* width of the output */
+  int64_t heads;      /* attention: a divisor of units */
+  int64_t inputs[3];  /* earlier nodes, -1 for x: one (linear, layer norm), two (add), or Q, K, Z */
+  double epsilon;     /* layer norm: above 0 */
+  const void* weight; /* linear: W [units, width of the input]; layer norm: gamma [units] or NULL (ones) */
+  const void* bias;   /* linear, layer norm: [units] or NULL (zero) */
+} kpflow_node;
+
+/* A feed-forward model: its state is the concatenation of its nodes. All arrays have the same dtype and are copied. */
+typedef struct kpflow_graph {
+  int32_t dtype; /* kpflow_dtype of every array here, and of the operators */
+  int32_t reserved;
+  int64_t trials;           /* B */
+  int64_t steps;            /* T */
+  int64_t inputs;           /* n_in */
+  int64_t count;            /* nodes */
+  const kpflow_node* nodes; /* in topological order */
+  const void* input;        /* x, [B, T, n_in] */
+  const void* trajectory;   /* [B, T, n] or NULL: linearize along this state instead of the model's own */
+} kpflow_graph;
+
+/* Runs the forward pass and stores the linearization. Families are 2 j (weight of node j) and 2 j + 1 (its bias), theta has
+ * them in this order; every node is a layer. Fails with KPFLOW_NUMERICAL where the state is not finite. */
+int32_t kpflow_graph_linearize(kpflow_context* context, const kpflow_graph* model, kpflow_monitor* monitor,
+                               kpflow_linearization** out);
+
 /* ---------------------------------------------------------------------------------------------------- eigenproblems */
 
 /* y = A x for one vector of the operator's dtype; non-zero stops the caller with KPFLOW_CALLBACK_FAILED. */

@@ -1,154 +1,28 @@
 #include "recurrent/unit_modes.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
-#include <vector>
-
-#include "core/system.hpp"
-#include "linalg/blas.hpp"
-#include "linalg/dense.hpp"
-
 namespace kpflow {
-
-namespace {
-
-// The block of one unit, over pairs (c, i) of a component and a row:
-//   K_u[(c,i),(d,l)] = sum_side G_side[i,l] sum_j a_j[c](i) a_j[d](l),   a = A on the hidden side, C on the input side.
-class Block {
- public:
-  template <class T>
-  Block(const Snapshot<T>& net, int64_t unit, const double* gram_input, const double* gram_hidden)
-      : rows_(net.rows()), size_(rows_ * net.shape.cell.components) {
-    const RowShape& shape = net.shape;
-    for (const auto& [gram, hidden] : {std::pair(gram_hidden, true), std::pair(gram_input, false)}) {
-      if (gram == nullptr) continue;
-      grams_.push_back(gram);
-      for (int j = 0; j < shape.cell.gates; ++j) {
-        for (int c = 0; c < shape.cell.components; ++c) {
-          const int64_t slot = hidden ? shape.record.a(j, c) : shape.record.c(j, c);
-          for (int64_t i = 0; i < rows_; ++i) {
-            slopes_.push_back(static_cast<double>(net.record(i)[slot * shape.units + unit]));
-          }
-        }
-      }
-    }
-    gates_ = shape.cell.gates;
-  }
-
-  int64_t size() const { return size_; }
-
-  // sum_j a_j[c](i) a_j[d](l) of one side.
-  double weight(size_t side, int64_t p, int64_t q) const {
-    const double* slope = slopes_.data() + static_cast<int64_t>(side) * gates_ * size_;
-    double sum = 0;
-    for (int64_t j = 0; j < gates_; ++j) sum += slope[j * size_ + p] * slope[j * size_ + q];
-    return sum;
-  }
-
-  void diagonal(double* out) const {
-    std::fill_n(out, size_, 0.0);
-    for (size_t side = 0; side < grams_.size(); ++side) {
-      for (int64_t p = 0; p < size_; ++p) out[p] += grams_[side][p % rows_ * (rows_ + 1)] * weight(side, p, p);
-    }
-  }
-
-  void column(int64_t p, double* out) const {
-    std::fill_n(out, size_, 0.0);
-    for (size_t side = 0; side < grams_.size(); ++side) {
-      const double* gram = grams_[side] + p % rows_ * rows_;
-      for (int64_t q = 0; q < size_; q += rows_) {
-        for (int64_t l = 0; l < rows_; ++l) out[q + l] += gram[l] * weight(side, p, q + l);
-      }
-    }
-  }
-
- private:
-  int64_t rows_, size_, gates_ = 0;
-  std::vector<const double*> grams_;
-  std::vector<double> slopes_;  // [side, gate, component, row]
-};
-
-// K_u = C^T C + E with rows C [r, N] by Cholesky factorization with complete pivoting; E is positive semidefinite with
-// trace at most tolerance. Returns tr E and what rounding can add to it.
-double pivoted_cholesky(const Block& block, double tolerance, std::vector<double>& factor, const Progress& progress) {
-  const int64_t size = block.size();
-  std::vector<double> diagonal(size), column(size), weights;
-  block.diagonal(diagonal.data());
-  const double least = 1e-15 * *std::max_element(diagonal.begin(), diagonal.end());
-  const double whole = std::accumulate(diagonal.begin(), diagonal.end(), 0.0);
-  factor.clear();
-  for (int64_t r = 0;; ++r) {
-    double trace = 0;
-    for (double value : diagonal) trace += value;
-    if (!std::isfinite(trace)) fail(KPFLOW_NUMERICAL, "K: a diagonal entry is not finite; the model overflows");
-    const int64_t p = std::max_element(diagonal.begin(), diagonal.end()) - diagonal.begin();
-    if (trace <= tolerance || diagonal[p] <= least || r == size) {
-      return trace + static_cast<double>(r + 1) * std::numeric_limits<double>::epsilon() * whole;
-    }
-    progress.advance();
-    block.column(p, column.data());
-    weights.resize(r);
-    for (int64_t q = 0; q < r; ++q) weights[q] = factor[q * size + p];
-    if (r > 0) {  // column -= C^T C[:, p]
-      cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(r), static_cast<int>(size), -1, factor.data(),
-                  static_cast<int>(size), weights.data(), 1, 1, column.data(), 1);
-    }
-    if (factor.size() + static_cast<size_t>(size) > factor.capacity()) {
-      const size_t larger = std::max<size_t>(factor.capacity() / 2 * 3, 32 * static_cast<size_t>(size));
-      require_memory(static_cast<int64_t>(larger * sizeof(double)), "the modes of K of one unit",
-                     "use fewer trials or steps, or sampled views");
-      factor.reserve(larger);
-    }
-    const double scale = 1 / std::sqrt(diagonal[p]);
-    for (int64_t l = 0; l < size; ++l) {
-      column[l] *= scale;
-      diagonal[l] = std::max(diagonal[l] - column[l] * column[l], 0.0);
-    }
-    diagonal[p] = 0;
-    factor.insert(factor.end(), column.begin(), column.end());
-  }
-}
-
-// The eigenpairs of C^T C above cut from those of C C^T = W diag(values) W^T: the rows of diag(values)^{-1/2} W^T C.
-void rotate(const std::vector<double>& factor, int64_t size, double left, double cut, const UnitModes& out) {
-  const int64_t r = static_cast<int64_t>(factor.size()) / size;
-  std::vector<double> vectors(r * r), ascending(r);
-  *out.rank = 0;
-  out.rest[0] = out.rest[1] = left;
-  if (r == 0) return;
-  gemm(false, true, r, r, size, 1.0, factor.data(), size, factor.data(), size, 0.0, vectors.data(), r);
-  symmetric_eigen(r, vectors.data(), ascending.data(), true);
-  int64_t dropped = 0;
-  while (dropped < r && ascending[dropped] <= cut) out.rest[1] += std::max(ascending[dropped++], 0.0);
-  if (dropped > 0) out.rest[0] += std::max(ascending[dropped - 1], 0.0);
-  const int64_t rank = *out.rank = r - dropped;
-  if (rank == 0 || rank > out.most) return;
-  std::vector<double> scaled(rank * r);
-  for (int64_t i = 0; i < rank; ++i) {
-    const int64_t from = r - 1 - i;
-    out.values[i] = ascending[from];
-    const double scale = 1 / std::sqrt(ascending[from]);
-    for (int64_t q = 0; q < r; ++q) scaled[i * r + q] = scale * vectors[from * r + q];
-  }
-  gemm(false, false, rank, size, r, 1.0, scaled.data(), r, factor.data(), size, 0.0, out.modes, size);
-}
-
-}  // namespace
 
 template <class T>
 void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* gram_input, const double* gram_hidden,
                 int64_t first, int64_t count, double tolerance, double cut, const UnitModes& out,
                 const Progress& progress) {
-  const int64_t size = net.rows() * net.shape.cell.components;
+  const RowShape& shape = net.shape;
   context.pool.run(count, [&](int64_t u, int) {
-    const Block block(net, first + u, gram_input, gram_hidden);
-    std::vector<double> factor;
-    const double left = pivoted_cholesky(block, tolerance, factor, progress);
-    const UnitModes of_unit{out.most, out.rank + u, out.modes + u * out.most * size, out.values + u * out.most,
-                            out.rest + 2 * u};
-    rotate(factor, size, left, cut, of_unit);
+    UnitBlock block(net.rows(), shape.cell.components, shape.cell.gates);
+    const auto slope = [&](int slot, int64_t row) {
+      return static_cast<double>(net.record(row)[slot * shape.units + first + u]);
+    };
+    if (gram_hidden != nullptr) {
+      block.add_side(gram_hidden, [&](int64_t j, int64_t c, int64_t row) {
+        return slope(shape.record.a(static_cast<int>(j), static_cast<int>(c)), row);
+      });
+    }
+    if (gram_input != nullptr) {
+      block.add_side(gram_input, [&](int64_t j, int64_t c, int64_t row) {
+        return slope(shape.record.c(static_cast<int>(j), static_cast<int>(c)), row);
+      });
+    }
+    unit_modes(block, tolerance, cut, out.of(u, block.size()), progress);
   });
 }
 

@@ -6,8 +6,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.kpflow.base.DType;
@@ -15,9 +17,11 @@ import org.kpflow.base.InputException;
 import org.kpflow.io.Finite;
 import org.kpflow.io.Npy;
 import org.kpflow.model.Activation;
+import org.kpflow.model.AttentionBlock;
 import org.kpflow.model.Gru;
 import org.kpflow.model.LeakyRnn;
 import org.kpflow.model.Lstm;
+import org.kpflow.model.Model;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.Rnn;
@@ -97,35 +101,52 @@ public final class CaseDirectory {
   }
 
   /** The model with the case's weights. */
-  public RecurrentModel model(DType dtype) {
+  public Model model(DType dtype) {
     JsonNode flags = description.path("flags");
     Set<String> frozen = new LinkedHashSet<>();
     flags.path("frozen").forEach(node -> frozen.add(node.asText()));
+    String kind = description.path("model").asText();
     Map<String, Tensor> weights = new LinkedHashMap<>();
     try {
-      for (String name : RecurrentModel.NAMES) {
+      for (String name : kind.equals("attention") ? attentionWeights() : RecurrentModel.NAMES) {
         if (has(name)) {
           weights.put(name, read(name, dtype));
         }
       }
       ModelOptions options = new ModelOptions(dtype, frozen, "");
-      String kind = description.path("model").asText();
       return switch (kind) {
         case "rnn" -> new Rnn(weights, activation(flags), options);
         case "leaky_rnn" ->
             new LeakyRnn(weights, activation(flags), flags.path("dt").asDouble(1), options);
         case "gru" -> new Gru(weights, options);
         case "lstm" -> new Lstm(weights, options);
+        case "attention" ->
+            AttentionBlock.of(
+                weights,
+                description.path("sizes").path("n_heads").asInt(1),
+                flags.path("causal").asBoolean(false),
+                activation(flags),
+                options);
         default ->
             throw new InputException(
                 path.resolve("case.json")
-                    + ": expected model rnn, leaky_rnn, gru or lstm, got '"
+                    + ": expected model rnn, leaky_rnn, gru, lstm or attention, got '"
                     + kind
                     + "'");
       };
     } finally {
       weights.values().forEach(Tensor::close);
     }
+  }
+
+  /** The attention's weights and those of as many layers behind it as there are. */
+  private List<String> attentionWeights() {
+    List<String> names = new ArrayList<>(List.of("W_q", "W_k", "W_z", "W_o"));
+    for (int l = 1; has("mlp_W_" + l); l++) {
+      names.add("mlp_W_" + l);
+      names.add("mlp_b_" + l);
+    }
+    return names;
   }
 
   /** The initial state [B, n], [h ; c] with a c0, or null if the case has none. */

@@ -1,7 +1,11 @@
 package org.kpflow.cases;
 
+import static java.util.stream.Collectors.toCollection;
+
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
@@ -12,9 +16,13 @@ import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.flow.ParameterJacobian;
 import org.kpflow.flow.ParameterOperator;
 import org.kpflow.flow.PropagationOperator;
+import org.kpflow.flow.StateRestriction;
+import org.kpflow.flow.StateSelection;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.GraphModel;
+import org.kpflow.model.Model;
 import org.kpflow.model.Readout;
-import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.StateBlock;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.DenseEigen;
@@ -30,9 +38,12 @@ import org.kpflow.tensor.TensorMath;
  * this object. Formulas are those of the case format (docs/cases.md).
  */
 public final class CaseEvaluation implements AutoCloseable {
+  /** What the arrays of a part of the NTK begin with. */
+  static final String BLOCK = "ntk_block_";
+
   private final CaseDirectory directory;
   private final DType dtype;
-  private final RecurrentModel model;
+  private final Model model;
   private final Linearization linearization;
   private final Map<String, Tensor> made = new LinkedHashMap<>();
   private final Map<String, ReducedViews> views = new LinkedHashMap<>();
@@ -96,12 +107,29 @@ public final class CaseEvaluation implements AutoCloseable {
     return loss;
   }
 
-  /** The partial traces of K, NTK or PPt; freed with this object. */
+  /** The part of the state that an array {@code ntk_block_NAME} is about. */
+  StateRestriction block(String array) {
+    String name = array.substring(BLOCK.length());
+    return new StateSelection(java.util.List.of(name), java.util.List.of()).of(linearization);
+  }
+
+  /** Names of the blocks of a feed-forward model; none for a recurrent one. */
+  Set<String> blocks() {
+    return model instanceof GraphModel
+        ? model.blocks().stream().map(StateBlock::name).collect(toCollection(LinkedHashSet::new))
+        : Set.of();
+  }
+
+  /** The partial traces of K, NTK, PPt or ntk_block_NAME; freed with this object. */
   public ReducedViews views(String operator) {
     return views.computeIfAbsent(
         operator,
         key -> {
           java.util.List<View> all = java.util.List.of(View.values());
+          if (key.startsWith(BLOCK)) {
+            return ReducedViews.ofOperator(
+                block(key).tangentKernel(), java.util.List.of(View.TEMP, View.SPACE), done -> {});
+          }
           return switch (key) {
             case "ntk" ->
                 ReducedViews.ofOperator(new NeuralTangentKernel(linearization), all, done -> {});
@@ -130,11 +158,17 @@ public final class CaseEvaluation implements AutoCloseable {
       View view = View.of(name.substring(split + 1));
       return () -> views(name.substring(0, split)).matrix(view).copy();
     }
+    if (name.startsWith(BLOCK)) {
+      return blockProducer(name);
+    }
     if (name.matches("(ntk|ntk_temp|ntk_space|core_gram|K|K_temp|K_space)_eig")) {
       return () -> eigenvalues(wide(name.substring(0, name.length() - "_eig".length())));
     }
+    boolean steps = linearization.stepsThroughTime();
     return switch (name) {
       case "h" -> linearization::state;
+      case "att" ->
+          model instanceof GraphModel graph ? () -> AttentionWeights.of(graph, wide("h")) : null;
       case "P_probe" -> () -> onProbes(new PropagationOperator(linearization), "probe");
       case "Pt_probe" -> () -> onProbes(new PropagationOperator(linearization).adjoint(), "probe");
       case "K_probe" -> () -> onProbes(new ParameterOperator(linearization), "probe");
@@ -150,17 +184,31 @@ public final class CaseEvaluation implements AutoCloseable {
       case "P" -> () -> new PropagationOperator(linearization).toDense();
       case "J_theta" -> () -> new ParameterJacobian(linearization).toDense();
       case "D_theta" -> () -> new LocalParameterJacobian(linearization).toDense();
-      case "J_step" -> () -> linearization.stepJacobians(0, linearization.steps());
-      case "phi" -> this::transitions;
+      case "J_step" -> steps ? () -> linearization.stepJacobians(0, linearization.steps()) : null;
+      case "phi" -> steps ? this::transitions : null;
       case "core_gram" -> () -> KroneckerCore.gram(linearization);
       case "P_sv" -> () -> vector(DenseEigen.singularValues(wide("P")));
-      case "lyap" -> this::lyapunov;
+      case "lyap" -> steps ? this::lyapunov : null;
       case "err" -> this::error;
       case "adj" -> () -> new PropagationOperator(linearization).rmatvec(array("err"));
       case "dtheta" -> () -> negated(new ParameterJacobian(linearization).rmatvec(array("err")));
       case "dh" -> () -> negated(new NeuralTangentKernel(linearization).matvec(array("err")));
       default -> null;
     };
+  }
+
+  /** ntk_block_NAME, and its views with _temp and _space; null for a block that is not there. */
+  private Supplier<Tensor> blockProducer(String array) {
+    if (blocks().contains(array.substring(BLOCK.length()))) {
+      return () -> block(array).tangentKernel().toDense();
+    }
+    int split = array.lastIndexOf('_');
+    if (!array.matches(".*_(temp|space)")
+        || !blocks().contains(array.substring(BLOCK.length(), split))) {
+      return null;
+    }
+    View view = View.of(array.substring(split + 1));
+    return () -> views(array.substring(0, split)).matrix(view).copy();
   }
 
   private Tensor onProbes(LinearOperator operator, String probes) {

@@ -1,12 +1,16 @@
 package org.kpflow.cases;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.flow.CorePropagator;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
@@ -56,9 +60,9 @@ public final class CaseMetrics {
     }
     metrics.put("P_fro", finite(TensorMath.norm(context, evaluation.wide("P"))));
     Tensor gram = evaluation.wide("core_gram");
-    metrics.put("cos_ntk_core", cosineWithLifted("ntk", gram));
+    metrics.put("cos_ntk_core", cosineWithLifted("ntk", linearization.units(), gram));
     metrics.put("cos_temp_core", cosine(matrix("ntk_temp"), gram));
-    metrics.put("cos_K_core", cosineWithLifted("K", gram));
+    metrics.put("cos_K_core", cosineWithLifted("K", linearization.units(), gram));
     if (!Double.isNaN(evaluation.loss())) {
       metrics.put("loss", evaluation.loss());
     }
@@ -66,8 +70,40 @@ public final class CaseMetrics {
     if ("gru".equals(evaluation.directory().description().path("model").asText())) {
       metrics.put("merged_core_rel_fro_error", mergedCore());
     }
-    metrics.put("lyap_max_mean_over_batch", lyapunov());
+    if (linearization.stepsThroughTime()) {
+      metrics.put("lyap_max_mean_over_batch", lyapunov());
+    }
+    reportedBlocks().forEach(block -> putBlock(CaseEvaluation.BLOCK + block, metrics));
     return metrics;
+  }
+
+  /** What attention gives out, the last hidden layer and the output, and what the case lists. */
+  private Set<String> reportedBlocks() {
+    JsonNode description = evaluation.directory().description();
+    Set<String> listed = new LinkedHashSet<>(List.of("Yattn", "Y"));
+    listed.add(description.path("last_hidden").asText());
+    evaluation.directory().arrays().stream()
+        .filter(name -> name.startsWith(CaseEvaluation.BLOCK))
+        .forEach(name -> listed.add(name.substring(CaseEvaluation.BLOCK.length())));
+    Set<String> blocks = new LinkedHashSet<>(evaluation.blocks());
+    blocks.retainAll(listed);
+    return blocks;
+  }
+
+  /** The scalars of the NTK of one block and of its views. */
+  private void putBlock(String name, Map<String, Object> metrics) {
+    StateRestriction block = evaluation.block(name);
+    try (Tensor dense = block.jacobian().toDense();
+        Tensor jacobian = dense.to(DType.F64)) {
+      for (View view : List.of(View.TEMP, View.SPACE)) {
+        Tensor factor = factor(jacobian, view, block.range());
+        metrics.put(name + "_" + view, spectrum(matrix(name + "_" + view), factor));
+      }
+      Map<String, Object> whole = spectrum(matrix(name), jacobian.copy());
+      long units = block.range().size(2);
+      whole.put("cos_core", cosineWithLifted(name, units, evaluation.wide("core_gram")));
+      metrics.put(name, whole);
+    }
   }
 
   private Tensor matrix(String name) {
@@ -121,8 +157,10 @@ public final class CaseMetrics {
     if (split < 0) {
       return full.copy();
     }
-    View view = View.of(matrix.substring(split + 1));
-    Shape state = linearization.stateShape();
+    return factor(full, View.of(matrix.substring(split + 1)), linearization.stateShape());
+  }
+
+  private static Tensor factor(Tensor full, View view, Shape state) {
     long q = full.count() / state.count();
     long[] sizes = {state.size(0), state.size(1), state.size(2), q};
     long[] strides = {state.size(1) * state.size(2) * q, state.size(2) * q, q, 1};
@@ -172,10 +210,8 @@ public final class CaseMetrics {
   }
 
   /** cos(A, G ⊗ I_n) = n <A_temp, G> / (||A|| ||G|| sqrt(n)). */
-  private Double cosineWithLifted(String operator, Tensor gram) {
-    double inner =
-        TensorMath.dot(context, matrix(operator + "_temp"), gram)
-            * Math.sqrt(linearization.units());
+  private Double cosineWithLifted(String operator, long units, Tensor gram) {
+    double inner = TensorMath.dot(context, matrix(operator + "_temp"), gram) * Math.sqrt(units);
     return finite(
         inner / (TensorMath.norm(context, matrix(operator)) * TensorMath.norm(context, gram)));
   }

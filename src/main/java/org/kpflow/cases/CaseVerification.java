@@ -124,6 +124,7 @@ public final class CaseVerification {
   private double relative(String name) {
     String key = "NTK";
     if (name.equals("h")
+        || name.equals("att")
         || name.startsWith("V_")
         || name.startsWith("core_gram")
         || name.equals("err")

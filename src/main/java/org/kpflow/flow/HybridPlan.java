@@ -37,8 +37,12 @@ record HybridPlan(long columns, int samples) {
    * The cheapest plan; with a given number of samples, the fewest columns that they suffice for, or
    * else all.
    */
-  static HybridPlan of(ParameterModes modes, LinearizationViews.Options options, double tolerance) {
-    Work work = new Work(modes.linearization(), options.views());
+  static HybridPlan of(
+      ParameterModes modes,
+      StateRestriction selected,
+      LinearizationViews.Options options,
+      double tolerance) {
+    Work work = new Work(selected, options.views());
     Map<View, Double> norms = new EnumMap<>(View.class);
     HybridPlan best = null;
     double least = Double.POSITIVE_INFINITY;
@@ -47,7 +51,7 @@ record HybridPlan(long columns, int samples) {
       if (best != null && work.columns(columns) >= least) {
         break; // more columns only cost more
       }
-      double needed = measured(modes, columns, options, rung, norms, tolerance);
+      double needed = measured(modes, selected, columns, options, rung, norms, tolerance);
       int samples = options.samples() > 0 ? options.samples() : rounded(needed);
       if (options.samples() > 0 && needed <= samples) {
         return new HybridPlan(columns, samples);
@@ -63,12 +67,13 @@ record HybridPlan(long columns, int samples) {
 
   private static double measured(
       ParameterModes modes,
+      StateRestriction selected,
       long columns,
       LinearizationViews.Options options,
       int number,
       Map<View, Double> norms,
       double tolerance) {
-    try (ResidualJacobian residual = new ResidualJacobian(modes, columns);
+    try (ResidualJacobian residual = new ResidualJacobian(modes, selected, columns);
         SampledViews pilot = pilot(residual, options, number)) {
       if (norms.isEmpty()) {
         options.views().forEach(v -> norms.put(v, Math.sqrt(pilot.squaredNorm(v).value())));
@@ -124,9 +129,14 @@ record HybridPlan(long columns, int samples) {
   }
 
   /** Multiplications and additions of the parts of the work. */
-  private record Work(Linearization linearization, List<View> views) {
+  private record Work(StateRestriction selected, List<View> views) {
+    private Linearization linearization() {
+      return selected.linearization();
+    }
+
     /** One vector through P: every weight at every row. */
     private double propagation() {
+      Linearization linearization = linearization();
       return 2.0
           * linearization.rows()
           * linearization.families().stream().mapToDouble(WeightFamily::size).sum();
@@ -134,7 +144,7 @@ record HybridPlan(long columns, int samples) {
 
     /** The views of one vector: the lower triangles of their Gram matrices. */
     private double grams() {
-      Shape state = linearization.stateShape();
+      Shape state = selected.range();
       double work = 0;
       for (View view : views) {
         boolean derived = view == View.BATCH || view == View.TIME;
@@ -149,6 +159,7 @@ record HybridPlan(long columns, int samples) {
     }
 
     double samples(long samples, long columns) {
+      Linearization linearization = linearization();
       double push = 2.0 * linearization.rows() * linearization.parameterCount();
       double projection = 4.0 * columns * linearization.rows() * linearization.components();
       return samples * (push + projection + propagation() + grams());

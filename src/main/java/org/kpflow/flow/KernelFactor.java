@@ -8,24 +8,24 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * The columns x_c = P (√λ_c u_c ⊗ e_unit(c)) of a factor L of the NTK, or the same without P of a
- * factor of K, by descending λ_c (docs/theory.md, section 3): NTK ≈ L L* = Σ x_c x_c*. What a
- * number of leading columns leaves out is positive semidefinite, with norm and trace at most ||P||²
- * times those of the rest of K.
+ * The columns x_c = P (√λ_c u_c ⊗ e_unit(c)) of a factor L of the NTK, R x_c of that of a part of
+ * the state, or the same without P of a factor of K, by descending λ_c (docs/theory.md, section 3):
+ * NTK ≈ L L* = Σ x_c x_c*. What a number of leading columns leaves out is positive semidefinite,
+ * with norm and trace at most ||P||² (||R P||²) times those of the rest of K.
  */
 public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
   private final ParameterModes modes;
   private final LinearOperator owner;
-  private final PropagationOperator propagation; // null for a factor of K
+  private final LinearOperator response; // R P; null for a factor of K
   private final double gain;
   private boolean closed;
   private Tensor sources; // scratch, all zero between calls
 
   private KernelFactor(
-      ParameterModes modes, LinearOperator owner, PropagationOperator propagation, double gain) {
+      ParameterModes modes, LinearOperator owner, LinearOperator response, double gain) {
     this.modes = modes;
     this.owner = owner;
-    this.propagation = propagation;
+    this.response = response;
     this.gain = gain;
   }
 
@@ -35,12 +35,19 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
    * @param propagationNorm an upper bound on ||P||, which bounds what is left out
    */
   public static KernelFactor ofTangentKernel(ParameterModes modes, double propagationNorm) {
-    Checks.that(propagationNorm > 0, "norm of P: expected above 0, got %s", propagationNorm);
+    return ofTangentKernel(modes, StateRestriction.whole(modes.linearization()), propagationNorm);
+  }
+
+  /**
+   * The factor of R NTK R*. The modes stay the caller's.
+   *
+   * @param responseNorm an upper bound on ||R P||, which bounds what is left out
+   */
+  public static KernelFactor ofTangentKernel(
+      ParameterModes modes, StateRestriction selected, double responseNorm) {
+    Checks.that(responseNorm > 0, "norm of P: expected above 0, got %s", responseNorm);
     return new KernelFactor(
-        modes,
-        new NeuralTangentKernel(modes.linearization()),
-        new PropagationOperator(modes.linearization()),
-        propagationNorm * propagationNorm);
+        modes, selected.tangentKernel(), selected.response(), responseNorm * responseNorm);
   }
 
   /** The factor of K. The modes stay the caller's. */
@@ -88,10 +95,10 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
     Tensor block = scratch(s).slice(0, s);
     try {
       modes.set(first, block, false);
-      if (propagation == null) {
+      if (response == null) {
         out.copyFrom(block);
       } else {
-        propagation.matmat(block, out);
+        response.matmat(block, out);
       }
     } finally {
       modes.set(first, block, true);
@@ -100,13 +107,13 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
 
   /**
    * L z for a block of coordinates z [s, R], in the order of the columns: lifts eigenvectors of L*L
-   * to the state, as a new tensor [s, B, T, n].
+   * to the state, as a new tensor [s, B, T', n'].
    */
   public Tensor lift(Tensor z) {
     long s = Checks.notNull(z, "z").shape().size(0);
     Checks.shape("z", Shape.of(s, count()), z.shape());
     try (Tensor scaled = Tensor.zeros(owner.dtype(), s, Math.max(count(), 1));
-        Tensor source = Tensor.zeros(owner.dtype(), owner.range().block(s))) {
+        Tensor source = Tensor.zeros(owner.dtype(), sources(s))) {
       for (int c = 0; c < count(); c++) {
         TensorMath.strided(
             new long[] {s},
@@ -120,8 +127,13 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
             new long[] {count()});
       }
       modes.leading(count()).matmat(scaled, source);
-      return propagation == null ? source.copy() : propagation.matmat(source);
+      return response == null ? source.copy() : response.matmat(source);
     }
+  }
+
+  /** [s, B, T, n], whatever part of the state the columns are on. */
+  private Shape sources(long s) {
+    return modes.linearization().stateShape().block(s);
   }
 
   private Tensor scratch(long s) {
@@ -133,7 +145,7 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
         sources.close();
         sources = null;
       }
-      sources = Tensor.zeros(owner.dtype(), owner.range().block(s));
+      sources = Tensor.zeros(owner.dtype(), sources(s));
     }
     return sources;
   }

@@ -5,6 +5,7 @@ import java.util.function.UnaryOperator;
 import org.kpflow.base.Checks;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Progress;
+import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.ColumnGram;
@@ -17,13 +18,14 @@ import org.kpflow.tensor.TensorMath;
  * All non-zero eigenvalues of the NTK, as those of L*L for the factor L = P ⊕_u U_u S_u with R
  * columns. R is the rank of K (its modes above 1e-14 of the largest), so neither the state nor the
  * weights have fewer dimensions. Where the rows are too many for the modes of K, they are those of
- * J*J on the weights. Closing frees the eigenvectors.
+ * J*J on the weights, and where a part of the state has fewer numbers than either, those of its own
+ * matrix (R J)(R J)*. Closing frees the eigenvectors.
  *
- * @param through factor or weights
- * @param dimension R or p
+ * @param through factor, weights or state
+ * @param dimension R, p or B T' n'
  * @param values descending, none below 0; what is below {@code floor} is rounding
  * @param floor the size that rounding can give an eigenvalue of zero
- * @param vectors [modes, B, T, n], orthonormal eigenvectors of the leading ones
+ * @param vectors [modes, B, T', n'], orthonormal eigenvectors of the leading ones
  */
 public record KernelSpectrum(
     String through, long dimension, double[] values, double floor, Tensor vectors)
@@ -37,24 +39,47 @@ public record KernelSpectrum(
    * @throws MemoryException if there are more than {@value ColumnGram#MOST_COLUMNS} dimensions
    */
   public static KernelSpectrum of(Linearization linearization, int modes, Progress progress) {
-    Checks.notNull(linearization, "linearization");
+    return of(StateRestriction.whole(linearization), modes, progress);
+  }
+
+  /** The spectrum of R NTK R*, the NTK of a part of the state. */
+  public static KernelSpectrum of(StateRestriction selected, int modes, Progress progress) {
+    Linearization linearization = Checks.notNull(selected, "selection").linearization();
     Checks.notNull(progress, "progress");
     Checks.that(modes >= 0, "modes: expected at least 0, got %d", modes);
-    if (linearization.rows() > ParameterModes.MOST_ROWS) {
-      return ofWeights(linearization, modes, progress);
+    boolean manyRows = linearization.rows() > ParameterModes.MOST_ROWS;
+    if (manyRows && linearization.parameterCount() <= selected.range().count()) {
+      return ofWeights(selected, modes, progress);
+    }
+    if (manyRows) {
+      return ofState(selected, modes, progress);
     }
     progress.stage("modes of K", 0);
     double cut = Math.max(EXACT_CUT, Math.pow(linearization.dtype().epsilon(), 2));
     try (ParameterModes found = ParameterModes.of(linearization, cut);
-        KernelFactor factor = KernelFactor.ofTangentKernel(found, 1)) {
-      return solve("factor", factor, modes, progress, factor::lift);
+        KernelFactor factor = KernelFactor.ofTangentKernel(found, selected, 1)) {
+      return factor.count() > selected.range().count()
+          ? ofState(selected, modes, progress)
+          : solve("factor", factor, selected.range(), modes, progress, factor::lift);
     }
   }
 
-  /** The same through J*J. */
-  static KernelSpectrum ofWeights(Linearization linearization, int modes, Progress progress) {
-    ParameterJacobian jacobian = new ParameterJacobian(linearization);
-    return solve("weights", new UnitVectors(jacobian), modes, progress, jacobian::matmat);
+  /** The same through (R J)* R J. */
+  static KernelSpectrum ofWeights(StateRestriction selected, int modes, Progress progress) {
+    LinearOperator jacobian = selected.jacobian();
+    return solve(
+        "weights", new UnitVectors(jacobian), selected.range(), modes, progress, jacobian::matmat);
+  }
+
+  /** The same through R J (R J)*. */
+  private static KernelSpectrum ofState(StateRestriction selected, int modes, Progress progress) {
+    return solve(
+        "state",
+        new UnitVectors(selected.jacobian().adjoint()),
+        selected.range(),
+        modes,
+        progress,
+        w -> w.reshape(selected.range().block(w.shape().size(0))).copy());
   }
 
   /**
@@ -63,12 +88,13 @@ public record KernelSpectrum(
   private static KernelSpectrum solve(
       String through,
       ReducedViews.Columns columns,
+      Shape state,
       int modes,
       Progress progress,
       UnaryOperator<Tensor> lift) {
     LinearOperator owner = columns.owner();
     if (columns.count() == 0) { // the NTK is zero
-      Tensor none = Tensor.zeros(owner.dtype(), owner.range().block(0));
+      Tensor none = Tensor.zeros(owner.dtype(), state.block(0));
       return new KernelSpectrum(through, 0, new double[0], 0, none);
     }
     try (Tensor gram = ColumnGram.of(columns, progress)) {
@@ -80,7 +106,10 @@ public record KernelSpectrum(
         while (kept < Math.min(modes, values.length) && values[kept] > floor) {
           kept++;
         }
-        Tensor vectors = vectors(owner, eigen, kept, lift);
+        Tensor vectors =
+            kept == 0
+                ? Tensor.zeros(owner.dtype(), state.block(0))
+                : vectors(owner, eigen, kept, lift);
         return new KernelSpectrum(through, values.length, values, floor, vectors);
       }
     }
@@ -89,9 +118,6 @@ public record KernelSpectrum(
   /** u = F w / ||F w||. */
   private static Tensor vectors(
       LinearOperator owner, DenseEigen eigen, int kept, UnaryOperator<Tensor> lift) {
-    if (kept == 0) {
-      return Tensor.zeros(owner.dtype(), owner.range().block(0));
-    }
     try (Tensor z = eigen.vectors().slice(0, kept).to(owner.dtype())) {
       Tensor vectors = lift.apply(z);
       try {
@@ -108,7 +134,7 @@ public record KernelSpectrum(
     }
   }
 
-  /** The columns F e_i of an operator F: [N] -> [B, T, n]. */
+  /** The columns F e_i of an operator F. */
   private record UnitVectors(LinearOperator factor) implements ReducedViews.Columns {
     @Override
     public LinearOperator owner() {
@@ -125,7 +151,7 @@ public record KernelSpectrum(
       long s = out.shape().size(0);
       try (Tensor units = Tensor.zeros(factor.dtype(), factor.domain().block(s))) {
         for (long i = 0; i < s; i++) {
-          units.set(1, i, first + i);
+          units.reshape(Shape.of(s, count())).set(1, i, first + i);
         }
         factor.matmat(units, out);
       }

@@ -22,8 +22,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * The reduced views of the NTK and of P P*, by the method that is demanded or that costs least for
- * the accuracy wanted (docs/theory.md, section 5). Closing frees them.
+ * The reduced views of the NTK and of P P*, on the whole state or a part of it, by the method that
+ * is demanded or that costs least for the accuracy wanted (docs/theory.md, section 4). Closing
+ * frees them.
  */
 public final class LinearizationViews implements AutoCloseable {
   /** How views are found. */
@@ -83,6 +84,7 @@ public final class LinearizationViews implements AutoCloseable {
 
   private static final double ROUNDING = 8; // tolerances are at least so many epsilon
   private static final long EXACT_SIZE = 4096; // states up to this size are done exactly
+  private static final long FEW = 512; // so few numbers take no more products than a plan
   private static final double EXACT_CUT = 1e-14;
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
@@ -114,15 +116,20 @@ public final class LinearizationViews implements AutoCloseable {
    */
   public static LinearizationViews ofTangentKernel(
       Linearization linearization, Options options, Progress progress) {
-    Checks.notNull(linearization, "linearization");
+    return ofTangentKernel(StateRestriction.whole(linearization), options, progress);
+  }
+
+  /** The same of R NTK R*, on a part [B, T', n'] of the state. */
+  public static LinearizationViews ofTangentKernel(
+      StateRestriction selected, Options options, Progress progress) {
     Checks.notNull(progress, "progress");
-    requireTolerance(options, linearization);
+    requireTolerance(options, Checks.notNull(selected, "selection").linearization());
     return switch (Checks.notNull(options, "options").method()) {
-      case BASIS -> basis(linearization, options, progress);
-      case FACTOR -> factor(linearization, options, progress);
-      case HYBRID -> hybrid(linearization, options, progress);
-      case SAMPLED -> sampled(linearization, options, progress);
-      case AUTO -> cheapest(linearization, options, progress);
+      case BASIS -> basis(selected, options, progress);
+      case FACTOR -> factor(selected, options, progress);
+      case HYBRID -> hybrid(selected, options, progress);
+      case SAMPLED -> sampled(selected, options, progress);
+      case AUTO -> cheapest(selected, options, progress);
     };
   }
 
@@ -134,17 +141,29 @@ public final class LinearizationViews implements AutoCloseable {
    */
   public static LinearizationViews ofPropagation(
       Linearization linearization, Options options, Progress progress) {
-    PropagationOperator propagation = new PropagationOperator(linearization);
+    return ofPropagation(StateRestriction.whole(linearization), options, progress);
+  }
+
+  /**
+   * The same of (R P R*)(R P R*)*, which is P P* of the model whose other variables are eliminated
+   * (docs/theory.md, section 1).
+   */
+  public static LinearizationViews ofPropagation(
+      StateRestriction selected, Options options, Progress progress) {
+    LinearOperator propagation = Checks.notNull(selected, "selection").propagation();
     boolean exact =
         switch (options.method()) {
           case BASIS, FACTOR -> true;
           case HYBRID, SAMPLED -> false;
-          case AUTO -> linearization.stateShape().count() <= EXACT_SIZE;
+          case AUTO -> selected.range().count() <= EXACT_SIZE;
         };
     if (exact) {
-      progress.stage("views of P P* from its basis", linearization.steps() * linearization.units());
+      progress.stage(
+          "views of P P* from its basis", selected.range().count() / selected.range().size(0));
       ReducedViews views =
-          ReducedViews.ofTrialwiseFactor(propagation, options.views(), progress::done);
+          selected.linearization().stepsThroughTime()
+              ? ReducedViews.ofCausalFactor(propagation, options.views(), progress::done)
+              : ReducedViews.ofTrialwiseFactor(propagation, options.views(), progress::done);
       return new LinearizationViews(Method.BASIS, views, null, 0);
     }
     double tolerance = options.tolerance() == 0 ? PROPAGATION_TOLERANCE : options.tolerance();
@@ -180,28 +199,33 @@ public final class LinearizationViews implements AutoCloseable {
   }
 
   private static LinearizationViews cheapest(
-      Linearization linearization, Options options, Progress progress) {
+      StateRestriction selected, Options options, Progress progress) {
+    Linearization linearization = selected.linearization();
     if (linearization.stateShape().count() > EXACT_SIZE) {
+      if (selected.range().count() <= FEW) {
+        return basis(selected, options, progress);
+      }
       try {
         return linearization.rows() <= ParameterModes.MOST_ROWS
-            ? hybrid(linearization, options, progress)
-            : sampled(linearization, options, progress);
+            ? hybrid(selected, options, progress)
+            : sampled(selected, options, progress);
       } catch (ParameterModes.TooLarge modes) {
-        return sampled(linearization, options, progress);
+        return sampled(selected, options, progress);
       }
     }
     progress.stage("modes of K", 0);
     try (ParameterModes modes = ParameterModes.of(linearization, EXACT_CUT);
-        KernelFactor factor = KernelFactor.ofTangentKernel(modes, propagationNorm(linearization))) {
+        KernelFactor factor =
+            KernelFactor.ofTangentKernel(modes, selected, responseNorm(selected))) {
       return columns(factor, options, 0, progress);
     }
   }
 
   private static LinearizationViews basis(
-      Linearization linearization, Options options, Progress progress) {
-    progress.stage("views of the NTK from its basis", linearization.stateShape().count());
-    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
-    ReducedViews views = ReducedViews.ofOperator(kernel, options.views(), progress::done);
+      StateRestriction selected, Options options, Progress progress) {
+    progress.stage("views of the NTK from its basis", selected.range().count());
+    ReducedViews views =
+        ReducedViews.ofOperator(selected.tangentKernel(), options.views(), progress::done);
     return new LinearizationViews(Method.BASIS, views, null, 0);
   }
 
@@ -210,11 +234,11 @@ public final class LinearizationViews implements AutoCloseable {
    * from a few samples.
    */
   private static LinearizationViews factor(
-      Linearization linearization, Options options, Progress progress) {
+      StateRestriction selected, Options options, Progress progress) {
     double tolerance = options.tolerance() == 0 ? FACTOR_TOLERANCE : options.tolerance();
     progress.stage("modes of K", 0);
     Map<View, Double> norms = new EnumMap<>(View.class);
-    ParameterJacobian jacobian = new ParameterJacobian(linearization);
+    LinearOperator jacobian = selected.jacobian();
     List<View> small = List.of(View.SPACE, View.BATCH, View.TIME);
     try (SampledViews pilot =
         SampledViews.of(jacobian, small, PILOT, options.rng().split(1), done -> {})) {
@@ -222,11 +246,11 @@ public final class LinearizationViews implements AutoCloseable {
         norms.put(view, normBelow(pilot, view));
       }
     }
-    double norm = propagationNorm(linearization);
+    double norm = responseNorm(selected);
     double cut = Math.min(1e-4, tolerance * 1e-1);
     while (true) {
-      try (ParameterModes modes = ParameterModes.of(linearization, cut);
-          KernelFactor factor = KernelFactor.ofTangentKernel(modes, norm)) {
+      try (ParameterModes modes = ParameterModes.of(selected.linearization(), cut);
+          KernelFactor factor = KernelFactor.ofTangentKernel(modes, selected, norm)) {
         double excess = excess(factor, norms, tolerance);
         if (cut <= EXACT_CUT || excess <= 1) {
           return columns(factor, options, tolerance, progress);
@@ -266,11 +290,10 @@ public final class LinearizationViews implements AutoCloseable {
         .orElse(0);
   }
 
-  /** ||P||, as far as Lanczos has found its largest singular value, enlarged by the tolerance. */
-  private static double propagationNorm(Linearization linearization) {
+  /** ||R P||, as far as Lanczos has found its largest singular value, enlarged by the tolerance. */
+  private static double responseNorm(StateRestriction selected) {
     LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
-    PropagationOperator propagation = new PropagationOperator(linearization);
-    try (EigenPairs pairs = Eigsh.solve(propagation.outerGram(), options)) {
+    try (EigenPairs pairs = Eigsh.solve(selected.response().outerGram(), options)) {
       double square = pairs.values()[0] + pairs.residuals()[0];
       return Math.sqrt((1 + NORM_TOLERANCE) * square);
     } catch (NoConvergenceException unfinished) {
@@ -287,15 +310,16 @@ public final class LinearizationViews implements AutoCloseable {
   }
 
   private static LinearizationViews hybrid(
-      Linearization linearization, Options options, Progress progress) {
+      StateRestriction selected, Options options, Progress progress) {
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     progress.stage("modes of K", 0);
-    try (ParameterModes modes = ParameterModes.of(linearization, HybridPlan.cut(tolerance));
-        KernelFactor factor = KernelFactor.ofTangentKernel(modes, 1)) {
+    try (ParameterModes modes =
+            ParameterModes.of(selected.linearization(), HybridPlan.cut(tolerance));
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes, selected, 1)) {
       progress.stage("planning", 0);
-      HybridPlan plan = HybridPlan.of(modes, options, tolerance);
+      HybridPlan plan = HybridPlan.of(modes, selected, options, tolerance);
       if (plan.columns() == 0 && options.method() == Method.AUTO) {
-        ParameterJacobian jacobian = new ParameterJacobian(linearization);
+        LinearOperator jacobian = selected.jacobian();
         return new LinearizationViews(
             Method.SAMPLED,
             null,
@@ -306,7 +330,7 @@ public final class LinearizationViews implements AutoCloseable {
       try (ReducedViews leading =
               ReducedViews.ofLeadingColumns(
                   factor, options.views(), plan.columns(), progress::done);
-          ResidualJacobian residual = new ResidualJacobian(modes, plan.columns())) {
+          ResidualJacobian residual = new ResidualJacobian(modes, selected, plan.columns())) {
         SampledViews views =
             samples("the rest", residual, options, plan.samples(), tolerance, leading, progress);
         try {
@@ -321,8 +345,8 @@ public final class LinearizationViews implements AutoCloseable {
   }
 
   private static LinearizationViews sampled(
-      Linearization linearization, Options options, Progress progress) {
-    ParameterJacobian jacobian = new ParameterJacobian(linearization);
+      StateRestriction selected, Options options, Progress progress) {
+    LinearOperator jacobian = selected.jacobian();
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     Options chosen = options;
     int count = options.samples();

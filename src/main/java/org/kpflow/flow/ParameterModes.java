@@ -166,7 +166,9 @@ public final class ParameterModes implements AutoCloseable {
         linearization.trainableFamilies().stream()
             .filter(family -> family.layer() == layer && family.side() == side)
             .toList();
-    return families.isEmpty() ? null : KroneckerCore.gram(linearization, families);
+    return families.isEmpty()
+        ? null
+        : KroneckerCore.gram(StateRestriction.whole(linearization), families);
   }
 
   /** The second side of a layer: elementwise weights have slopes for sites, so 1 1ᵀ stands here. */

@@ -7,33 +7,37 @@ import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.Tensor;
 
 /**
- * P (I - U U*) D_θf: [p] -> [B, T, n], U the leading modes of K: the Jacobian of the state without
- * what those modes carry. Its samples have the covariance NTK - Σ x_c x_c* of the columns x_c that
- * the leading modes give (docs/theory.md, section 5, hybrid). Without modes it is J.
+ * R P (I - U U*) D_θf: [p] -> [B, T', n'], U the leading modes of K: the Jacobian of the state, or
+ * a part of it, without what those modes carry. Its samples have the covariance NTK - Σ x_c x_c* of
+ * the columns x_c that the leading modes give (docs/theory.md, section 4, hybrid). Without modes it
+ * is R J.
  */
 public final class ResidualJacobian extends LinearOperator implements AutoCloseable {
   private final LocalParameterJacobian local;
-  private final PropagationOperator propagation;
+  private final Linearization linearization;
+  private final LinearOperator response; // R P
   private final UnitColumns modes;
   private boolean closed;
   private Tensor state; // scratch between the parts of one product
   private Tensor coordinates;
 
-  /** Without the given number of leading modes, which stay the caller's. */
+  /** Of the whole state, without the given number of leading modes, which stay the caller's. */
   public ResidualJacobian(ParameterModes modes, long leading) {
-    this(Checks.notNull(modes, "modes").linearization(), modes.leading(leading));
+    this(modes, StateRestriction.whole(Checks.notNull(modes, "modes").linearization()), leading);
   }
 
-  private ResidualJacobian(Linearization linearization, UnitColumns modes) {
+  /** Of a part of the state, without the given number of leading modes. */
+  public ResidualJacobian(ParameterModes modes, StateRestriction selected, long leading) {
     super(
-        linearization.context(),
-        Shape.of(linearization.parameterCount()),
-        linearization.stateShape(),
-        linearization.dtype(),
+        selected.context(),
+        Shape.of(modes.linearization().parameterCount()),
+        selected.range(),
+        selected.dtype(),
         false);
+    this.linearization = modes.linearization();
     this.local = new LocalParameterJacobian(linearization);
-    this.propagation = new PropagationOperator(linearization);
-    this.modes = modes;
+    this.response = selected.response();
+    this.modes = modes.leading(leading);
   }
 
   @Override
@@ -41,13 +45,13 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
     Tensor source = scratch(in.shape().size(0));
     local.matmat(in, source);
     deflate(source);
-    propagation.matmat(source, out);
+    response.matmat(source, out);
   }
 
   @Override
   protected synchronized void applyAdjoint(Tensor in, Tensor out) {
     Tensor adjoint = scratch(in.shape().size(0));
-    propagation.rmatmat(in, adjoint);
+    response.rmatmat(in, adjoint);
     deflate(adjoint);
     local.rmatmat(adjoint, out);
   }
@@ -65,7 +69,7 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
     }
     if (state == null || state.shape().size(0) < s) {
       free();
-      state = Tensor.zeros(dtype(), range().block(s));
+      state = Tensor.zeros(dtype(), linearization.stateShape().block(s));
       coordinates = Tensor.zeros(dtype(), modes.domain().block(s));
     }
     return state.slice(0, s);
@@ -89,6 +93,6 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
 
   @Override
   public String toString() {
-    return "P (I - U U*) D_θf";
+    return response + " (I - U U*) D_θf";
   }
 }

@@ -19,7 +19,8 @@ public final class StateTransition extends LinearOperator {
   /**
    * The transition from step s to step t.
    *
-   * @throws IllegalArgumentException if a step is not one of 0 to T - 1
+   * @throws IllegalArgumentException if a step is not one of 0 to T - 1, or the model does not step
+   *     through time
    */
   public StateTransition(Linearization linearization, long t, long s) {
     super(
@@ -28,6 +29,7 @@ public final class StateTransition extends LinearOperator {
         space(linearization),
         linearization.dtype(),
         false);
+    linearization.requireStepsThroughTime("state transitions");
     this.propagation = new PropagationOperator(linearization);
     this.target = Checks.range("t", t, 0, linearization.steps() - 1);
     this.source = Checks.range("s", s, 0, linearization.steps() - 1);

@@ -1,6 +1,9 @@
 package org.kpflow.flow;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
+import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.nativelib.LinearizationHandle;
@@ -14,6 +17,7 @@ import org.kpflow.tensor.Tensor;
  */
 final class UnitColumns extends LinearOperator {
   private final Tensor columns;
+  private final long rows;
   private final long layers;
   private final long components;
   private final long[] first;
@@ -26,17 +30,47 @@ final class UnitColumns extends LinearOperator {
    * @param count of each unit, how many of them do
    */
   UnitColumns(Linearization linearization, Tensor columns, long[] first, long[] count) {
+    this(
+        linearization,
+        linearization.stateShape(),
+        columns,
+        uniform(linearization.layers()) ? linearization.layers().size() : 1,
+        linearization.components(),
+        first,
+        count);
+  }
+
+  private UnitColumns(
+      Linearization linearization,
+      Shape range,
+      Tensor columns,
+      long layers,
+      long components,
+      long[] first,
+      long[] count) {
     super(
         linearization.context(),
         Shape.of(columns.shape().size(0)),
-        linearization.stateShape(),
+        range,
         linearization.dtype(),
         false);
     this.columns = columns;
-    this.components = linearization.components();
-    this.layers = uniform(linearization.layers()) ? linearization.layers().size() : 1;
+    this.rows = linearization.rows();
+    this.layers = layers;
+    this.components = components;
     this.first = first;
     this.count = count;
+  }
+
+  /** z -> Σ_u z_u v_u ⊗ e_u on [k, n_i], for the sites v_u [n_i, k] of an elementwise family. */
+  static UnitColumns ofSites(Linearization linearization, Shape range, Tensor sites) {
+    Shape expected = Shape.of(range.size(1), range.size(0));
+    Checks.shape("sites", expected, Checks.notNull(sites, "sites").shape());
+    Checks.dtype("sites", linearization.dtype(), sites.dtype());
+    long[] first = LongStream.range(0, range.size(1)).toArray();
+    long[] count = new long[first.length];
+    Arrays.fill(count, 1);
+    return new UnitColumns(linearization, range, sites, 1, 1, first, count);
   }
 
   /**
@@ -62,7 +96,6 @@ final class UnitColumns extends LinearOperator {
   }
 
   private UnitArrays arrays() {
-    long rows = range().size(0) * range().size(1);
     return new UnitArrays(
         dtype(), rows, layers, components, columns.shape().size(0), first, count, columns.memory());
   }

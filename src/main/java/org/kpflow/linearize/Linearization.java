@@ -4,8 +4,10 @@ import java.util.List;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
+import org.kpflow.model.GraphModel;
 import org.kpflow.model.Model;
 import org.kpflow.model.RecurrentModel;
+import org.kpflow.model.StateBlock;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.nativelib.NativeMemory;
@@ -21,13 +23,14 @@ public final class Linearization implements AutoCloseable {
   private final ExecutionContext context;
   private final LinearizationHandle handle;
   private final List<WeightFamily> families;
+  private final List<StateBlock> blocks;
   private final String description;
 
-  private Linearization(
-      ExecutionContext context, LinearizationHandle handle, RecurrentModel model) {
+  private Linearization(ExecutionContext context, LinearizationHandle handle, Model model) {
     this.context = context;
     this.handle = handle;
     this.families = model.families();
+    this.blocks = model.blocks();
     this.description = model.toString();
   }
 
@@ -42,8 +45,8 @@ public final class Linearization implements AutoCloseable {
   /**
    * Runs the model and linearizes along its trajectory.
    *
-   * @param inputs x [B, T, n_in], of any type
-   * @param initialState h_0 [B, n], or null for zero
+   * @param inputs x [B, T, n_in], of any type; for a feed-forward model also [B, n_in], one step
+   * @param initialState h_0 [B, n], or null for zero; always null for a feed-forward model
    * @throws IllegalArgumentException for inputs of the wrong shape
    * @throws org.kpflow.base.NumericalException if the state overflows
    * @throws org.kpflow.base.MemoryException if the predicted memory is not available
@@ -64,10 +67,12 @@ public final class Linearization implements AutoCloseable {
       Tensor trajectory) {
     Checks.notNull(context, "context");
     Checks.notNull(inputs, "inputs");
-    Checks.that(
-        Checks.notNull(model, "model") instanceof RecurrentModel,
-        "model: expected a recurrent model, got %s",
-        model);
+    if (Checks.notNull(model, "model") instanceof GraphModel graph) {
+      Checks.that(
+          initialState == null, "initialState: a feed-forward model has none, got one; pass null");
+      return new Linearization(
+          context, GraphForward.linearize(context, graph, inputs, trajectory), graph);
+    }
     RecurrentModel recurrent = (RecurrentModel) model;
     Checks.that(
         inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
@@ -162,6 +167,17 @@ public final class Linearization implements AutoCloseable {
     return handle.stepsThroughTime();
   }
 
+  /**
+   * Refuses a model that does not step through time.
+   *
+   * @param what needs one that does
+   * @throws IllegalArgumentException for a feed-forward model
+   */
+  public void requireStepsThroughTime(String what) {
+    Checks.that(
+        stepsThroughTime(), "%s: expected a model that steps through time, got %s", what, this);
+  }
+
   /** k = B T. */
   public long rows() {
     return trials() * steps();
@@ -175,6 +191,11 @@ public final class Linearization implements AutoCloseable {
   /** [B, T, n]. */
   public Shape stateShape() {
     return Shape.state(trials(), steps(), units());
+  }
+
+  /** The named parts of the state, in order. */
+  public List<StateBlock> blocks() {
+    return blocks;
   }
 
   /** All families of the model, in the order of theta. */
@@ -222,8 +243,11 @@ public final class Linearization implements AutoCloseable {
   /**
    * Step Jacobians ∂h_t/∂h_{t-1} of {@code count} steps from {@code first} on, [B, count, n, n];
    * step 0 with respect to h_0.
+   *
+   * @throws IllegalArgumentException if the model does not step through time
    */
   public Tensor stepJacobians(long first, long count) {
+    requireStepsThroughTime("step Jacobians");
     Checks.that(
         first >= 0 && count >= 0 && first <= steps() - count,
         "steps: expected a part of %d steps, got %d from %d",
@@ -240,9 +264,11 @@ public final class Linearization implements AutoCloseable {
    * are held at a time, so it takes three arrays of this size; {@code flow.StateTransition} applies
    * Φ without forming it.
    *
-   * @throws IllegalArgumentException if a step is not one of 0 to T - 1
+   * @throws IllegalArgumentException if a step is not one of 0 to T - 1, or the model does not step
+   *     through time
    */
   public Tensor stateTransition(long t, long s) {
+    requireStepsThroughTime("state transitions");
     Checks.range("t", t, 0, steps() - 1);
     Checks.range("s", s, 0, steps() - 1);
     if (t < s) {
@@ -273,9 +299,11 @@ public final class Linearization implements AutoCloseable {
    * The first {@code count} exponents: Q starts as the first columns of I, so they are the first
    * ones of {@link #lyapunov()}, up to rounding. Takes O(B T n² count) operations.
    *
-   * @throws IllegalArgumentException if count is not 1 to n
+   * @throws IllegalArgumentException if count is not 1 to n, or the model does not step through
+   *     time
    */
   public Lyapunov lyapunov(long count) {
+    requireStepsThroughTime("Lyapunov exponents");
     Checks.range("exponents", count, 1, units());
     double[] flat = handle.lyapunov(count);
     int width = (int) count;

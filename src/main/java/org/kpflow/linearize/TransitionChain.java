@@ -18,10 +18,12 @@ public final class TransitionChain implements AutoCloseable {
   /**
    * Starts at Φ(s, s) = I.
    *
-   * @throws IllegalArgumentException if s is not one of 0 to T - 1
+   * @throws IllegalArgumentException if s is not one of 0 to T - 1, or the model does not step
+   *     through time
    */
   public TransitionChain(Linearization linearization, long s) {
     this.linearization = Checks.notNull(linearization, "linearization");
+    linearization.requireStepsThroughTime("state transitions");
     this.source = Checks.range("s", s, 0, linearization.steps() - 1);
     this.step = source;
     long trials = linearization.trials();

@@ -74,9 +74,9 @@ public final class LinearizationHandle implements AutoCloseable {
   }
 
   private LinearizationHandle(
-      ContextHandle context, Recurrent model, NativeLinearization linearization) {
+      ContextHandle context, DType dtype, NativeLinearization linearization) {
     this.context = context;
-    this.dtype = model.dtype();
+    this.dtype = dtype;
     this.life = new Life(linearization);
     life.guard(this);
     this.sizes = new long[8];
@@ -144,7 +144,15 @@ public final class LinearizationHandle implements AutoCloseable {
             return Kpflow.kpflow_recurrent_linearize(c, description, monitor, out);
           },
           model.used());
-      return new LinearizationHandle(context, model, out.get(NativeLinearization.class));
+      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
+    }
+  }
+
+  /** Runs the forward pass of a feed-forward model and linearizes along it. */
+  public static LinearizationHandle graph(ContextHandle context, GraphDescription model) {
+    try (PointerPointer<NativeLinearization> out = new PointerPointer<>(1)) {
+      model.linearize(context, out);
+      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
     }
   }
 

@@ -169,16 +169,29 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /**
-   * The views of A = F F* for an F on [B, T, n] that does not mix trials and does not reach back in
-   * time, such as P: a basis vector is set in all trials at once, so B times fewer products are
-   * needed, and what comes before its step is left out.
+   * The views of A = F F* for an F on [B, T, n] that does not mix trials, such as P: a basis vector
+   * is set in all trials at once, so B times fewer products are needed.
    */
   public static ReducedViews ofTrialwiseFactor(
       LinearOperator factor, Collection<View> views, LongConsumer progress) {
+    return trialwise(factor, views, false, progress);
+  }
+
+  /**
+   * The same for an F that does not reach back in time either, such as P of a recurrent model: what
+   * comes before the step of a basis vector is left out.
+   */
+  public static ReducedViews ofCausalFactor(
+      LinearOperator factor, Collection<View> views, LongConsumer progress) {
+    return trialwise(factor, views, true, progress);
+  }
+
+  private static ReducedViews trialwise(
+      LinearOperator factor, Collection<View> views, boolean causal, LongConsumer progress) {
     Checks.notNull(progress, "progress");
     Shape state = stateShape(Checks.notNull(factor, "factor").range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
-    return new TrialwiseSweep(factor, state).run(allocate(state, views), progress);
+    return new TrialwiseSweep(factor, state, causal).run(allocate(state, views), progress);
   }
 
   /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */

@@ -10,17 +10,19 @@ import org.kpflow.tensor.TensorMath;
 
 /**
  * One sweep over the basis of a single trial, set in all trials at once, for a factor that does not
- * mix trials and does not reach back in time.
+ * mix trials. Of one that does not reach back in time, what comes before a step is left out.
  */
 final class TrialwiseSweep {
   private static final long MOST_PART = 4096;
 
   private final LinearOperator factor;
   private final Shape state;
+  private final boolean causal;
 
-  TrialwiseSweep(LinearOperator factor, Shape state) {
+  TrialwiseSweep(LinearOperator factor, Shape state, boolean causal) {
     this.factor = factor;
     this.state = state;
+    this.causal = causal;
   }
 
   /** Fills the matrices, which the result owns. */
@@ -36,7 +38,7 @@ final class TrialwiseSweep {
         setInAllTrials(in, columns, first, s, 1);
         factor.matmat(in.slice(0, s), out.slice(0, s));
         setInAllTrials(in, columns, first, s, 0);
-        long step = first / state.size(2);
+        long step = causal ? first / state.size(2) : 0;
         Tensor late = fromStep(out.slice(0, s), step, room);
         swept.forEach(
             (view, matrix) -> {

@@ -49,7 +49,7 @@ class FlowMisuseTest {
     refused(() -> new ParameterJacobian(null), "linearization", "null");
     refused(() -> new LocalParameterJacobian(null), "linearization", "null");
     refused(() -> new TrialJacobian(null), "linearization", "null");
-    refused(() -> KroneckerCore.gram(null), "linearization", "null");
+    refused(() -> KroneckerCore.gram((Linearization) null), "linearization", "null");
     refused(() -> ParameterModes.of(null, 0.1), "linearization", "null");
     refused(() -> new ResidualJacobian(null, 0), "modes", "null");
     ParameterModes modes = sample.keep(ParameterModes.of(linearization, 0.1));

@@ -37,7 +37,8 @@ class KernelSpectrumTest {
       KernelSpectrum found =
           sample.keep(
               through.equals("weights")
-                  ? KernelSpectrum.ofWeights(linearization, 5, Progress.NONE)
+                  ? KernelSpectrum.ofWeights(
+                      StateRestriction.whole(linearization), 5, Progress.NONE)
                   : KernelSpectrum.of(linearization, 5, Progress.NONE));
       assertTrue(found.dimension() <= Math.min(truth.length, linearization.parameterCount()));
       assertEquals(through, found.through(), kind.toString());

@@ -62,9 +62,25 @@ class ReducedViewsTest {
   void theSweepOverATrialwiseFactorGivesThePartialTracesOfItsGram(Kind kind, DType dtype) {
     try (Sample sample = new Sample(kind, dtype, SIZES, 2)) {
       LinearOperator p = new PropagationOperator(sample.linearize());
-      ReducedViews views = ReducedViews.ofTrialwiseFactor(p, ALL, done -> {});
-      assertEquals(p.domain().count() / SIZES.trials(), views.products());
-      check(p.outerGram(), views, 100 * dtype.epsilon());
+      LinearOperator bothWaysInTime = p.plus(p.adjoint());
+      for (LinearOperator factor : List.of(p, p.adjoint(), bothWaysInTime)) {
+        ReducedViews views = ReducedViews.ofTrialwiseFactor(factor, ALL, done -> {});
+        assertEquals(p.domain().count() / SIZES.trials(), views.products());
+        check(factor.outerGram(), views, 100 * dtype.epsilon());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.kpflow.RandomModels#kindsAndTypes")
+  void theSweepOverACausalFactorLeavesOutNothing(Kind kind, DType dtype) {
+    try (Sample sample = new Sample(kind, dtype, SIZES, 2)) {
+      Linearization linearization = sample.linearize();
+      if (linearization.stepsThroughTime()) {
+        LinearOperator p = new PropagationOperator(linearization);
+        check(
+            p.outerGram(), ReducedViews.ofCausalFactor(p, ALL, done -> {}), 100 * dtype.epsilon());
+      }
     }
   }
 

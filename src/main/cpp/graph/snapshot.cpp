@@ -1,0 +1,303 @@
+#include "graph/snapshot.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/activation.hpp"
+#include "core/status.hpp"
+#include "graph/attention.hpp"
+
+namespace kpflow {
+
+namespace {
+
+constexpr int64_t kChunk = 256;  // rows whose values are computed at once
+
+int source_count(int32_t kind) { return kind == KPFLOW_NODE_ATTENTION ? 3 : kind == KPFLOW_NODE_ADD ? 2 : 1; }
+
+bool reads_packed_sites(const kpflow_node& node) {
+  return node.kind == KPFLOW_NODE_LINEAR && (node.trainable & 1) != 0;
+}
+
+int64_t source_width(const kpflow_graph& model, int64_t source) {
+  return source < 0 ? model.inputs : model.nodes[source].units;
+}
+
+void check_node(const kpflow_graph& model, int64_t j) {
+  const kpflow_node& node = model.nodes[j];
+  const auto at = static_cast<long long>(j);
+  KPFLOW_REQUIRE(node.kind >= 0 && node.kind < KPFLOW_NODE_KINDS, "node %lld, kind: expected 0 to %d, got %d", at,
+                 KPFLOW_NODE_KINDS - 1, node.kind);
+  KPFLOW_REQUIRE(node.units >= 1 && node.units <= INT32_MAX, "node %lld, units: expected 1 to 2^31-1, got %lld", at,
+                 static_cast<long long>(node.units));
+  const bool linear = node.kind == KPFLOW_NODE_LINEAR, norm = node.kind == KPFLOW_NODE_LAYER_NORM;
+  for (int i = 0; i < source_count(node.kind); ++i) {
+    KPFLOW_REQUIRE(node.inputs[i] >= -1 && node.inputs[i] < j,
+                   "node %lld, input %d: expected -1 (x) or an earlier node, got %lld", at, i,
+                   static_cast<long long>(node.inputs[i]));
+    const int64_t width = source_width(model, node.inputs[i]);
+    KPFLOW_REQUIRE(linear || width == node.units, "node %lld, input %d: expected %lld units, got %lld", at, i,
+                   static_cast<long long>(node.units), static_cast<long long>(width));
+  }
+  KPFLOW_REQUIRE(!linear || (node.activation >= 0 && node.activation < KPFLOW_ACTIVATIONS),
+                 "node %lld, activation: expected 0 to %d, got %d", at, KPFLOW_ACTIVATIONS - 1, node.activation);
+  KPFLOW_REQUIRE(!linear || node.weight != nullptr, "node %lld, weight: got NULL", at);
+  KPFLOW_REQUIRE(node.kind != KPFLOW_NODE_ATTENTION || (node.heads >= 1 && node.units % node.heads == 0),
+                 "node %lld, heads: expected a divisor of %lld units, got %lld", at, static_cast<long long>(node.units),
+                 static_cast<long long>(node.heads));
+  KPFLOW_REQUIRE(!norm || (node.epsilon > 0 && std::isfinite(node.epsilon)),
+                 "node %lld, epsilon: expected above 0, got %g", at, node.epsilon);
+  const int may_train = linear || norm ? (node.weight != nullptr ? 1 : 0) | (node.bias != nullptr ? 2 : 0) : 0;
+  KPFLOW_REQUIRE(node.trainable >= 0 && (node.trainable & ~may_train) == 0,
+                 "node %lld, trainable: expected a part of mask %d, the weights it has, got %d", at, may_train,
+                 node.trainable);
+}
+
+// A sum of sizes that stays inside int64.
+class Total {
+ public:
+  void add(int64_t a, int64_t b) {
+    const int64_t product = checked_product(a, b);
+    KPFLOW_REQUIRE(product <= INT64_MAX / 64 - sum_, "model: its arrays overflow the address space");
+    sum_ += product;
+  }
+  int64_t get() const { return sum_; }
+
+ private:
+  int64_t sum_ = 0;
+};
+
+template <class T>
+void copy(Array<T>& target, const void* source, int64_t count) {
+  target.resize(count);
+  std::copy_n(static_cast<const T*>(source), count, target.data());
+}
+
+template <class T>
+GraphNode<T> describe(const Graph<T>& graph, const kpflow_node& given) {
+  GraphNode<T> node;
+  node.kind = given.kind;
+  node.activation = given.kind == KPFLOW_NODE_LINEAR ? given.activation : static_cast<int32_t>(KPFLOW_IDENTITY);
+  node.causal = given.causal != 0;
+  node.sources = source_count(given.kind);
+  std::copy_n(given.inputs, 3, node.input);
+  node.width = graph.width(node.input[0]);
+  node.units = given.units;
+  node.begin = graph.units;
+  node.heads = given.kind == KPFLOW_NODE_ATTENTION ? given.heads : 1;
+  node.size = node.units / node.heads;
+  node.epsilon = given.epsilon;
+  const bool linear = given.kind == KPFLOW_NODE_LINEAR, parametric = linear || given.kind == KPFLOW_NODE_LAYER_NORM;
+  node.has_weight = parametric && given.weight != nullptr;
+  node.has_bias = parametric && given.bias != nullptr;
+  if (node.has_weight) copy(node.weight, given.weight, node.units * (linear ? node.width : 1));
+  if (node.has_bias) copy(node.bias, given.bias, node.units);
+  if (linear) {
+    node.forward.pack(true, node.width, node.units, node.weight.data());
+    node.adjoint.pack(false, node.units, node.width, node.weight.data());
+  }
+  node.weight_offset = node.bias_offset = node.packed_offset = -1;
+  return node;
+}
+
+template <class T, class Activation>
+void activate(int64_t count, T* value, T* slope) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T z = value[i];
+    value[i] = Activation::value(z);
+    slope[i] = Activation::slope(z, value[i]);
+  }
+}
+
+template <class T>
+void linear_rows(const Graph<T>& graph, GraphNode<T>& node, int64_t first, int64_t rows) {
+  const int64_t units = node.units;
+  T* value = node.value.data() + first * units;
+  node.forward.multiply(rows, graph.value(node.input[0]) + first * node.width, value);
+  if (node.has_bias) {
+    for (int64_t i = 0; i < rows * units; ++i) value[i] += node.bias[i % units];
+  }
+  T* slope = node.slope.data() + first * units;
+  switch (node.activation) {
+    case KPFLOW_TANH:
+      return activate<T, Tanh>(rows * units, value, slope);
+    case KPFLOW_RELU:
+      return activate<T, Relu>(rows * units, value, slope);
+    case KPFLOW_GELU:
+      return activate<T, Gelu>(rows * units, value, slope);
+    default:
+      return;
+  }
+}
+
+template <class T>
+void norm_rows(const Graph<T>& graph, GraphNode<T>& node, int64_t first, int64_t rows) {
+  const int64_t units = node.units;
+  for (int64_t r = first; r < first + rows; ++r) {
+    const T* v = graph.value(node.input[0]) + r * units;
+    double mean = 0, variance = 0;
+    for (int64_t i = 0; i < units; ++i) mean += v[i];
+    mean /= static_cast<double>(units);
+    for (int64_t i = 0; i < units; ++i) variance += (v[i] - mean) * (v[i] - mean);
+    const double scale = 1 / std::sqrt(variance / static_cast<double>(units) + node.epsilon);
+    node.scale[r] = static_cast<T>(scale);
+    for (int64_t i = 0; i < units; ++i) {
+      const T xhat = node.xhat[r * units + i] = static_cast<T>((v[i] - mean) * scale);
+      node.value[r * units + i] =
+          (node.has_weight ? node.weight[i] * xhat : xhat) + (node.has_bias ? node.bias[i] : T(0));
+    }
+    if (!(node.scale[r] > T(0))) node.value[r * units] = static_cast<T>(NAN);  // the variance overflows
+  }
+}
+
+template <class T>
+void add_rows(const Graph<T>& graph, GraphNode<T>& node, int64_t first, int64_t rows) {
+  const T *left = graph.value(node.input[0]), *right = graph.value(node.input[1]);
+  for (int64_t i = first * node.units; i < (first + rows) * node.units; ++i) node.value[i] = left[i] + right[i];
+}
+
+template <class T>
+void require_finite(const Graph<T>& graph, int64_t j, int64_t first, int64_t rows) {
+  const GraphNode<T>& node = graph.node(j);
+  for (int64_t i = first * node.units; i < (first + rows) * node.units; ++i) {
+    if (std::isfinite(node.value[i])) continue;
+    const int64_t row = i / node.units;
+    fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, block %lld, unit %lld%s",
+         static_cast<long long>(row / graph.steps), static_cast<long long>(row % graph.steps),
+         static_cast<long long>(j), static_cast<long long>(i % node.units),
+         sizeof(T) == 4 ? "; it overflows in f32, try f64" : "");
+  }
+}
+
+}  // namespace
+
+void check_graph(const kpflow_graph& model) {
+  const auto positive = [](const char* name, int64_t value) {
+    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
+                   static_cast<long long>(value));
+  };
+  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
+                 model.dtype);
+  positive("trials", model.trials);
+  positive("steps", model.steps);
+  positive("inputs", model.inputs);
+  KPFLOW_REQUIRE(model.count >= 1 && model.count <= INT32_MAX / 2, "nodes: expected 1 to 2^30, got %lld",
+                 static_cast<long long>(model.count));
+  KPFLOW_REQUIRE(model.nodes != nullptr, "nodes: got NULL");
+  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
+  for (int64_t j = 0; j < model.count; ++j) check_node(model, j);
+}
+
+template <class T>
+int64_t graph_bytes(const kpflow_graph& model) {
+  Total total;
+  const int64_t rows = checked_product(model.trials, model.steps);
+  std::vector<bool> packed(static_cast<size_t>(model.count + 1));
+  total.add(rows, model.inputs);
+  for (int64_t j = 0; j < model.count; ++j) {
+    const kpflow_node& node = model.nodes[j];
+    const int64_t width = source_width(model, node.inputs[0]);
+    total.add(rows, node.units);
+    if (node.kind == KPFLOW_NODE_LINEAR) {
+      constexpr int64_t kPadding = 128;  // of a packed matrix's columns, at most
+      total.add(node.units, width);
+      total.add(node.units + kPadding, width);
+      total.add(width + kPadding, node.units);
+      if (node.activation != KPFLOW_IDENTITY) total.add(rows, node.units);
+      if (reads_packed_sites(node) && !packed[static_cast<size_t>(node.inputs[0] + 1)]) {
+        packed[static_cast<size_t>(node.inputs[0] + 1)] = true;
+        total.add(rows, width + kPadding);
+      }
+    } else if (node.kind == KPFLOW_NODE_ATTENTION) {
+      total.add(rows, 2 * node.units);
+      total.add(checked_product(rows, model.steps), node.heads);
+    } else if (node.kind == KPFLOW_NODE_LAYER_NORM) {
+      total.add(rows, node.units + 1);
+    }
+  }
+  return total.get() * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+Graph<T>::Graph(const kpflow_graph& model) : trials(model.trials), steps(model.steps), inputs(model.inputs) {
+  const int64_t k = rows();
+  copy(input, model.input, k * inputs);
+  packed_sites.resize(static_cast<size_t>(model.count + 1));
+  nodes.reserve(static_cast<size_t>(model.count));
+  for (int64_t j = 0; j < model.count; ++j) {
+    nodes.push_back(describe(*this, model.nodes[j]));
+    GraphNode<T>& node = nodes.back();
+    units += node.units;
+    widest = std::max(widest, node.units);
+    node.value.resize(k * node.units);
+    if (node.activation != KPFLOW_IDENTITY) node.slope.resize(k * node.units);
+    if (node.kind == KPFLOW_NODE_LAYER_NORM) {
+      node.xhat.resize(k * node.units);
+      node.scale.resize(k);
+    } else if (node.kind == KPFLOW_NODE_ATTENTION) {
+      has_attention = true;
+      node.attention.resize(k * steps * node.heads);
+      node.keys.resize(k * node.units);
+      node.values.resize(k * node.units);
+      scratch = std::max(scratch, attention_scratch(*this, node));
+    }
+    if ((model.nodes[j].trainable & 1) != 0) {
+      node.weight_offset = parameters;
+      parameters += node.weight.size();
+    }
+    if ((model.nodes[j].trainable & 2) != 0) {
+      node.bias_offset = parameters;
+      parameters += node.units;
+    }
+    if (reads_packed_sites(model.nodes[j])) {
+      node.packed_offset = packed_size;
+      packed_size += kpflow::packed_size<T>(node.width, node.units);
+    }
+  }
+}
+
+template <class T>
+void run_graph(Graph<T>& graph, kpflow_context& context, const kpflow_graph& model, const Progress& progress) {
+  const int64_t k = graph.rows();
+  const T* given = static_cast<const T*>(model.trajectory);
+  for (int64_t j = 0; j < graph.count(); ++j) {
+    GraphNode<T>& node = graph.nodes[static_cast<size_t>(j)];
+    const bool attention = node.kind == KPFLOW_NODE_ATTENTION;
+    const int64_t chunk = attention ? graph.steps : kChunk;
+    context.pool.run(pieces(k, chunk), [&](int64_t task, int) {
+      progress.advance();
+      const int64_t first = task * chunk, rows = std::min(chunk, k - first);
+      if (attention) {
+        attend(graph, node, task);
+      } else if (node.kind == KPFLOW_NODE_LINEAR) {
+        linear_rows(graph, node, first, rows);
+      } else if (node.kind == KPFLOW_NODE_LAYER_NORM) {
+        norm_rows(graph, node, first, rows);
+      } else {
+        add_rows(graph, node, first, rows);
+      }
+      require_finite(graph, j, first, rows);
+      if (given == nullptr) return;
+      for (int64_t r = first; r < first + rows; ++r) {
+        std::copy_n(given + r * graph.units + node.begin, node.units, node.value.data() + r * node.units);
+      }
+      require_finite(graph, j, first, rows);
+    });
+  }
+  for (int64_t j = 0; j < graph.count(); ++j) {
+    if (!reads_packed_sites(model.nodes[j])) continue;
+    const int64_t source = graph.node(j).input[0];
+    PackedMatrix<T>& sites = graph.packed_sites[static_cast<size_t>(source + 1)];
+    if (sites.empty()) sites.pack(false, k, graph.width(source), graph.value(source));
+  }
+}
+
+#define KPFLOW_GRAPH(T)                                 \
+  template struct Graph<T>;                             \
+  template int64_t graph_bytes<T>(const kpflow_graph&); \
+  template void run_graph<T>(Graph<T>&, kpflow_context&, const kpflow_graph&, const Progress&);
+KPFLOW_GRAPH(float)
+KPFLOW_GRAPH(double)
+#undef KPFLOW_GRAPH
+
+}  // namespace kpflow

@@ -1,0 +1,71 @@
+// A feed-forward model, linearized: its weights, the values of its nodes and the derivatives along them. Immutable once built.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/context.hpp"
+#include "linalg/packed.hpp"
+
+namespace kpflow {
+
+// One node and what its local derivatives need. Row r is (b, t), k of them; v is the value of its input.
+template <class T>
+struct GraphNode {
+  int32_t kind, activation;
+  bool causal, has_weight, has_bias;
+  int sources;                         // inputs in use
+  int64_t input[3];                    // earlier nodes, -1 for x
+  int64_t width;                       // of the first input
+  int64_t units, begin;                // place in the state
+  int64_t heads, size;                 // attention: heads of `size` units
+  double epsilon;                      // layer norm
+  int64_t weight_offset, bias_offset;  // in theta, -1 where there is none or it is frozen
+  int64_t packed_offset;               // of a perturbed weight among those packed for the forward sweep, -1 without one
+
+  Array<T> weight, bias;             // as given; empty where there is none
+  PackedMatrix<T> forward, adjoint;  // linear: W^T and W
+  Array<T> value;                    // [k, units]
+  Array<T> slope;                    // linear: phi' [k, units], empty for the identity
+  Array<T> xhat, scale;   // layer norm: (v - mean v) / sqrt(var v + epsilon) [k, units], that divisor's inverse [k]
+  Array<T> attention;     // A [B, heads, T, T], zero above the diagonal where it is causal
+  Array<T> keys, values;  // attention: K^T and Z^T of every trial and head, [B, heads, d, T]
+};
+
+template <class T>
+struct Graph {
+  // Checks nothing: see check_graph.
+  explicit Graph(const kpflow_graph& model);
+
+  int64_t rows() const { return trials * steps; }  // k
+  int64_t count() const { return static_cast<int64_t>(nodes.size()); }
+  const GraphNode<T>& node(int64_t j) const { return nodes[static_cast<size_t>(j)]; }
+  int64_t width(int64_t source) const { return source < 0 ? inputs : node(source).units; }
+  const T* value(int64_t source) const { return source < 0 ? input.data() : node(source).value.data(); }
+  // The values of a source as the right side of products over rows.
+  const PackedMatrix<T>& sites(int64_t source) const { return packed_sites[static_cast<size_t>(source + 1)]; }
+
+  int64_t trials, steps, inputs;
+  int64_t units = 0;        // n
+  int64_t parameters = 0;   // p
+  int64_t packed_size = 0;  // elements of one theta's packed weights
+  int64_t widest = 0;       // the most units of a node
+  int64_t scratch = 0;      // elements that the derivatives of one node need
+  bool has_attention = false;
+  Array<T> input;  // x, [k, n_in]
+  std::vector<GraphNode<T>> nodes;
+  std::vector<PackedMatrix<T>> packed_sites;  // of x and of every node that a trainable linear node reads
+};
+
+// Refuses sizes, inputs and options that make no graph.
+void check_graph(const kpflow_graph& model);
+
+// Bytes of all arrays; reads a checked description's sizes only.
+template <class T>
+int64_t graph_bytes(const kpflow_graph& model);
+
+// Runs the model along its own state, or along model.trajectory, and fills values and derivatives.
+template <class T>
+void run_graph(Graph<T>& graph, kpflow_context& context, const kpflow_graph& model, const Progress& progress);
+
+}  // namespace kpflow

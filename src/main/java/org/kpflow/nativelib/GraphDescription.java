@@ -1,0 +1,110 @@
+package org.kpflow.nativelib;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.PointerPointer;
+import org.kpflow.base.DType;
+
+/**
+ * What a feed-forward graph is and reads; arrays of one dtype, trajectory null when absent.
+ *
+ * @param nodes in topological order
+ */
+public record GraphDescription(
+    DType dtype,
+    long trials,
+    long steps,
+    long inputs,
+    List<Node> nodes,
+    NativeMemory input,
+    NativeMemory trajectory) {
+
+  /**
+   * One node; codes are those of kpflow.h, weight and bias null when absent.
+   *
+   * @param inputs earlier nodes, or -1 for x
+   */
+  public record Node(
+      int kind,
+      int activation,
+      boolean trainsWeight,
+      boolean trainsBias,
+      boolean causal,
+      long units,
+      long heads,
+      long[] inputs,
+      double epsilon,
+      NativeMemory weight,
+      NativeMemory bias) {}
+
+  /** Makes sure that no array is shorter than the sizes say; the sizes are checked natively. */
+  private NativeMemory[] checkedMemory() {
+    List<NativeMemory> used = new ArrayList<>(List.of(input));
+    Engine.holds(input, dtype, Engine.product(trials, steps, inputs));
+    long state = 0;
+    for (Node node : nodes) {
+      state = Math.addExact(state, node.units());
+      if (node.weight() != null) {
+        boolean linear = node.kind() == Kpflow.KPFLOW_NODE_LINEAR;
+        long columns = linear ? width(node.inputs()[0]) : 1;
+        Engine.holds(node.weight(), dtype, Engine.product(node.units(), columns));
+        used.add(node.weight());
+      }
+      if (node.bias() != null) {
+        Engine.holds(node.bias(), dtype, node.units());
+        used.add(node.bias());
+      }
+    }
+    if (trajectory != null) {
+      Engine.holds(trajectory, dtype, Engine.product(trials, steps, state));
+      used.add(trajectory);
+    }
+    return used.toArray(NativeMemory[]::new);
+  }
+
+  private long width(long source) {
+    Engine.require(
+        source >= -1 && source < nodes.size(), "input: expected a node or -1, got " + source);
+    return source < 0 ? inputs : nodes.get((int) source).units();
+  }
+
+  void linearize(ContextHandle context, PointerPointer<NativeLinearization> out) {
+    NativeMemory[] used = checkedMemory();
+    try (kpflow_graph description = new kpflow_graph();
+        kpflow_node array = new kpflow_node(Math.max(nodes.size(), 1))) {
+      context.monitored(
+          (c, monitor) -> {
+            for (int j = 0; j < nodes.size(); j++) {
+              write(nodes.get(j), array.position(j));
+            }
+            description
+                .dtype(dtype.nativeCode())
+                .trials(trials)
+                .steps(steps)
+                .inputs(inputs)
+                .count(nodes.size())
+                .nodes(array.position(0))
+                .input(input.pointer())
+                .trajectory(Engine.pointerOrNull(trajectory));
+            return Kpflow.kpflow_graph_linearize(c, description, monitor, out);
+          },
+          used);
+    }
+  }
+
+  private static void write(Node node, kpflow_node target) {
+    target
+        .kind(node.kind())
+        .activation(node.activation())
+        .trainable((node.trainsWeight() ? 1 : 0) | (node.trainsBias() ? 2 : 0))
+        .causal(node.causal() ? 1 : 0)
+        .units(node.units())
+        .heads(node.heads())
+        .epsilon(node.epsilon())
+        .weight(Engine.pointerOrNull(node.weight()))
+        .bias(Engine.pointerOrNull(node.bias()));
+    for (int i = 0; i < node.inputs().length; i++) {
+      target.inputs(i, node.inputs()[i]);
+    }
+  }
+}
