@@ -90,7 +90,7 @@ final class DescribeCommand implements Callable<Integer> {
           proposal == first ? "A model.json to start from:\n" : "Or, if that is what is meant:\n");
       System.out.println(asJson(proposal).indent(2));
       proposal.notes().forEach((key, note) -> System.out.println("  \"" + key + "\": " + note));
-      System.out.println("  " + understood(proposal, file).indent(2).strip() + "\n");
+      System.out.println("\n" + understood(proposal, file).replaceAll("(?m)^(?=.)", "  "));
     }
   }
 

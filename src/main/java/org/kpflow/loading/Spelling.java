@@ -13,6 +13,7 @@ final class Spelling {
 
   private static final Pattern NUMBER = Pattern.compile("\\d+");
   private static final int WIDTH = 20;
+  private static final int LONGEST = 200;
 
   private Spelling() {}
 
@@ -36,6 +37,9 @@ final class Spelling {
 
   /** {@code ; did you mean 'heads'?} for the nearest known name, or nothing if none is near. */
   static String suggestion(String name, Collection<String> known) {
+    if (name.length() > LONGEST) {
+      return "";
+    }
     String lower = name.toLowerCase(Locale.ROOT);
     return known.stream()
         .filter(other -> distance(lower, other) <= Math.max(1, Math.min(name.length(), 12) / 3))
@@ -44,22 +48,27 @@ final class Spelling {
         .orElse("");
   }
 
-  /** Insertions, deletions and replacements from one to the other, letter case aside. */
+  /** Insertions, deletions, replacements and swaps from one to the other, letter case aside. */
   private static int distance(String lower, String other) {
     String target = other.toLowerCase(Locale.ROOT);
-    int[] row = new int[target.length() + 1];
-    for (int j = 0; j < row.length; j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= lower.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j < row.length; j++) {
-        int replaced = diagonal + (lower.charAt(i - 1) == target.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
+    int[][] steps = new int[lower.length() + 1][target.length() + 1];
+    for (int i = 0; i <= lower.length(); i++) {
+      for (int j = 0; j <= target.length(); j++) {
+        if (i == 0 || j == 0) {
+          steps[i][j] = i + j;
+          continue;
+        }
+        int differs = lower.charAt(i - 1) == target.charAt(j - 1) ? 0 : 1;
+        steps[i][j] =
+            Math.min(steps[i - 1][j - 1] + differs, 1 + Math.min(steps[i - 1][j], steps[i][j - 1]));
+        if (i > 1
+            && j > 1
+            && lower.charAt(i - 1) == target.charAt(j - 2)
+            && lower.charAt(i - 2) == target.charAt(j - 1)) {
+          steps[i][j] = Math.min(steps[i][j], steps[i - 2][j - 2] + 1);
+        }
       }
     }
-    return row[target.length()];
+    return steps[lower.length()][target.length()];
   }
 }
