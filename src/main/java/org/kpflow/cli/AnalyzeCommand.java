@@ -400,7 +400,7 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
     Tensor weight = parameters.get(name + ".weight");
     Tensor bias = parameters.contains(name + ".bias") ? parameters.get(name + ".bias") : null;
-    return new Readout(given.context, weight, bias, given.dtype);
+    return new Readout(given.context, weight, bias, model.outputBlock(), given.dtype);
   }
 
   /** Where the numbers come from. */
