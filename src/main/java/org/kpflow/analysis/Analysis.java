@@ -20,10 +20,11 @@ import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.flow.KernelSpectrum;
 import org.kpflow.flow.KroneckerCore;
 import org.kpflow.flow.LinearizationViews;
-import org.kpflow.flow.NeuralTangentKernel;
-import org.kpflow.flow.PropagationOperator;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Readout;
+import org.kpflow.model.StateBlock;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.EigenPairs;
@@ -38,7 +39,7 @@ import org.kpflow.tensor.Tensor;
 
 /**
  * The main job: spectra, ranks, views, modes and alignments of a trained network's NTK, of its core
- * V Vᵀ and of P P*.
+ * V Vᵀ and of P P*, on the whole state or a part of it.
  */
 public final class Analysis {
   private static final long EXACT_SIZE = 4096; // states up to this size: exact P P* and norms
@@ -54,7 +55,7 @@ public final class Analysis {
   private final DiagnosisOptions diagnosis;
   private final Progress progress;
   private final ExecutionContext context;
-  private final Linearization linearization;
+  private final StateRestriction selected;
   private final ViewSpectra spectra;
   private final TensorMap arrays = new TensorMap("analysis");
   private final List<String> warnings = new ArrayList<>();
@@ -66,7 +67,7 @@ public final class Analysis {
   private ObjectiveReport objectives;
   private PropagationReport depth;
   private boolean partial;
-  private Tensor eigenvectors; // the leading ones of the NTK, [modes, B, T, n]
+  private Tensor eigenvectors; // the leading ones of the NTK, [modes, B, T', n']
 
   /** What of the NTK goes beyond its operator report. */
   private record KernelSummary(
@@ -86,7 +87,7 @@ public final class Analysis {
       Progress progress) {
     this.request = request;
     this.diagnosis = diagnosis;
-    this.linearization = linearization;
+    this.selected = request.selection().of(linearization);
     this.progress = progress;
     this.context = request.context();
     this.spectra = new ViewSpectra(context, this::unfinished);
@@ -128,9 +129,9 @@ public final class Analysis {
   private AnalysisResult run(long start) {
     boolean interrupted = false;
     LinearizationViews.requireTolerance(
-        options("NTK", needed(), request.tolerance()), linearization);
-    ReducedViews.requireRoom(linearization.stateShape(), needed());
-    try (Tensor gram = KroneckerCore.gram(linearization)) {
+        options("NTK", needed(), request.tolerance()), selected.linearization());
+    ReducedViews.requireRoom(selected.range(), needed());
+    try (Tensor gram = KroneckerCore.gram(selected)) {
       analyseKernel(gram);
       operators.add(coreReport(gram));
       operators.add(propagationReport());
@@ -140,7 +141,7 @@ public final class Analysis {
       }
       stage("singular values of P and Lyapunov exponents", 0);
       depth =
-          new PropagationAnalysis(request, linearization, arrays, warnings::add)
+          new PropagationAnalysis(request, selected.linearization(), arrays, warnings::add)
               .run(diagnosis.exponents(), this::unfinished);
     } catch (CancelledException stopped) {
       if (operators.isEmpty()) {
@@ -154,7 +155,8 @@ public final class Analysis {
         new AnalysisReport(
             request.model().toString(),
             sizes(),
-            linearization.dtype().toString(),
+            SelectionReport.of(selected),
+            selected.dtype().toString(),
             kernel.method(),
             kernel.columns(),
             kernel.samples(),
@@ -180,14 +182,33 @@ public final class Analysis {
   }
 
   private void analyseTargets() {
+    StateBlock read =
+        request.readout() == null ? request.model().outputBlock() : request.readout().block();
+    StateBlock place = selected.place(read);
+    if (place == null) {
+      warn(
+          "the targets are left out: they are compared with what is read from %s, which the"
+              + " selection (%s) does not keep as a whole",
+          read.name(), request.selection());
+      return;
+    }
     stage("targets", 0);
     double[] leading = operators.get(0).eigenvalues();
-    target =
-        new TargetAnalysis(
-                linearization, request.readout(), request.targets(), arrays, eigenvectors)
-            .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
-    objectives =
-        ObjectiveReport.of(request, diagnosis.objectives(), linearization, arrays, warnings);
+    Shape shape = request.targets().shape();
+    Shape rows = Shape.of(shape.size(0) * shape.size(1), shape.size(2));
+    try (Readout readout =
+            request.readout() == null
+                ? Readout.identity(context, place, selected.dtype())
+                : request.readout().at(place);
+        Tensor kept = selected.keptRows(request.targets().reshape(rows))) {
+      Tensor targets =
+          kept.reshape(Shape.of(shape.size(0), selected.range().size(1), shape.size(2)));
+      target =
+          new TargetAnalysis(selected, readout, targets, arrays, eigenvectors)
+              .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
+      objectives =
+          ObjectiveReport.of(selected, readout, targets, diagnosis.objectives(), arrays, warnings);
+    }
   }
 
   private void closeEigenvectors() {
@@ -204,8 +225,8 @@ public final class Analysis {
 
   /** Eigenvalues, norm and views of the NTK; cancelled halfway, it reports what it has. */
   private void analyseKernel(Tensor gram) {
-    NeuralTangentKernel ntk = new NeuralTangentKernel(linearization);
-    int modes = (int) Math.min(request.modes(), linearization.stateShape().count());
+    LinearOperator ntk = selected.tangentKernel();
+    int modes = (int) Math.min(request.modes(), selected.range().count());
     stage("leading eigenvalues of the NTK", 0);
     try (EigenPairs pairs = leadingPairs(ntk, modes)) {
       eigenvectors = pairs.vectors().copy();
@@ -215,8 +236,9 @@ public final class Analysis {
       Estimate square = squaredNorm(ntk, pairs.vectors());
       try (LinearizationViews found =
               LinearizationViews.ofTangentKernel(
-                  linearization, options("NTK", needed(), request.tolerance()), staged());
-          OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
+                  selected, options("NTK", needed(), request.tolerance()), staged());
+          OperatorViews views =
+              OperatorViews.of(found, square, selected.range().size(2), spectra)) {
         OperatorReport report =
             kernelReport(
                 pairs, views.trace(), root(square), reports("ntk", request.views(), views));
@@ -267,11 +289,11 @@ public final class Analysis {
         kernel.method().equals("factor")
             && request.tolerance() == 0
             && kernel.columns() <= FEW_EIGENVALUES
-            && linearization.stateShape().count() <= EXACT_SIZE;
+            && selected.linearization().stateShape().count() <= EXACT_SIZE;
     if (!request.wholeSpectrum() && !few) {
       return null;
     }
-    try (KernelSpectrum found = KernelSpectrum.of(linearization, 0, staged())) {
+    try (KernelSpectrum found = KernelSpectrum.of(selected, 0, staged())) {
       double[] values = found.values();
       if (values.length == 0) {
         return null;
@@ -287,13 +309,13 @@ public final class Analysis {
   }
 
   private OperatorReport propagationReport() {
-    PropagationOperator propagation = new PropagationOperator(linearization);
+    LinearOperator propagation = selected.propagation();
     stage("norm of P P*", 0);
     Estimate square = squaredNorm(propagation.outerGram(), null);
     double[] none = {};
     try (LinearizationViews found =
-            LinearizationViews.ofPropagation(linearization, options("PPt", small(), 0), staged());
-        OperatorViews views = OperatorViews.of(found, square, linearization.units(), spectra)) {
+            LinearizationViews.ofPropagation(selected, options("PPt", small(), 0), staged());
+        OperatorViews views = OperatorViews.of(found, square, selected.range().size(2), spectra)) {
       return new OperatorReport(
           "PPt", none, none, 0, views.trace(), root(square), reports("PPt", small(), views));
     }
@@ -312,18 +334,18 @@ public final class Analysis {
   /** The views of P P*: it is a backdrop, and has so many modes that large views take long. */
   private List<View> small() {
     return needed().stream()
-        .filter(v -> v == View.TEMP || v.size(linearization.stateShape()) <= LARGE_VIEW)
+        .filter(v -> v == View.TEMP || v.size(selected.range()) <= LARGE_VIEW)
         .toList();
   }
 
   private Map<String, Long> sizes() {
     Map<String, Long> sizes = new LinkedHashMap<>();
-    sizes.put("trials", linearization.trials());
-    sizes.put("steps", linearization.steps());
-    sizes.put("units", linearization.units());
-    sizes.put("rows", linearization.rows());
-    sizes.put("state", linearization.stateShape().count());
-    sizes.put("parameters", linearization.parameterCount());
+    sizes.put("trials", selected.range().size(0));
+    sizes.put("steps", selected.range().size(1));
+    sizes.put("units", selected.range().size(2));
+    sizes.put("rows", selected.rows());
+    sizes.put("state", selected.range().count());
+    sizes.put("parameters", selected.linearization().parameterCount());
     return sizes;
   }
 
@@ -340,8 +362,8 @@ public final class Analysis {
 
   /** Lanczos with single vectors for few modes, with blocks for many. */
   private Eigensolver eigensolver(int modes, Tensor start) {
-    long state = linearization.stateShape().count();
-    double tolerance = Math.max(EIGENVALUE_TOLERANCE, linearization.dtype().epsilon());
+    long state = selected.range().count();
+    double tolerance = Math.max(EIGENVALUE_TOLERANCE, selected.dtype().epsilon());
     RngState rng = request.rng().split(1);
     if (modes <= Eigensolver.MOST_SINGLE_MODES) {
       LanczosOptions options =
@@ -357,16 +379,16 @@ public final class Analysis {
 
   /** The pairs asked for, or those that converged, with a warning. */
   private EigenPairs leadingPairs(LinearOperator operator, int modes) {
-    try (Tensor start = diagnosis.startVector(linearization)) {
+    try (Tensor start = diagnosis.startVector(selected)) {
       return eigensolver(modes, start).solve(operator);
     } catch (NoConvergenceException unfinished) {
       unfinished(unfinished.getMessage());
       return unfinished.partial();
     } catch (NumericalException overflow) {
-      boolean narrow = linearization.dtype() == DType.F32;
+      boolean narrow = selected.dtype() == DType.F32;
       throw new NumericalException(
           "the NTK overflows "
-              + linearization.dtype()
+              + selected.dtype()
               + ", where perturbations grow too large over the steps ("
               + overflow.getMessage()
               + "); use "
@@ -382,7 +404,7 @@ public final class Analysis {
 
   private OperatorReport coreReport(Tensor gram) {
     stage("spectra of the core", 0);
-    OperatorReport report = new CoreAnalysis(linearization, spectra).run(gram, request.views());
+    OperatorReport report = new CoreAnalysis(selected, spectra).run(gram, request.views());
     report.views().forEach((name, view) -> putEigenvalues("core_" + name, view));
     if (request.views().contains(View.TEMP)) {
       putModes("core_temp_modes", gram);
@@ -410,15 +432,16 @@ public final class Analysis {
   }
 
   /**
-   * Puts the leading modes of a temporal view into the arrays as [modes, B, T]; returns them as
-   * [modes, k].
+   * Puts the leading modes of a temporal view into the arrays as [modes, B, T']; returns them as
+   * [modes, k'].
    */
   private Tensor putModes(String name, Tensor matrix) {
     try (EigenPairs pairs = spectra.leading(matrix, request.modes())) {
       long count = pairs.values().length;
-      Tensor modes = Tensor.zeros(DType.F64, count, linearization.trials(), linearization.steps());
+      Tensor modes =
+          Tensor.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
       arrays.put(name, modes);
-      return modes.reshape(Shape.of(count, linearization.rows())).copyFrom(pairs.vectors());
+      return modes.reshape(Shape.of(count, selected.rows())).copyFrom(pairs.vectors());
     }
   }
 
@@ -427,9 +450,9 @@ public final class Analysis {
    * and the rest from Gaussian probes.
    */
   private Estimate squaredNorm(LinearOperator operator, Tensor deflation) {
-    if (linearization.stateShape().count() <= EXACT_SIZE) {
+    if (operator.domain().count() <= EXACT_SIZE) {
       double norm = operator.frobeniusNorm();
-      return Estimate.exact(norm * norm, linearization.stateShape().count());
+      return Estimate.exact(norm * norm, operator.domain().count());
     }
     Sampler probes = new Sampler(ProbeDistribution.GAUSSIAN, request.rng().split(2));
     Budget budget = Budget.of(NORM_PROBES);

@@ -8,7 +8,8 @@ import org.kpflow.base.Estimate;
 /**
  * The numbers of an analysis; arrays are beside it in {@link AnalysisResult}.
  *
- * @param sizes B, T, n, k = B T, S = B T n and p
+ * @param sizes of what is analysed: B, T, n, k = B T, S = B T n and p
+ * @param selection what that is of the state
  * @param method how views of the NTK were found: basis, factor, hybrid or sampled; null if they
  *     were not
  * @param columns of the factor that were taken exactly
@@ -17,8 +18,8 @@ import org.kpflow.base.Estimate;
  * @param spectrum all non-zero eigenvalues of the NTK; null where they were not computed
  * @param cosNtkCore cos(NTK, V Vᵀ ⊗ I_n)
  * @param cosTemporal cosine of the NTK's temporal view with V Vᵀ; null without that view
- * @param target null without targets
- * @param propagation P in depth
+ * @param target null without targets, or where the selection leaves out what the read-out reads
+ * @param propagation P of the whole state in depth
  * @param objectives how objectives lie to each other; null without targets
  * @param warnings what limits the results
  * @param partial whether it was stopped, or an iteration ended, before all that was asked for was
@@ -27,6 +28,7 @@ import org.kpflow.base.Estimate;
 public record AnalysisReport(
     String model,
     Map<String, Long> sizes,
+    SelectionReport selection,
     String dtype,
     String method,
     long columns,

@@ -2,9 +2,12 @@ package org.kpflow.analysis;
 
 import java.util.List;
 import org.kpflow.base.Checks;
+import org.kpflow.base.Shape;
 import org.kpflow.flow.LinearizationViews;
+import org.kpflow.flow.StateSelection;
 import org.kpflow.model.Model;
 import org.kpflow.model.Readout;
+import org.kpflow.model.StateBlock;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -15,8 +18,10 @@ import org.kpflow.tensor.Tensor;
  *
  * @param inputs x [B, T, n_in]
  * @param initialState h_0 [B, n], or null for zero
- * @param readout null for none
- * @param targets [B, T, n_out] of the read-out, or null
+ * @param readout of the targets; null for none, where the targets are those of the model's output
+ *     block itself
+ * @param targets [B, T, n_out] of the read-out, or null; at the steps that are analysed they are
+ *     compared
  * @param views the reduced views wanted
  * @param modes leading modes and eigenvalues wanted
  * @param method how the views of the NTK are found
@@ -25,6 +30,7 @@ import org.kpflow.tensor.Tensor;
  * @param wholeSpectrum whether to find all non-zero eigenvalues of the NTK; done anyway where they
  *     are few
  * @param samples weight perturbations, 0 for as many as the tolerance needs
+ * @param selection the part of the state to analyse
  */
 public record AnalysisRequest(
     ExecutionContext context,
@@ -39,7 +45,8 @@ public record AnalysisRequest(
     double tolerance,
     int samples,
     boolean wholeSpectrum,
-    RngState rng) {
+    RngState rng,
+    StateSelection selection) {
 
   /** The views an analysis takes unless told otherwise. */
   public static final List<View> DEFAULT_VIEWS =
@@ -51,11 +58,77 @@ public record AnalysisRequest(
     Checks.notNull(inputs, "inputs");
     views = List.copyOf(Checks.notNull(views, "views"));
     Checks.that(modes >= 1, "modes: expected at least 1, got %d", modes);
-    Checks.that(
-        (readout == null) == (targets == null), "targets and readout: expected both or neither");
+    Checks.that(readout == null || targets != null, "readout: expected targets with it, got none");
+    Checks.notNull(selection, "selection");
+    if (targets != null) {
+      StateBlock output = model.outputBlock();
+      long outputs = readout == null ? output.units() : readout.outputs();
+      Shape shape = targets.shape();
+      Checks.that(
+          shape.rank() == 3
+              && shape.size(0) == inputs.shape().size(0)
+              && shape.size(1) == inputs.shape().size(1)
+              && shape.size(2) == outputs,
+          "targets: expected shape [B, T, %d] of %s for inputs %s, got %s",
+          outputs,
+          readout == null ? output.name() + ", without a read-out," : "the read-out",
+          inputs.shape(),
+          shape);
+    }
     Checks.that(
         model.parameterCount() > 0,
         "freeze: every weight is frozen; expected at least one trainable");
+  }
+
+  /** A request for the whole state. */
+  public AnalysisRequest(
+      ExecutionContext context,
+      Model model,
+      Tensor inputs,
+      Tensor initialState,
+      Readout readout,
+      Tensor targets,
+      List<View> views,
+      int modes,
+      LinearizationViews.Method method,
+      double tolerance,
+      int samples,
+      boolean wholeSpectrum,
+      RngState rng) {
+    this(
+        context,
+        model,
+        inputs,
+        initialState,
+        readout,
+        targets,
+        views,
+        modes,
+        method,
+        tolerance,
+        samples,
+        wholeSpectrum,
+        rng,
+        StateSelection.all());
+  }
+
+  /** The same request for a part of the state. */
+  public AnalysisRequest with(StateSelection part) {
+    return new AnalysisRequest(
+        context,
+        model,
+        inputs,
+        initialState,
+        readout,
+        targets,
+        views,
+        modes,
+        method,
+        tolerance,
+        samples,
+        wholeSpectrum,
+        rng,
+        part);
   }
 
   /** The usual analysis of a model on its inputs. */

@@ -121,6 +121,9 @@ public final class AnalysisWriter {
             report.sizes().get("steps"),
             report.sizes().get("state"),
             report.sizes().get("parameters")));
+    if (!report.selection().whole()) {
+      text.append(" A part of the state: ").append(report.selection()).append('.');
+    }
     List<String> ranks = new ArrayList<>();
     for (OperatorReport operator : report.operators()) {
       ViewReport view = operator.views().get("temp");
@@ -205,13 +208,21 @@ public final class AnalysisWriter {
             SPECTRUM,
             Plots.eigenvalueSpectra(List.of(Curve.exact("NTK", spectrumOf(kernel))), false),
             report.spectrum() == null
-                ? "Leading eigenvalues of the NTK on the whole state."
-                : "All non-zero eigenvalues of the NTK on the whole state."));
+                ? "Leading eigenvalues of the NTK on " + analysed() + "."
+                : "All non-zero eigenvalues of the NTK on " + analysed() + "."));
     return new Section(
-        "The whole operator",
-        "NTK = P K P*: what one gradient step on all weights does to every internal variable.",
+        report.selection().whole() ? "The whole operator" : "The operator",
+        report.selection().whole()
+            ? "NTK = P K P*: what one gradient step on all weights does to every internal variable."
+            : "R NTK R*: what one gradient step on all weights does to a part of the internal variables, "
+                + report.selection()
+                + ".",
         rows,
         figures);
+  }
+
+  private String analysed() {
+    return report.selection().whole() ? "the whole state" : "the selected part of the state";
   }
 
   /** The eigenvalues above rounding where all are known, else the leading ones. */
@@ -239,7 +250,8 @@ public final class AnalysisWriter {
               "participation ratio of the NTK", spectrum.metrics().participationRatio(), all));
       rows.add(
           NumberRow.exact(
-              "modes for 95 % of its trace", spectrum.metrics().modes95(), "Of the whole state."));
+              "modes for 95 % of its trace",
+              spectrum.metrics().modes95(), "Of " + analysed() + "."));
     }
   }
 
@@ -308,6 +320,7 @@ public final class AnalysisWriter {
     Tensor modes = result.arrays().get("ntk_temp_modes");
     ViewReport view = report.operator("NTK").views().get("temp");
     List<TemporalMode> drawn = new ArrayList<>();
+    int[] kept = report.selection().steps();
     int trials = (int) modes.shape().size(1);
     int steps = (int) modes.shape().size(2);
     for (int mode = 0; mode < Math.min(DRAWN_MODES, modes.shape().size(0)); mode++) {
@@ -321,7 +334,7 @@ public final class AnalysisWriter {
     return figure(
         directory,
         TEMPORAL_MODES,
-        Plots.temporalModes(drawn, phases),
+        Plots.temporalModes(drawn, kept, phases),
         "Leading temporal modes of the NTK, one curve per trial, with their share of the trace.");
   }
 

@@ -6,7 +6,7 @@ import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
-import org.kpflow.linearize.Linearization;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.MatrixOperator;
 import org.kpflow.spectral.View;
@@ -18,24 +18,24 @@ import org.kpflow.tensor.TensorMath;
  * others follow from it.
  */
 final class CoreAnalysis {
-  private final Linearization linearization;
+  private final StateRestriction selected;
   private final ViewSpectra spectra;
 
-  CoreAnalysis(Linearization linearization, ViewSpectra spectra) {
-    this.linearization = linearization;
+  CoreAnalysis(StateRestriction selected, ViewSpectra spectra) {
+    this.selected = selected;
     this.spectra = spectra;
   }
 
   /**
    * The report; the mixed views are those of batch and time repeated n times, and left out.
    *
-   * @param gram V Vᵀ [k, k] in f64
+   * @param gram the rows and columns of V Vᵀ that are analysed, [k', k'] in f64
    */
   OperatorReport run(Tensor gram, List<View> views) {
-    Shape temporal = Shape.of(linearization.trials(), linearization.steps());
+    Shape temporal = Shape.of(selected.range().size(0), selected.range().size(1));
     LinearOperator core =
         MatrixOperator.symmetric(
-            linearization.context(), temporal, gram.reshape(temporal.concat(temporal)));
+            selected.context(), temporal, gram.reshape(temporal.concat(temporal)));
     Map<String, ViewReport> reports = new LinkedHashMap<>();
     for (View view : views) {
       switch (view) {
@@ -46,7 +46,7 @@ final class CoreAnalysis {
         default -> {}
       }
     }
-    double n = linearization.units();
+    double n = selected.range().size(2);
     double[] none = {};
     return new OperatorReport(
         "core",
@@ -54,7 +54,7 @@ final class CoreAnalysis {
         none,
         0,
         Estimate.exact(n * ViewSpectra.trace(gram)),
-        Estimate.exact(Math.sqrt(n) * TensorMath.norm(linearization.context(), gram)),
+        Estimate.exact(Math.sqrt(n) * TensorMath.norm(selected.context(), gram)),
         reports);
   }
 
@@ -66,9 +66,9 @@ final class CoreAnalysis {
 
   /** tr(V Vᵀ)/k on the diagonal. */
   private ViewReport spatial(Tensor gram) {
-    long n = linearization.units();
+    long n = selected.range().size(2);
     try (Tensor matrix = Tensor.zeros(DType.F64, n, n)) {
-      double diagonal = ViewSpectra.trace(gram) / linearization.rows();
+      double diagonal = ViewSpectra.trace(gram) / selected.rows();
       for (long i = 0; i < n; i++) {
         matrix.set(diagonal, i, i);
       }

@@ -1,7 +1,7 @@
 package org.kpflow.analysis;
 
 import org.kpflow.base.Checks;
-import org.kpflow.linearize.Linearization;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -28,15 +28,15 @@ public record DiagnosisOptions(
    * The sum of the vectors to start from, a new tensor, or null without any of this shape: Lanczos
    * takes one vector. A solver that takes a block can be given {@link #start} itself.
    */
-  Tensor startVector(Linearization linearization) {
+  Tensor startVector(StateRestriction selected) {
     if (start == null
         || start.shape().size(0) == 0
-        || !start.shape().tail().equals(linearization.stateShape())) {
+        || !start.shape().tail().equals(selected.range())) {
       return null;
     }
-    Tensor sum = start.slice(0).to(linearization.dtype());
+    Tensor sum = start.slice(0).to(selected.dtype());
     for (long i = 1; i < start.shape().size(0); i++) {
-      TensorMath.axpby(linearization.context(), 1, start.slice(i), 1, sum);
+      TensorMath.axpby(selected.context(), 1, start.slice(i), 1, sum);
     }
     return sum;
   }

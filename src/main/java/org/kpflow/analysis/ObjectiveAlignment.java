@@ -6,9 +6,7 @@ import java.util.stream.LongStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
-import org.kpflow.flow.ParameterJacobian;
-import org.kpflow.flow.TrialJacobian;
-import org.kpflow.linearize.Linearization;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.model.Readout;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.ExecutionContext;
@@ -16,9 +14,10 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * How objectives help or hinder each other: M_ab = <e_a, NTK e_b> for their errors e_a = dL_a/dh. A
- * gradient step on objective b lowers objective a at the rate M_ab. Since NTK = J J*, M is the Gram
- * matrix of the gradients J* e_a, so that it takes no product with the NTK.
+ * How objectives help or hinder each other: M_ab = <e_a, NTK e_b> for their errors e_a = dL_a/dh on
+ * the whole state or a part of it. A gradient step on objective b lowers objective a at the rate
+ * M_ab. Since NTK = J J*, M is the Gram matrix of the gradients J* e_a, so that it takes no product
+ * with the NTK.
  *
  * @param names one per objective
  * @param inner M [m][m]
@@ -38,40 +37,40 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
   }
 
   /**
-   * M of given errors [m, B, T, n], from one block product with J*.
+   * M of given errors [m, B, T', n'], from one block product with (R J)*.
    *
    * @throws IllegalArgumentException if the errors are not m states
    */
   public static ObjectiveAlignment ofErrors(
-      Linearization linearization, List<String> names, Tensor errors) {
-    Checks.shape("errors", linearization.stateShape().block(names.size()), errors.shape());
-    Checks.dtype("errors", linearization.dtype(), errors.dtype());
-    LinearOperator jacobian = new ParameterJacobian(linearization);
-    try (Tensor gradients = jacobian.rmatmat(errors)) {
-      return new ObjectiveAlignment(names, gram(linearization.context(), gradients));
+      StateRestriction selected, List<String> names, Tensor errors) {
+    Checks.shape("errors", selected.range().block(names.size()), errors.shape());
+    Checks.dtype("errors", selected.dtype(), errors.dtype());
+    try (Tensor gradients = selected.jacobian().rmatmat(errors)) {
+      return new ObjectiveAlignment(names, gram(selected.context(), gradients));
     }
   }
 
-  /** M of the trials: the error [B, T, n] restricted to each, from one product. */
-  public static ObjectiveAlignment ofTrials(Linearization linearization, Tensor error) {
-    try (Tensor gradients = new TrialJacobian(linearization).rmatvec(error)) { // [B, p]
+  /** M of the trials: the error [B, T', n'] restricted to each, from one product. */
+  public static ObjectiveAlignment ofTrials(StateRestriction selected, Tensor error) {
+    try (Tensor gradients = selected.trialJacobian().rmatvec(error)) { // [B, p]
       List<String> names =
-          LongStream.range(0, linearization.trials()).mapToObj(b -> "trial " + b).toList();
-      return new ObjectiveAlignment(names, gram(linearization.context(), gradients));
+          LongStream.range(0, selected.range().size(0)).mapToObj(b -> "trial " + b).toList();
+      return new ObjectiveAlignment(names, gram(selected.context(), gradients));
     }
   }
 
   /**
-   * M of groups of trials: the error [B, T, n] restricted to the trials of each label.
+   * M of groups of trials: the error [B, T', n'] restricted to the trials of each label.
    *
    * @throws IllegalArgumentException if there is not one label per trial
    */
   public static ObjectiveAlignment ofGroups(
-      Linearization linearization, Tensor error, Objectives groups) {
+      StateRestriction selected, Tensor error, Objectives groups) {
+    long trials = selected.range().size(0);
     Checks.that(
-        groups.labels().length == linearization.trials(),
+        groups.labels().length == trials,
         "objectives: expected one label for each of %d trials, got %d",
-        linearization.trials(),
+        trials,
         groups.labels().length);
     List<Long> labels = groups.distinctLabels();
     Errors restricted =
@@ -82,32 +81,35 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
             }
           }
         };
-    return of(linearization, labels.stream().map(label -> "group " + label).toList(), restricted);
+    return of(selected, labels.stream().map(label -> "group " + label).toList(), restricted);
   }
 
   /**
-   * M of the output channels: the mean squared error of each channel alone, over all B T n_out
+   * M of the output channels: the mean squared error of each channel alone, over all B T' n_out
    * entries, so that the errors add up to that of the loss.
+   *
+   * @param readout of R h
+   * @param targets [B, T', n_out]
    */
   public static ObjectiveAlignment ofOutputs(
-      Linearization linearization, Readout readout, Tensor targets) {
+      StateRestriction selected, Readout readout, Tensor targets) {
     long outputs = readout.outputs();
-    long rows = linearization.rows();
+    long rows = selected.rows();
     List<String> names = LongStream.range(0, outputs).mapToObj(a -> "output " + a).toList();
-    try (Tensor state = linearization.state();
-        Tensor wanted = targets.to(linearization.dtype());
+    try (Tensor state = selected.state();
+        Tensor wanted = targets.to(selected.dtype());
         Tensor difference = readout.apply(state)) {
-      TensorMath.axpby(linearization.context(), -1, wanted, 1, difference);
+      TensorMath.axpby(selected.context(), -1, wanted, 1, difference);
       Errors channel =
           (objective, into) -> {
             try (Tensor only = Tensor.zeros(difference.dtype(), difference.shape())) {
               column(difference, only, objective, outputs, rows, 2.0 / difference.count());
-              try (Tensor lifted = readout.lift(only, linearization.units())) {
+              try (Tensor lifted = readout.lift(only, selected.range().size(2))) {
                 into.copyFrom(lifted);
               }
             }
           };
-      return of(linearization, names, channel);
+      return of(selected, names, channel);
     }
   }
 
@@ -128,26 +130,25 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
 
   /** The gradients of all objectives, their errors in blocks of bounded size. */
   private static ObjectiveAlignment of(
-      Linearization linearization, List<String> names, Errors errors) {
-    LinearOperator jacobian = new ParameterJacobian(linearization);
-    Shape state = linearization.stateShape();
+      StateRestriction selected, List<String> names, Errors errors) {
+    LinearOperator jacobian = selected.jacobian();
+    Shape state = selected.range();
     int count = names.size();
     int block =
         (int)
-            Math.max(
-                1, Math.min(count, BLOCK_BYTES / (state.count() * linearization.dtype().bytes())));
+            Math.max(1, Math.min(count, BLOCK_BYTES / (state.count() * selected.dtype().bytes())));
     try (Tensor gradients =
-        Tensor.zeros(linearization.dtype(), count, linearization.parameterCount())) {
+        Tensor.zeros(selected.dtype(), count, selected.linearization().parameterCount())) {
       for (int first = 0; first < count; first += block) {
         int size = Math.min(block, count - first);
-        try (Tensor part = Tensor.zeros(linearization.dtype(), state.block(size))) {
+        try (Tensor part = Tensor.zeros(selected.dtype(), state.block(size))) {
           for (int i = 0; i < size; i++) {
             errors.write(first + i, part.slice(i));
           }
           jacobian.rmatmat(part, gradients.slice(first, size));
         }
       }
-      return new ObjectiveAlignment(names, gram(linearization.context(), gradients));
+      return new ObjectiveAlignment(names, gram(selected.context(), gradients));
     }
   }
 

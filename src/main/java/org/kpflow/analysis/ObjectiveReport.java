@@ -3,8 +3,9 @@ package org.kpflow.analysis;
 import java.util.Arrays;
 import java.util.List;
 import org.kpflow.base.Shape;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.io.TensorMap;
-import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Readout;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -35,19 +36,22 @@ public record ObjectiveReport(
   /**
    * The alignment of a request's objectives; adds objective_inner and objective_cosines to the
    * arrays, which hold err.
+   *
+   * @param readout of R h
+   * @param targets [B, T', n_out]
    */
   static ObjectiveReport of(
-      AnalysisRequest request,
+      StateRestriction selected,
+      Readout readout,
+      Tensor targets,
       Objectives objectives,
-      Linearization linearization,
       TensorMap arrays,
       List<String> warnings) {
     ObjectiveAlignment alignment =
         switch (objectives.kind()) {
-          case OUTPUTS ->
-              ObjectiveAlignment.ofOutputs(linearization, request.readout(), request.targets());
-          case TRIALS -> ObjectiveAlignment.ofTrials(linearization, arrays.get("err"));
-          case GROUPS -> ObjectiveAlignment.ofGroups(linearization, arrays.get("err"), objectives);
+          case OUTPUTS -> ObjectiveAlignment.ofOutputs(selected, readout, targets);
+          case TRIALS -> ObjectiveAlignment.ofTrials(selected, arrays.get("err"));
+          case GROUPS -> ObjectiveAlignment.ofGroups(selected, arrays.get("err"), objectives);
         };
     arrays.put("objective_inner", matrix(alignment.inner()));
     arrays.put("objective_cosines", matrix(alignment.cosines()));

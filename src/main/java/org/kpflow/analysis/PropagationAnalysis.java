@@ -20,7 +20,10 @@ import org.kpflow.spectral.LanczosOptions;
 import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.tensor.Tensor;
 
-/** Extreme singular values of P, Lyapunov exponents, and norms of state transitions. */
+/**
+ * Extreme singular values of P, and for models that step through time, Lyapunov exponents and norms
+ * of state transitions.
+ */
 final class PropagationAnalysis {
   // Of σ²; the extreme singular values of P come in clusters, one for each trial at least.
   private static final double TOLERANCE = 1e-2;
@@ -59,13 +62,15 @@ final class PropagationAnalysis {
     double smallest = 1 / inverse.value();
     double relative = inverse.errorBound() / inverse.value();
     double condition = largest.value() * inverse.value();
+    boolean steps = linearization.stepsThroughTime();
     return new PropagationReport(
         largest,
         new SingularValue(smallest, smallest * relative, inverse.matvecs()),
         condition,
         condition * (largest.errorBound() / largest.value() + relative),
-        exponents == 0 ? null : lyapunov(Math.min(exponents, linearization.units())),
-        transitions());
+        steps,
+        steps && exponents > 0 ? lyapunov(Math.min(exponents, linearization.units())) : null,
+        steps ? transitions() : List.of());
   }
 
   /** σ with σ² the largest eigenvalue of the Gram operator. */

@@ -4,20 +4,23 @@ import java.util.List;
 import org.kpflow.base.Estimate;
 
 /**
- * P in depth: how far perturbations grow and how long they last.
+ * P of the whole state in depth: how far perturbations grow and how long they last.
  *
  * @param largest σ_max(P), from P P*
  * @param smallest σ_min(P) = 1 / σ_max(P⁻¹)
  * @param conditionNumber σ_max / σ_min
  * @param conditionNumberError its error bound, from those of the two
- * @param lyapunov null where none were asked for
- * @param transitions ||Φ(s + lag, s)||₂ from some steps s on
+ * @param stepsThroughTime whether the model does, as recurrent ones do; else there are no exponents
+ *     and no transitions
+ * @param lyapunov null where none were asked for or there are none
+ * @param transitions ||Φ(s + lag, s)||₂ from some steps s on; empty where there are none
  */
 public record PropagationReport(
     SingularValue largest,
     SingularValue smallest,
     double conditionNumber,
     double conditionNumberError,
+    boolean stepsThroughTime,
     Lyapunov lyapunov,
     List<Transitions> transitions) {
 

@@ -57,7 +57,10 @@ final class PropagationSection {
     }
     return new Section(
         "Propagation",
-        "P carries a perturbation of one step to all later ones: how strongly, and for how long.",
+        found.stepsThroughTime()
+            ? "P carries a perturbation of one step to all later ones: how strongly, and for how long."
+            : "P carries a perturbation of one block of the state to all that read it. This model does not step"
+                + " through time, so it has no Lyapunov exponents and no state transitions.",
         rows,
         figures);
   }

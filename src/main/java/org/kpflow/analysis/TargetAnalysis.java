@@ -7,24 +7,22 @@ import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
-import org.kpflow.flow.CorePropagator;
-import org.kpflow.flow.NeuralTangentKernel;
-import org.kpflow.flow.PropagationOperator;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.io.TensorMap;
-import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Readout;
 import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.DenseEigen;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * The error of a read-out, what a gradient step does about it, and how the target's modes lie to
- * the NTK.
+ * The error of a read-out of the state analysed, what a gradient step does about it, and how the
+ * target's modes lie to the NTK.
  */
 final class TargetAnalysis {
-  private final Linearization linearization;
+  private final StateRestriction selected;
   private final ExecutionContext context;
   private final Readout readout;
   private final Tensor targets;
@@ -32,17 +30,19 @@ final class TargetAnalysis {
   private final Tensor eigenvectors;
 
   /**
-   * @param eigenvectors leading eigenvectors of the NTK [modes, B, T, n], orthonormal
+   * @param readout of R h
+   * @param targets [B, T', n_out]
+   * @param eigenvectors leading eigenvectors of the NTK [modes, B, T', n'], orthonormal
    */
   TargetAnalysis(
-      Linearization linearization,
+      StateRestriction selected,
       Readout readout,
       Tensor targets,
       TensorMap arrays,
       Tensor eigenvectors) {
     this.eigenvectors = eigenvectors;
-    this.linearization = linearization;
-    this.context = linearization.context();
+    this.selected = selected;
+    this.context = selected.context();
     this.readout = readout;
     this.targets = targets;
     this.arrays = arrays;
@@ -52,16 +52,16 @@ final class TargetAnalysis {
    * The report; adds err, adj, dh and target_modes to the arrays.
    *
    * @param largest λ_1 of the NTK
-   * @param temporalModes leading temporal modes of the NTK [modes, k] in f64, or null
+   * @param temporalModes leading temporal modes of the NTK [modes, k'] in f64, or null
    */
   TargetReport run(double largest, Tensor temporalModes) {
-    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
-    try (Tensor state = linearization.state();
-        Tensor wanted = targets.to(linearization.dtype())) {
+    LinearOperator kernel = selected.tangentKernel();
+    try (Tensor state = selected.state();
+        Tensor wanted = targets.to(selected.dtype())) {
       Readout.Loss loss = readout.meanSquaredError(state, wanted);
       Tensor error = loss.error();
       arrays.put("err", error);
-      Tensor adjoint = new PropagationOperator(linearization).rmatvec(error);
+      Tensor adjoint = selected.propagation().rmatvec(error);
       arrays.put("adj", adjoint);
       Tensor change = Tensor.zeros(error.dtype(), error.shape());
       arrays.put("dh", change);
@@ -78,15 +78,15 @@ final class TargetAnalysis {
     }
   }
 
-  /** ||V_iᵀ P_core,i* err||² of every trainable family. */
+  /** ||V_iᵀ P_core,i* err||² of every trainable family: its part of the gradient J* err. */
   private Map<String, Double> byFamily(Tensor error) {
     Map<String, Double> terms = new LinkedHashMap<>();
-    for (WeightFamily family : linearization.trainableFamilies()) {
-      try (Tensor sites = linearization.sites(family.name());
-          Tensor gates = new CorePropagator(linearization, family.name()).rmatvec(error);
-          Tensor gradient = Tensor.zeros(linearization.dtype(), family.outputs(), family.sites())) {
-        TensorMath.gemm(context, true, false, 1, gates, sites, 0, gradient);
-        terms.put(family.name(), TensorMath.dot(context, gradient, gradient));
+    try (Tensor gradient = selected.jacobian().rmatvec(error)) {
+      long first = 0;
+      for (WeightFamily family : selected.linearization().trainableFamilies()) {
+        Tensor part = gradient.slice(first, family.size());
+        terms.put(family.name(), TensorMath.dot(context, part, part));
+        first += family.size();
       }
     }
     return terms;
@@ -94,8 +94,8 @@ final class TargetAnalysis {
 
   /** Singular modes of the target [k, n_out], each lifted to the state as u_i (W_outᵀ r_i)ᵀ. */
   private List<TargetReport.Mode> modes(
-      NeuralTangentKernel kernel, double largest, Tensor temporalModes) {
-    long rows = linearization.rows();
+      LinearOperator kernel, double largest, Tensor temporalModes) {
+    long rows = selected.rows();
     long outputs = readout.outputs();
     List<TargetReport.Mode> modes = new ArrayList<>();
     try (Tensor wide = targets.to(DType.F64);
@@ -110,7 +110,7 @@ final class TargetAnalysis {
           count++;
         }
         Tensor found =
-            Tensor.zeros(DType.F64, count, linearization.trials(), linearization.steps());
+            Tensor.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
         arrays.put("target_modes", found);
         for (int i = 0; i < count; i++) {
           double singular = Math.sqrt(eigen.values()[i]);
@@ -135,14 +135,14 @@ final class TargetAnalysis {
   private record Lifted(double rayleigh, double stateShare) {}
 
   /** Rayleigh quotient of U = u (W_outᵀ r)ᵀ, and Σ_j <v_j, U>² / ||U||² over eigenvectors v_j. */
-  private Lifted lifted(NeuralTangentKernel kernel, Tensor mode, Tensor direction) {
+  private Lifted lifted(LinearOperator kernel, Tensor mode, Tensor direction) {
     long rows = mode.shape().size(0);
     long outputs = direction.shape().size(1);
     try (Tensor wide = Tensor.zeros(DType.F64, rows, outputs)) {
       TensorMath.gemm(context, false, false, 1, mode, direction, 0, wide);
-      Shape shape = Shape.of(linearization.trials(), linearization.steps(), outputs);
-      try (Tensor product = wide.reshape(shape).to(linearization.dtype());
-          Tensor lifted = readout.lift(product, linearization.units())) {
+      Shape shape = Shape.of(selected.range().size(0), selected.range().size(1), outputs);
+      try (Tensor product = wide.reshape(shape).to(selected.dtype());
+          Tensor lifted = readout.lift(product, selected.range().size(2))) {
         double square = TensorMath.dot(context, lifted, lifted);
         if (square == 0) {
           return new Lifted(Double.NaN, Double.NaN); // the read-out does not reach this mode

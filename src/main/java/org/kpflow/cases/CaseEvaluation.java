@@ -230,7 +230,8 @@ public final class CaseEvaluation implements AutoCloseable {
     }
     try (Tensor weight = directory.read("W_out", dtype);
         Tensor targets = directory.read("targets", dtype);
-        Readout readout = new Readout(linearization.context(), weight, null, dtype)) {
+        Readout readout =
+            new Readout(linearization.context(), weight, null, model.outputBlock(), dtype)) {
       Readout.Loss result = readout.meanSquaredError(array("h"), targets);
       loss = result.value();
       return result.error();

@@ -22,6 +22,7 @@ import org.kpflow.analysis.SeriesWriter;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.flow.LinearizationViews;
+import org.kpflow.flow.StateSelection;
 import org.kpflow.io.TensorMap;
 import org.kpflow.io.WeightFile;
 import org.kpflow.loading.LoadedModel;
@@ -83,6 +84,19 @@ final class AnalyzeCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "A .npy file [B, n] (default: zero).")
   private Path initialState;
+
+  @Option(
+      names = "--state",
+      paramLabel = "BLOCKS",
+      description =
+          "Blocks of the state to analyse, such as h_l1 or Q,Y, or ranges of units such as 0:64 (default: all).")
+  private String state;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "RANGES",
+      description = "Steps to analyse, such as 0:30,60:90 or 3::4 (default: all).")
+  private String steps;
 
   @Option(
       names = "--trials",
@@ -186,6 +200,7 @@ final class AnalyzeCommand implements Callable<Integer> {
           "--objectives: expected --targets with it; without, there is no error");
     }
     ModelDescription description = network.description();
+    StateSelection part = part(description);
     DType dtype = device.dtype(DType.F32);
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
     Checkpoints checkpoints = Checkpoints.of(weights);
@@ -201,6 +216,7 @@ final class AnalyzeCommand implements Callable<Integer> {
       Given given =
           new Given(
               description,
+              part,
               context,
               x,
               initial,
@@ -217,9 +233,22 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
   }
 
+  /** The part of the state that the options name, or else the model file. */
+  private StateSelection part(ModelDescription description) {
+    StateSelection given = StateSelection.parse(state, steps);
+    try {
+      return new StateSelection(
+          state == null ? description.state() : given.units(),
+          steps == null ? description.steps() : given.steps());
+    } catch (InputException wrong) {
+      throw new InputException(description.source() + ": " + wrong.getMessage(), wrong);
+    }
+  }
+
   /** What all checkpoints are analysed on. */
   private record Given(
       ModelDescription description,
+      StateSelection part,
       ExecutionContext context,
       Tensor x,
       Tensor initial,
@@ -297,7 +326,8 @@ final class AnalyzeCommand implements Callable<Integer> {
                 tolerance,
                 samples,
                 wholeSpectrum,
-                RngState.of(seed));
+                RngState.of(seed),
+                given.part);
         return Analysis.run(request, diagnosis, given.progress);
       }
     }
@@ -312,6 +342,9 @@ final class AnalyzeCommand implements Callable<Integer> {
     }
     String layer =
         readout != null ? readout : ReadoutLayer.find(parameters, loaded, given.y.shape().size(2));
+    if (layer == null) {
+      return null; // the targets are those of the output block
+    }
     left.removeAll(List.of(layer + ".weight", layer + ".bias"));
     return ReadoutLayer.read(given.context, parameters, loaded, layer, given.dtype);
   }

@@ -120,6 +120,12 @@ final class DescribeCommand implements Callable<Integer> {
     return table.toString();
   }
 
+  private static String depth(NetworkSummary network) {
+    String what = network.type().equals("transformer") ? "block" : "layer";
+    String count = network.layers() + " " + what + (network.layers() == 1 ? "" : "s");
+    return (network.type().equals("attention") ? "MLP of " : "") + count;
+  }
+
   private static String text(NetworkSummary network) {
     TextTable blocks = new TextTable().row("block", "units", "from unit");
     network.blocks().forEach(block -> blocks.row(block.name(), block.units(), block.begin()));
@@ -142,7 +148,7 @@ final class DescribeCommand implements Callable<Integer> {
         "%s, %s, %,d inputs, %,d parameters, %,d of them trained%n%n"
             + "State of %,d units; a read-out reads %s:%n%n%s%nParameters:%n%n%s%n%s",
         network.type(),
-        network.layers() == 1 ? "1 layer" : network.layers() + " layers",
+        depth(network),
         network.inputs(),
         network.parameters(),
         network.trainable(),

@@ -17,9 +17,10 @@ final class ReadoutLayer {
   private ReadoutLayer() {}
 
   /**
-   * The name of the only layer [n_out, units of the output block] that is not the network's.
+   * The name of the only layer [n_out, units of the output block] that is not the network's; null
+   * if there is none and a feed-forward network's output block has n_out units itself.
    *
-   * @throws InputException if there is none, or more than one
+   * @throws InputException if there is none otherwise, or more than one
    */
   static String find(TensorMap weights, LoadedModel network, long outputs) {
     Shape wanted = Shape.of(outputs, network.model().outputBlock().units());
@@ -29,6 +30,12 @@ final class ReadoutLayer {
             .filter(known -> weights.get(known).shape().equals(wanted))
             .map(known -> known.substring(0, known.length() - WEIGHT.length()))
             .toList();
+    boolean itself =
+        !network.description().type().isRecurrent()
+            && outputs == network.model().outputBlock().units();
+    if (fitting.isEmpty() && itself) {
+      return null;
+    }
     if (fitting.size() != 1) {
       throw new InputException(
           weights.source()
@@ -64,6 +71,11 @@ final class ReadoutLayer {
               + weight.shape());
     }
     String bias = layer + ".bias";
-    return new Readout(context, weight, weights.contains(bias) ? weights.get(bias) : null, dtype);
+    return new Readout(
+        context,
+        weight,
+        weights.contains(bias) ? weights.get(bias) : null,
+        network.model().outputBlock(),
+        dtype);
   }
 }

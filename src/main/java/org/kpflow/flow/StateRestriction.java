@@ -3,6 +3,8 @@ package org.kpflow.flow;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
+import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.StateBlock;
@@ -18,7 +20,13 @@ import org.kpflow.tensor.TensorMath;
  */
 public final class StateRestriction extends LinearOperator {
   /** first, first + every, …, count of them. */
-  private record Run(long first, long count, long every) {}
+  private record Run(long first, long count, long every) {
+    @Override
+    public String toString() {
+      long end = first + (count - 1) * every + 1;
+      return count == 1 ? "" + first : first + ":" + end + (every == 1 ? "" : ":" + every);
+    }
+  }
 
   private final Linearization linearization;
   private final int[] units;
@@ -86,6 +94,15 @@ public final class StateRestriction extends LinearOperator {
     return kept;
   }
 
+  /** Where a block of the state lies in R h, or null if not all of its units are kept. */
+  public StateBlock place(StateBlock block) {
+    int first = Arrays.binarySearch(units, (int) block.begin());
+    long last = first + block.units() - 1;
+    boolean kept =
+        first >= 0 && last < units.length && units[(int) last] == block.begin() + last - first;
+    return kept ? new StateBlock(block.name(), first, block.units()) : null;
+  }
+
   /** R NTK R* = (R J)(R J)*, the NTK itself where R is whole. */
   public LinearOperator tangentKernel() {
     return bothSides(new NeuralTangentKernel(linearization));
@@ -130,7 +147,13 @@ public final class StateRestriction extends LinearOperator {
   }
 
   /** The rows of the kept steps of a matrix [k, m], as a new tensor [k', m]. */
-  Tensor keptRows(Tensor matrix) {
+  public Tensor keptRows(Tensor matrix) {
+    Checks.that(
+        Checks.notNull(matrix, "matrix").shape().rank() == 2
+            && matrix.shape().size(0) == linearization.rows(),
+        "matrix: expected shape [%d, m], got %s",
+        linearization.rows(),
+        matrix.shape());
     long columns = matrix.shape().size(1);
     Tensor kept = Tensor.zeros(matrix.dtype(), rows(), columns);
     copy(matrix, kept, 1, columns, List.of(new Run(0, columns, 1)), true);
@@ -195,6 +218,11 @@ public final class StateRestriction extends LinearOperator {
       runs.add(new Run(numbers[first], end - first, every));
     }
     return runs;
+  }
+
+  /** The units kept as ranges, such as {@code 0:4,6} or {@code 0:8:2}. */
+  public String unitRanges() {
+    return unitRuns.stream().map(Run::toString).collect(Collectors.joining(","));
   }
 
   @Override

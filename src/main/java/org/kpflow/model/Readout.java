@@ -8,33 +8,41 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * A linear read-out of the state, y = h W_outᵀ + b, with the mean squared error against targets.
- * Where the state has more units than W_out has columns (the cell state of an LSTM), the first ones
- * are read. Owns copies of its arrays.
+ * A linear read-out of one block h of the state, y = h W_outᵀ + b, with the mean squared error
+ * against targets: of {@link Model#outputBlock()} where nothing else is meant. Owns copies of its
+ * arrays.
  */
 public final class Readout implements AutoCloseable {
   private final ExecutionContext context;
   private final Tensor weight;
   private final Tensor bias;
+  private final StateBlock block;
 
   /**
    * A read-out.
    *
    * @param weight W_out [n_out, H]
    * @param bias b [n_out], or null for none
+   * @param block the H units of the state that are read
    * @throws IllegalArgumentException if the shapes do not go together
    */
-  public Readout(ExecutionContext context, Tensor weight, Tensor bias, DType dtype) {
+  public Readout(
+      ExecutionContext context, Tensor weight, Tensor bias, StateBlock block, DType dtype) {
     Checks.notNull(context, "context");
     Checks.notNull(dtype, "dtype");
+    Checks.notNull(block, "block");
     Checks.that(
-        Checks.notNull(weight, "readout weight").shape().rank() == 2,
-        "readout weight: expected shape [n_out, H], got %s",
+        Checks.notNull(weight, "readout weight").shape().rank() == 2
+            && weight.shape().size(1) == block.units(),
+        "readout weight: expected shape [n_out, %d] to read %s, got %s",
+        block.units(),
+        block.name(),
         weight.shape());
     if (bias != null) {
       Checks.shape("readout bias", Shape.of(weight.shape().size(0)), bias.shape());
     }
     this.context = context;
+    this.block = block;
     this.bias = bias == null ? null : bias.to(dtype);
     try {
       this.weight = weight.to(dtype);
@@ -42,6 +50,27 @@ public final class Readout implements AutoCloseable {
       close(this.bias);
       throw failure;
     }
+  }
+
+  /** The block itself as the output, y = h, for models that end in it. */
+  public static Readout identity(ExecutionContext context, StateBlock block, DType dtype) {
+    long units = Checks.notNull(block, "block").units();
+    try (Tensor identity = Tensor.zeros(DType.F64, units, units)) {
+      for (long i = 0; i < units; i++) {
+        identity.set(1, i, i);
+      }
+      return new Readout(context, identity, null, block, dtype);
+    }
+  }
+
+  /** A copy that reads as many units at another place, as of a state of which a part is left. */
+  public Readout at(StateBlock place) {
+    return new Readout(context, weight, bias, place, weight.dtype());
+  }
+
+  /** What is read. */
+  public StateBlock block() {
+    return block;
   }
 
   /** n_out. */
@@ -58,16 +87,16 @@ public final class Readout implements AutoCloseable {
   public Tensor apply(Tensor state) {
     Shape shape = Checks.notNull(state, "state").shape();
     Checks.that(
-        shape.rank() == 3 && shape.size(2) >= weight.shape().size(1),
-        "state: expected shape [B, T, n] with n at least %d as in the readout weight %s, got %s",
-        weight.shape().size(1),
-        weight.shape(),
+        shape.rank() == 3 && shape.size(2) >= end(),
+        "state: expected shape [B, T, n] with n at least %d to read %s, got %s",
+        end(),
+        block.name(),
         shape);
     long rows = shape.size(0) * shape.size(1);
     long hidden = weight.shape().size(1);
     Tensor out = Tensor.zeros(weight.dtype(), shape.size(0), shape.size(1), outputs());
     try (Tensor read = Tensor.zeros(weight.dtype(), rows, hidden)) {
-      copyUnits(rows, hidden, state, shape.size(2), read, hidden);
+      copyUnits(rows, hidden, state, shape.size(2), block.begin(), read, hidden, 0);
       Tensor flat = out.reshape(Shape.of(rows, outputs()));
       if (bias != null) {
         TensorMath.strided(
@@ -100,12 +129,12 @@ public final class Readout implements AutoCloseable {
         shape);
     long rows = shape.size(0) * shape.size(1);
     long hidden = weight.shape().size(1);
-    Checks.that(units >= hidden, "units: expected at least %d, got %d", hidden, units);
+    Checks.that(units >= end(), "units: expected at least %d, got %d", end(), units);
     Tensor state = Tensor.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
     try (Tensor lifted = Tensor.zeros(weight.dtype(), rows, hidden)) {
       TensorMath.gemm(
           context, false, false, 1, outputs.reshape(Shape.of(rows, outputs())), weight, 0, lifted);
-      copyUnits(rows, hidden, lifted, hidden, state, units);
+      copyUnits(rows, hidden, lifted, hidden, 0, state, units, block.begin());
       return state;
     } catch (RuntimeException failure) {
       state.close();
@@ -140,16 +169,28 @@ public final class Readout implements AutoCloseable {
     }
   }
 
+  private long end() {
+    return block.begin() + block.units();
+  }
+
+  /** to[:, toBegin + i] = from[:, fromBegin + i] of matrices [rows, width]. */
   private static void copyUnits(
-      long rows, long units, Tensor from, long fromStride, Tensor to, long toStride) {
+      long rows,
+      long units,
+      Tensor from,
+      long fromWidth,
+      long fromBegin,
+      Tensor to,
+      long toWidth,
+      long toBegin) {
     TensorMath.strided(
         new long[] {rows, units},
         1,
-        from,
-        new long[] {fromStride, 1},
+        from.reshape(Shape.of(from.count())).slice(fromBegin, from.count() - fromBegin),
+        new long[] {fromWidth, 1},
         0,
-        to,
-        new long[] {toStride, 1});
+        to.reshape(Shape.of(to.count())).slice(toBegin, to.count() - toBegin),
+        new long[] {toWidth, 1});
   }
 
   @Override

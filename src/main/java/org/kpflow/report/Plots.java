@@ -1,6 +1,7 @@
 package org.kpflow.report;
 
 import java.util.List;
+import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 
 /**
@@ -35,8 +36,27 @@ public final class Plots {
    */
   public static Picture temporalModes(List<TemporalMode> modes, List<Phase> phases) {
     checkNotEmpty(modes, "modes");
+    return temporalModes(modes, IntStream.range(0, modes.get(0).steps()).toArray(), phases);
+  }
+
+  /**
+   * The same for modes of some steps of a trial.
+   *
+   * @param steps the time step of every entry of a trial, ascending
+   * @throws IllegalArgumentException if a mode does not have so many steps
+   */
+  public static Picture temporalModes(List<TemporalMode> modes, int[] steps, List<Phase> phases) {
+    checkNotEmpty(modes, "modes");
+    Checks.notNull(steps, "steps");
     Checks.notNull(phases, "phases");
-    return TemporalFigure.picture(modes, phases);
+    for (TemporalMode mode : modes) {
+      Checks.that(
+          mode.steps() == steps.length,
+          "steps: expected %d as in a mode, got %d",
+          mode.steps(),
+          steps.length);
+    }
+    return TemporalFigure.picture(modes, steps, phases);
   }
 
   /**

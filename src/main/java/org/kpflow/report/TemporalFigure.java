@@ -13,7 +13,7 @@ final class TemporalFigure {
 
   private TemporalFigure() {}
 
-  static Picture picture(List<TemporalMode> modes, List<Phase> phases) {
+  static Picture picture(List<TemporalMode> modes, int[] steps, List<Phase> phases) {
     List<TemporalMode> shown = modes.subList(0, Math.min(modes.size(), MOST_MODES));
     double largest = largest(shown);
     // Ticks such as 0.00002 would take the room of the plot, and XChart's ticks have ten decimals
@@ -25,9 +25,11 @@ final class TemporalFigure {
     Axis y = range(shown, unit, yTitle, !phases.isEmpty());
     List<Chart> charts = new ArrayList<>();
     for (int i = 0; i < shown.size(); i++) {
-      charts.add(chart(shown.get(i), i, y, unit, phases, Grid.lettering(shown.size())));
+      charts.add(chart(shown.get(i), i, steps, y, unit, phases, Grid.lettering(shown.size())));
     }
-    StringBuilder description = new StringBuilder("x axis: time step; y axis: " + yTitle);
+    StringBuilder description = new StringBuilder("x axis: time step, ");
+    description.append(steps[0]).append(" to ").append(steps[steps.length - 1]);
+    description.append("; y axis: ").append(yTitle);
     for (int i = 0; i < shown.size(); i++) {
       description.append("; ").append(title(shown.get(i), i));
     }
@@ -42,13 +44,14 @@ final class TemporalFigure {
   private static Chart chart(
       TemporalMode mode,
       int i,
+      int[] times,
       Axis y,
       double unit,
       List<Phase> phases,
       Chart.Lettering lettering) {
-    int steps = mode.steps();
-    Axis x =
-        steps == 1 ? Axis.integers("time step", -1, 1) : Axis.integers("time step", 0, steps - 1);
+    int steps = times.length;
+    int around = steps == 1 ? 1 : 0; // a single step needs an axis too
+    Axis x = Axis.integers("time step", times[0] - around, times[steps - 1] + around);
     Chart chart = new Chart(title(mode, i), x, y, lettering);
     if (y.min() < 0 && y.max() > 0) {
       chart.layer().horizontalGuide(0, Palette.AXIS, Palette.HAIRLINE);
@@ -58,7 +61,7 @@ final class TemporalFigure {
     double width = trials == 1 ? 2 : trials <= 30 ? 1.3 : 0.9;
     double[] time = new double[steps];
     for (int t = 0; t < steps; t++) {
-      time[t] = t;
+      time[t] = times[t];
     }
     for (int b = 0; b < trials; b++) {
       // Evenly spread over all trials, which are often sorted by condition.
@@ -69,18 +72,21 @@ final class TemporalFigure {
       }
       chart.layer().line(time, scaled, color, width);
     }
-    drawPhases(chart, phases, x, y);
+    if (steps > 1) {
+      drawPhases(chart, phases, x, y);
+    }
     return chart;
   }
 
   private static void drawPhases(Chart chart, List<Phase> phases, Axis x, Axis y) {
     double height = y.max() - ROOM_FOR_PHASES / 2 * y.length();
     for (int i = 0; i < phases.size(); i++) {
-      double start = phases.get(i).start();
+      double begin = phases.get(i).start();
       double end = i + 1 < phases.size() ? phases.get(i + 1).start() : x.max();
-      if (start > x.max() || x.min() < 0) {
+      if (begin > x.max() || (begin < x.min() && end <= x.min())) {
         continue;
       }
+      double start = Math.max(begin, x.min());
       if (start > x.min()) {
         chart.layer().verticalGuide(start, Palette.GUIDE, Palette.DASHED);
       }

@@ -56,7 +56,7 @@ class AnalysisTest {
         Tensor h0 = directory.read("h0", DType.F64);
         Tensor weight = directory.read("W_out", DType.F64);
         Tensor targets = directory.read("targets", DType.F64);
-        Readout readout = new Readout(context, weight, null, DType.F64)) {
+        Readout readout = new Readout(context, weight, null, model.outputBlock(), DType.F64)) {
       AnalysisRequest request =
           new AnalysisRequest(
               context,

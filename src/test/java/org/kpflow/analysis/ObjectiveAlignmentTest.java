@@ -15,6 +15,7 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.flow.StateRestriction;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Readout;
 import org.kpflow.tensor.ExecutionContext;
@@ -75,19 +76,19 @@ class ObjectiveAlignmentTest {
   void theMatrixIsThatOfTheErrorsInTheDenseKernel(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 1)) {
       Linearization linearization = sample.linearize();
+      StateRestriction whole = StateRestriction.whole(linearization);
       Shape state = linearization.stateShape();
       try (Tensor errors = RandomModels.gaussian(DType.F64, state.block(3), 2);
           Tensor trials = restricted(errors.slice(0), new int[][] {{0}, {1}, {2}, {3}});
           Tensor groups = restricted(errors.slice(0), new int[][] {{1}, {0, 3}, {2}})) {
         close(
             expected(linearization, errors),
-            ObjectiveAlignment.ofErrors(linearization, List.of("a", "b", "c"), errors).inner());
+            ObjectiveAlignment.ofErrors(whole, List.of("a", "b", "c"), errors).inner());
         close(
             expected(linearization, trials),
-            ObjectiveAlignment.ofTrials(linearization, errors.slice(0)).inner());
+            ObjectiveAlignment.ofTrials(whole, errors.slice(0)).inner());
         ObjectiveAlignment found =
-            ObjectiveAlignment.ofGroups(
-                linearization, errors.slice(0), Objectives.groups(5, -1, 7, 5));
+            ObjectiveAlignment.ofGroups(whole, errors.slice(0), Objectives.groups(5, -1, 7, 5));
         close(expected(linearization, groups), found.inner());
         assertEquals(List.of("group -1", "group 5", "group 7"), found.names());
       }
@@ -100,7 +101,8 @@ class ObjectiveAlignmentTest {
       Linearization linearization = sample.linearize();
       ExecutionContext context = linearization.context();
       try (Tensor weight = RandomModels.gaussian(DType.F64, Shape.of(3, 5), 4);
-          Readout readout = new Readout(context, weight, null, DType.F64);
+          Readout readout =
+              new Readout(context, weight, null, sample.model.outputBlock(), DType.F64);
           Tensor state = linearization.state();
           Tensor targets = readout.apply(state)) {
         try (Tensor noise = RandomModels.gaussian(DType.F64, targets.shape(), 5)) {
@@ -112,7 +114,8 @@ class ObjectiveAlignmentTest {
             }
           }
         }
-        ObjectiveAlignment found = ObjectiveAlignment.ofOutputs(linearization, readout, targets);
+        ObjectiveAlignment found =
+            ObjectiveAlignment.ofOutputs(StateRestriction.whole(linearization), readout, targets);
         double sum = 0;
         for (double[] row : found.inner()) {
           for (double entry : row) {
@@ -148,7 +151,8 @@ class ObjectiveAlignmentTest {
             assertThrows(
                     IllegalArgumentException.class,
                     () ->
-                        ObjectiveAlignment.ofGroups(linearization, error, Objectives.groups(1, 2)))
+                        ObjectiveAlignment.ofGroups(
+                            StateRestriction.whole(linearization), error, Objectives.groups(1, 2)))
                 .getMessage();
         assertTrue(message.contains("one label for each of 4 trials, got 2"), message);
       }

@@ -55,7 +55,12 @@ class TrainedGruTest {
         Linearization linearization = Linearization.of(model, inputs);
         Tensor state = linearization.state();
         Readout readout =
-            new Readout(CONTEXT, weights.get("Wout.weight"), weights.get("Wout.bias"), dtype);
+            new Readout(
+                CONTEXT,
+                weights.get("Wout.weight"),
+                weights.get("Wout.bias"),
+                model.outputBlock(),
+                dtype);
         Tensor outputs = readout.apply(state);
         Tensor expected = Npy.read(EXAMPLE.resolve("outputs.npy"), dtype)) {
       assertEquals(expected.shape(), outputs.shape());

@@ -173,12 +173,17 @@ class ModelMisuseTest {
   @Test
   void theReadoutChecksItsShapes() {
     Tensor weight = zeros(3, 4);
-    refused(() -> new Readout(CONTEXT, zeros(3), null, DType.F64), "readout weight", "[3]");
-    refused(() -> new Readout(CONTEXT, weight, zeros(4), DType.F64), "readout bias", "[3]", "[4]");
-    refused(() -> new Readout(CONTEXT, null, null, DType.F64), "weight", "null");
-    refused(() -> new Readout(null, weight, null, DType.F64), "context", "null");
-    refused(() -> new Readout(CONTEXT, weight, null, null), "dtype", "null");
-    Readout readout = new Readout(CONTEXT, weight, zeros(3), DType.F64);
+    StateBlock block = new StateBlock("h", 0, 4);
+    DType f64 = DType.F64;
+    refused(() -> new Readout(CONTEXT, zeros(3), null, block, f64), "readout weight", "[3]");
+    StateBlock wide = new StateBlock("h", 0, 5);
+    refused(() -> new Readout(CONTEXT, weight, null, wide, f64), "[n_out, 5]", "h", "[3, 4]");
+    refused(() -> new Readout(CONTEXT, weight, zeros(4), block, f64), "readout bias", "[3]", "[4]");
+    refused(() -> new Readout(CONTEXT, null, null, block, f64), "weight", "null");
+    refused(() -> new Readout(CONTEXT, weight, null, null, f64), "block", "null");
+    refused(() -> new Readout(null, weight, null, block, f64), "context", "null");
+    refused(() -> new Readout(CONTEXT, weight, null, block, null), "dtype", "null");
+    Readout readout = new Readout(CONTEXT, weight, zeros(3), block, f64);
     Tensor state = zeros(2, 5, 4);
     try (readout) {
       refused(() -> readout.apply(zeros(2, 5, 3)), "state", "at least 4", "[2, 5, 3]");
@@ -187,6 +192,9 @@ class ModelMisuseTest {
       refused(() -> readout.lift(zeros(2, 5, 4), 4), "outputs", "[B, T, 3]", "[2, 5, 4]");
       refused(() -> readout.lift(zeros(2, 5, 3), 3), "units", "4", "3");
       refused(() -> readout.lift(null, 4), "outputs", "null");
+      try (Readout later = readout.at(new StateBlock("h_l1", 4, 4))) {
+        refused(() -> later.apply(state), "state", "at least 8", "h_l1", "[2, 5, 4]");
+      }
       refused(() -> readout.meanSquaredError(state, zeros(2, 5, 2)), "targets", "[2, 5, 3]");
       refused(() -> readout.meanSquaredError(state, null), "targets", "null");
       try (Tensor narrow = Tensor.zeros(DType.F32, Shape.of(2, 5, 3))) {

@@ -3,6 +3,7 @@ package org.kpflow.report;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -112,6 +113,25 @@ class PlotsTest {
   }
 
   @Test
+  void stepsThatWerePickedStandWhereTheyAreInTheTrial() {
+    List<TemporalMode> modes = Samples.modes(1, 2, 3);
+    int[] steps = {40, 50, 70};
+    String svg = Plots.temporalModes(modes, steps, Samples.phases()).svg();
+    assertTrue(svg.contains("time step, 40 to 70"));
+    Phase late = new Phase("late", 99);
+    List<Phase> within = List.of(Samples.phases().get(1), Samples.phases().get(2));
+    assertEquals(svg, Plots.temporalModes(modes, steps, within).svg(), "stimulus is over");
+    assertEquals(svg, Plots.temporalModes(modes, steps, and(Samples.phases(), late)).svg());
+    assertNotEquals(svg, Plots.temporalModes(modes, steps, List.of()).svg());
+  }
+
+  private static List<Phase> and(List<Phase> phases, Phase last) {
+    List<Phase> all = new java.util.ArrayList<>(phases);
+    all.add(last);
+    return all;
+  }
+
+  @Test
   void modesAreTitledWithTheirShare() {
     List<TemporalMode> modes = List.of(new TemporalMode(0.6234, new double[][] {{1, 2}}));
     assertTrue(Plots.temporalModes(modes, List.of()).description().endsWith("mode 1 (62.3 %)"));
@@ -148,6 +168,9 @@ class PlotsTest {
   void emptyInputIsRefused() {
     assertThrows(IllegalArgumentException.class, () -> Plots.cumulativeVariance(List.of()));
     assertThrows(IllegalArgumentException.class, () -> Plots.temporalModes(List.of(), List.of()));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> Plots.temporalModes(Samples.modes(1, 2, 3), new int[] {0, 1}, List.of()));
     assertThrows(
         IllegalArgumentException.class, () -> new TemporalMode(1, new double[][] {{1, 2}, {1}}));
     assertThrows(

@@ -1,0 +1,51 @@
+package org.kpflow.analysis;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import org.kpflow.flow.StateRestriction;
+import org.kpflow.model.StateBlock;
+
+/**
+ * Which part of the state was analysed.
+ *
+ * @param whole whether nothing is left out
+ * @param blocks what is kept of the state's blocks, each with its first unit in what is analysed
+ * @param units the units kept, as ranges of those of the state
+ * @param unitsOfState n of the state
+ * @param steps the steps kept
+ * @param stepsOfState T of the state
+ */
+public record SelectionReport(
+    boolean whole,
+    List<StateBlock> blocks,
+    String units,
+    long unitsOfState,
+    int[] steps,
+    long stepsOfState) {
+
+  static SelectionReport of(StateRestriction selected) {
+    return new SelectionReport(
+        selected.isWhole(),
+        selected.blocks(),
+        selected.unitRanges(),
+        selected.domain().size(2),
+        selected.steps(),
+        selected.domain().size(1));
+  }
+
+  /** In words: h (4 of 8 units), 3 of 6 steps. */
+  @Override
+  public String toString() {
+    long kept = blocks.stream().mapToLong(StateBlock::units).sum();
+    return blocks.stream().map(StateBlock::name).collect(Collectors.joining(", "))
+        + " ("
+        + kept
+        + " of "
+        + unitsOfState
+        + " units) at "
+        + steps.length
+        + " of "
+        + stepsOfState
+        + " steps";
+  }
+}

@@ -1,0 +1,293 @@
+package org.kpflow.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.kpflow.RandomModels;
+import org.kpflow.io.Npy;
+import org.kpflow.loading.TorchCheckpoint;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+/** describe, and analyze with --model: every architecture from a checkpoint to a report. */
+class ModelCommandTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private Path directory;
+  private long live;
+
+  private record Outcome(int code, String out, String err) {}
+
+  @BeforeEach
+  void count() {
+    ExecutionContext.shared();
+    live = Tensor.liveCount();
+  }
+
+  @AfterEach
+  void nothingLeaks() {
+    assertEquals(live, Tensor.liveCount(), "leaks");
+  }
+
+  private static Outcome run(String... arguments) {
+    PrintStream out = System.out;
+    PrintStream err = System.err;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    try {
+      System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+      System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+      int code = Main.run(arguments);
+      return new Outcome(
+          code, printed.toString(StandardCharsets.UTF_8), said.toString(StandardCharsets.UTF_8));
+    } finally {
+      System.setOut(out);
+      System.setErr(err);
+    }
+  }
+
+  private Path array(String name, long... shape) {
+    Path file = directory.resolve(name);
+    try (Tensor tensor = RandomModels.gaussian(new Random(3), 1, shape)) {
+      Npy.write(file, tensor);
+    }
+    return file;
+  }
+
+  private Path model(String json) throws IOException {
+    return Files.writeString(directory.resolve("model.json"), json.replace('\'', '"'));
+  }
+
+  private Outcome analyze(Path model, Path weights, Path inputs, String... more) {
+    List<String> base =
+        List.of(
+            "analyze",
+            "--model=" + model,
+            "--weights=" + weights,
+            "--inputs=" + inputs,
+            "--dtype=f64",
+            "--json",
+            "--out=" + directory.resolve("out"));
+    return run(Stream.concat(base.stream(), Stream.of(more)).toArray(String[]::new));
+  }
+
+  private Path checkpoint(String type) {
+    try (TorchCheckpoint net = new TorchCheckpoint()) {
+      switch (type) {
+        case "rnn" -> net.recurrent("rnn.", 1, 0, 3, 5);
+        case "leaky_rnn" ->
+            net.recurrent("rnn.", 1, 0, 3, 5).without("rnn.bias_ih_l0").without("rnn.bias_hh_l0");
+        case "gru" -> net.recurrent("rnn.", 3, 0, 3, 5);
+        case "lstm" -> net.recurrent("rnn.", 4, 0, 3, 5);
+        case "mlp" -> net.linear("0", 5, 3).linear("2", 4, 5);
+        case "attention" -> net.linear("m.0", 5, 4).linear("m.2", 4, 5).attention("attn.", 4);
+        default -> net.linear("embed", 4, 3).block("enc.layers.0.", 4, 6).norm("enc.norm", 4);
+      }
+      return net.linear("head.out", 2, type.matches("mlp|attention|transformer") ? 4 : 5)
+          .write(directory.resolve("net.safetensors"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "rnn         | , 'activation': 'relu'           | 3 | 5",
+        "leaky_rnn   | , 'dt': 0.5                      | 3 | 5",
+        "gru         |                                  | 3 | 5",
+        "lstm        |                                  | 3 | 10",
+        "mlp         | , 'activation': 'tanh', 'ignore': ['head.*'] | 3 | 9",
+        "attention   | , 'activation': 'relu', 'heads': 2, 'causal': true | 4 | 29",
+        "transformer | , 'activation': 'gelu', 'heads': 2 | 3 | 54"
+      })
+  void everyArchitectureGoesFromACheckpointToAReport(
+      String type, String keys, int inputs, int units) throws IOException {
+    Path weights = checkpoint(type);
+    Path json = model("{'type': '" + type + "'" + (keys == null ? "" : keys) + "}");
+    Path x = array("x.npy", 2, 4, inputs);
+    Path y = array("y.npy", 2, 4, 2);
+    Outcome outcome = analyze(json, weights, x, "--targets=" + y);
+    assertEquals(0, outcome.code(), outcome.err());
+    JsonNode report = JSON.readTree(outcome.out());
+    assertEquals(units, report.path("sizes").path("units").asInt());
+    assertTrue(report.path("target").path("loss").asDouble() > 0, outcome.out());
+    JsonNode written = JSON.readTree(directory.resolve("out").resolve("report.json").toFile());
+    assertTrue(written.path("provenance").path("network").asText().contains(type));
+  }
+
+  @Test
+  void theStateOfTheModelFileIsAnalysedUnlessTheOptionsSayOtherwise() throws IOException {
+    Path weights = checkpoint("transformer");
+    Path json = model("{'type': 'transformer', 'heads': 2, 'state': ['N'], 'steps': '1:3'}");
+    Path x = array("x.npy", 2, 4, 3);
+    JsonNode kept = JSON.readTree(analyze(json, weights, x).out());
+    assertEquals(4, kept.path("sizes").path("units").asInt(), kept.toString());
+    assertEquals(2, kept.path("sizes").path("steps").asInt());
+    JsonNode other =
+        JSON.readTree(analyze(json, weights, x, "--state=X_in,N", "--steps=all").out());
+    assertEquals(8, other.path("sizes").path("units").asInt(), other.toString());
+    assertEquals(4, other.path("sizes").path("steps").asInt());
+  }
+
+  @Test
+  void aFeedForwardNetworkTakesInputsWithoutStepsAndTargetsOfItsOutput() throws IOException {
+    try (TorchCheckpoint net = new TorchCheckpoint().linear("0", 5, 3).linear("2", 4, 5)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Path json = model("{'type': 'mlp', 'activation': 'relu'}");
+      Path x = array("x.npy", 6, 3);
+      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 6, 4));
+      assertEquals(0, outcome.code(), outcome.err());
+      JsonNode report = JSON.readTree(outcome.out());
+      assertEquals(1, report.path("sizes").path("steps").asInt());
+      assertTrue(report.path("target").path("loss").asDouble() > 0);
+      outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 6, 3));
+      assertEquals(2, outcome.code());
+      assertTrue(outcome.err().contains("[3, 4]"), outcome.err());
+      assertEquals(2, analyze(json, weights, array("x.npy", 2, 1, 3, 1)).code());
+    }
+    Outcome recurrent = analyze(model("{'type': 'gru'}"), checkpoint("gru"), array("x.npy", 6, 3));
+    assertEquals(2, recurrent.code());
+    assertTrue(recurrent.err().contains("expected 3 axes"), recurrent.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "                           | --model, --cell: expected one of them, got neither",
+        "--model MODEL --cell gru   | --model, --cell: expected one of them, got both",
+        "--model MODEL --prefix rnn. | --prefix: goes with --cell; write \"prefix\" into",
+        "--model MODEL --dt 0.5     | --dt: goes with --cell",
+        "--model MODEL --freeze x   | model.json: freeze: expected one of [weight_ih_l0",
+        "--model MODEL --steps a    | steps: expected steps such as",
+        "--model MODEL --state a    | state: expected blocks of [h]",
+        "--model absent.json        | absent.json: no such file",
+        "--cell gru --activation relu | --cell gru: key 'activation' is not for a model of type gru",
+        "--cell leaky_rnn --dt 2    | --cell leaky_rnn: key 'dt': expected a number above 0 and at most 1",
+        "--cell gru --prefix x.     | no recurrent layer behind the prefix 'x.'; expected one of 'rnn.'"
+      })
+  void wrongOptionsAreRefusedInOneLine(String options, String fragment) throws IOException {
+    Path json = model("{'type': 'gru'}");
+    Path weights = checkpoint("gru");
+    String given = options == null ? "" : options.replace("MODEL", json.toString());
+    Stream<String> base =
+        Stream.of(
+            "analyze",
+            "--weights=" + weights,
+            "--inputs=" + array("x.npy", 2, 4, 3),
+            "--out=" + directory.resolve("out"));
+    Outcome outcome =
+        run(
+            Stream.concat(base, Stream.of(given.split(" ")).filter(text -> !text.isEmpty()))
+                .toArray(String[]::new));
+    assertEquals(2, outcome.code(), outcome.err());
+    assertEquals(1, outcome.err().strip().lines().count(), outcome.err());
+    assertTrue(outcome.err().contains(fragment), outcome.err());
+    assertFalse(Files.exists(directory.resolve("out").resolve("report.json")));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"rnn", "gru", "lstm", "mlp", "attention", "transformer"})
+  void describeProposesAModelThatItThenUnderstands(String type) throws IOException {
+    Path weights = checkpoint(type);
+    if (type.equals("mlp")) { // the head would be one more stack
+      try (TorchCheckpoint net = new TorchCheckpoint().linear("0", 5, 3).linear("2", 4, 5)) {
+        net.write(weights);
+      }
+    }
+    Outcome proposed = run("describe", "--weights", weights.toString(), "--json");
+    assertEquals(0, proposed.code(), proposed.err());
+    JsonNode json = JSON.readTree(proposed.out());
+    assertEquals(type, json.path("type").asText());
+    boolean open = json.has("heads") || type.equals("mlp");
+    Path file = model(proposed.out());
+    Outcome first = run("describe", "--weights", weights.toString(), "--model", file.toString());
+    assertEquals(open ? 2 : 0, first.code(), first.err());
+    if (open) { // what has to be filled in is refused as it is, and told on stderr
+      assertTrue(proposed.err().contains("fill it in"), proposed.err());
+      assertTrue(first.err().contains("got null"), first.err());
+      file =
+          model(
+              proposed
+                  .out()
+                  .replace("\"heads\" : null", "\"heads\" : 2")
+                  .replace("\"activation\" : null", "\"activation\" : \"relu\""));
+    }
+    Outcome outcome =
+        run("describe", "--weights", weights.toString(), "--model", file.toString(), "--json");
+    assertEquals(0, outcome.code(), outcome.err());
+    JsonNode summary = JSON.readTree(outcome.out());
+    assertEquals(type, summary.path("type").asText());
+    assertTrue(summary.path("families").size() > 1);
+    if (!type.equals("mlp")) {
+      assertEquals("head.out.weight", summary.path("notUsed").path(0).path("name").asText());
+    }
+  }
+
+  @Test
+  void describePrintsBlocksFamiliesAndWhatIsNotUsed() throws IOException {
+    Path weights = checkpoint("attention");
+    Path json = model("{'type': 'attention', 'heads': 2, 'activation': 'relu', 'freeze': ['W_k']}");
+    Outcome outcome = run("describe", "--weights", weights.toString(), "--model", json.toString());
+    assertEquals(0, outcome.code(), outcome.err());
+    for (String row :
+        List.of(
+            "attention, MLP of 2 layers, 4 inputs, 129 parameters, 113 of them trained",
+            "State of 29 units; a read-out reads Y:",
+            "  Yattn +4 +16",
+            "  W_k +\\[4, 4\\] +x +frozen +attn.in_proj_weight\\[4:8\\]",
+            "  W_o +\\[4, 4\\] +A +yes +attn.out_proj.weight",
+            "  mlp_b_2 +\\[4\\] +1 +yes +m.2.bias",
+            "  head.out.weight +\\[2, 4\\]")) {
+      assertTrue(
+          outcome.out().lines().anyMatch(line -> line.matches(".*" + row + ".*")),
+          () -> row + " in\n" + outcome.out());
+    }
+    String proposed = run("describe", "--weights", weights.toString()).out();
+    assertTrue(proposed.contains("\"heads\" : null"), proposed);
+    assertTrue(proposed.contains("attn.in_proj_weight   [12, 4]"), proposed);
+  }
+
+  @Test
+  void describeSaysWhatItCannotTakeForANetwork() {
+    try (TorchCheckpoint net = new TorchCheckpoint().with("conv.kernel", 3, 3, 3)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Outcome outcome = run("describe", "--weights", weights.toString());
+      assertEquals(2, outcome.code());
+      assertEquals(1, outcome.err().strip().lines().count(), outcome.err());
+      assertTrue(outcome.err().contains("weight_hh_l0"), outcome.err());
+      assertTrue(outcome.err().contains("conv.kernel"), outcome.err());
+    }
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .recurrent("a.", 3, 0, 3, 5)
+            .recurrent("b.", 4, 0, 3, 5)
+            .with("b.weight_ih_l0_reverse", 20, 3)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Outcome outcome = run("describe", "--weights", weights.toString());
+      assertEquals(0, outcome.code(), outcome.err());
+      assertTrue(outcome.out().contains("\"prefix\" : \"b.\""), outcome.out());
+      assertTrue(outcome.out().contains("bidirectional"), outcome.out());
+      outcome = run("describe", "--weights", weights.toString(), "--json");
+      assertTrue(outcome.err().contains("1 more"), outcome.err());
+    }
+  }
+}
