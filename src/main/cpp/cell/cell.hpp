@@ -19,6 +19,7 @@ struct CellShape {
 //   A_j[c] = d next_c/d q_j, C_j[c] = d next_c/d p_j, D[c][d] = d next_c/d previous_d, S[d] = d psi/d previous_d.
 class Record {
  public:
+  static constexpr int kMostGates = 32;
   explicit Record(const CellShape& shape) : shape_(shape) {
     const int m = shape.components;
     int slot = shape.gates * m;
@@ -42,7 +43,6 @@ class Record {
   int slots() const { return slots_; }
 
  private:
-  static constexpr int kMostGates = 32;
   CellShape shape_;
   int input_[kMostGates];
   int state_, site_, slots_;

@@ -72,7 +72,8 @@ int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes);
 /* A model's forward pass and its linearization along it: an immutable snapshot of weights, trajectory and derivatives. */
 typedef struct kpflow_linearization kpflow_linearization;
 
-/* Weight families of a recurrent layer, in the order of the weight vector theta. */
+/* Kinds of weights of a recurrent layer, in the order of the weight vector theta. Layer l's family of a kind has the number
+ * KPFLOW_FAMILIES * l + kind. */
 enum kpflow_family {
   KPFLOW_WEIGHT_IH = 0,
   KPFLOW_WEIGHT_HH = 1,
@@ -81,26 +82,47 @@ enum kpflow_family {
   KPFLOW_FAMILIES = 4
 };
 
-/* A recurrent model and what it reads. All arrays have the same dtype and are copied; biases and states may be NULL. */
+/*
+ * One layer. The first reads x, so that n_in is its width d; any other reads h of the layer below at the same step, d = H.
+ * The last three arrays are read for a cell computed by the caller: the sites v, the states and, per row, slots of H
+ * numbers with all derivatives, A_j[c] = d next_c/d q_j by (j, c), C_j[c] = d next_c/d p_j by (j, c), D[c][d] = d next_c/d
+ * previous_d by (c, d), S[d] = d v/d previous_d: 2 g m + m m + m slots. Those that a cell does not need are found by themselves.
+ */
+typedef struct kpflow_layer {
+  int32_t trainable; /* bit f set: the weights of kind f are trainable (and present) */
+  int32_t reserved;
+  const void* weight_ih;   /* [g H, d] */
+  const void* weight_hh;   /* [g H, H] */
+  const void* bias_ih;     /* [g H] or NULL (zero) */
+  const void* bias_hh;     /* [g H] or NULL (zero) */
+  const void* sites;       /* [k, H] */
+  const void* states;      /* [k, m H] */
+  const void* derivatives; /* [k, slots, H] */
+} kpflow_layer;
+
+/*
+ * A recurrent model and what it reads. All arrays have the same dtype and are copied; biases and states may be NULL. Its
+ * state is that of its layers in order, each [m, H]: n = L m H.
+ */
 typedef struct kpflow_recurrent {
-  const char* cell;       /* a name that kpflow_cell_shape knows, e.g. "gru" */
-  double cell_parameter;  /* the leaky cell's dt; unused by the others */
-  int32_t dtype;          /* kpflow_dtype of every array here, and of the operators */
-  int32_t trainable;      /* bit f set: family f is trainable (and present) */
-  int64_t trials;         /* B */
-  int64_t steps;          /* T */
-  int64_t inputs;         /* n_in */
-  int64_t units;          /* H */
-  const void* weight_ih;  /* [g H, n_in] */
-  const void* weight_hh;  /* [g H, H] */
-  const void* bias_ih;    /* [g H] or NULL (zero) */
-  const void* bias_hh;    /* [g H] or NULL (zero) */
-  const void* input;      /* x, [B, T, n_in] */
-  const void* initial;    /* h_0, [B, n] or NULL (zero) */
-  const void* trajectory; /* [B, T, n] or NULL: linearize along this state instead of the model's own */
+  const char* cell;      /* a name that kpflow_cell_shape knows, e.g. "gru"; NULL: computed by the caller */
+  double cell_parameter; /* the leaky cell's dt; unused by the others */
+  int32_t dtype;         /* kpflow_dtype of every array here, and of the operators */
+  int32_t gates;         /* g and m of a cell computed by the caller; not read otherwise */
+  int32_t components;
+  int32_t reserved;
+  int64_t trials;             /* B */
+  int64_t steps;              /* T */
+  int64_t inputs;             /* n_in */
+  int64_t units;              /* H, of every layer */
+  int64_t layer_count;        /* L */
+  const kpflow_layer* layers; /* [L] */
+  const void* input;          /* x, [B, T, n_in] */
+  const void* initial;        /* h_0, [B, n] or NULL (zero); not read for a cell computed by the caller */
+  const void* trajectory;     /* [B, T, n] or NULL: linearize along this state instead; not read like initial */
 } kpflow_recurrent;
 
-/* Gate blocks g and state components m (n = m H) of a cell; KPFLOW_INVALID_ARGUMENT for a name that is not known. */
+/* Gate blocks g and state components m of a cell; KPFLOW_INVALID_ARGUMENT for a name that is not known. */
 int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components);
 
 /* Runs the forward pass and stores the linearization. Fails with KPFLOW_NUMERICAL where the state is not finite. */

@@ -7,7 +7,7 @@
 #include "core/system.hpp"
 #include "recurrent/jacobians.hpp"
 #include "recurrent/parameters.hpp"
-#include "recurrent/propagate.hpp"
+#include "recurrent/stack.hpp"
 #include "recurrent/unit_modes.hpp"
 
 namespace kpflow {
@@ -26,56 +26,71 @@ void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
 template <class T>
 class RecurrentLinearization final : public kpflow_linearization {
  public:
-  RecurrentLinearization(kpflow_context& owner, const Cell& cell, const kpflow_recurrent& model,
-                         const Progress& progress)
-      : kpflow_linearization(owner), net_(cell, model) {
-    run_forward(net_, owner, model, progress);
+  RecurrentLinearization(kpflow_context& owner, const kpflow_recurrent& model, const Progress& progress)
+      : kpflow_linearization(owner) {
+    layers_.reserve(static_cast<size_t>(model.layer_count));
+    for (int64_t l = 0; l < model.layer_count; ++l) {
+      layers_.emplace_back(model, l, l == 0 ? nullptr : &layers_.back(), owner, progress);
+    }
   }
 
   int32_t dtype() const override { return dtype_of<T>(); }
-  int64_t trials() const override { return net_.trials; }
-  int64_t steps() const override { return net_.steps; }
-  int64_t units() const override { return net_.shape.state(); }
-  int64_t parameters() const override { return net_.parameters; }
-  int32_t families() const override { return KPFLOW_FAMILIES; }
+  int64_t trials() const override { return layers_[0].trials; }
+  int64_t steps() const override { return layers_[0].steps; }
+  int64_t units() const override { return layers_[0].stride; }
+  int64_t parameters() const override { return layers_[0].parameters; }
+  int32_t families() const override { return KPFLOW_FAMILIES * static_cast<int32_t>(layers_.size()); }
   Family family(int32_t family) const override {
-    return {net_.shape.gates(), net_.site_units(family), net_.offset[family]};
+    const Snapshot<T>& net = layer_of(family);
+    const int kind = family % KPFLOW_FAMILIES;
+    return {net.shape.gates(), net.site_units(kind), net.offset[kind]};
   }
-  int64_t layers() const override { return 1; }
-  Layer layer(int64_t) const override { return {0, net_.shape.units, 0}; }
-  int64_t components() const override { return net_.shape.cell.components; }
+  int64_t layers() const override { return static_cast<int64_t>(layers_.size()); }
+  Layer layer(int64_t layer) const override {
+    const Snapshot<T>& net = layers_[static_cast<size_t>(layer)];
+    return {layer * net.shape.units, net.shape.units, net.begin};
+  }
+  int64_t components() const override { return layers_[0].shape.cell.components; }
   bool steps_through_time() const override { return true; }
 
-  void state(void* out) const override { std::copy_n(net_.state.data(), net_.state.size(), static_cast<T*>(out)); }
+  void state(void* out) const override {
+    for (const Snapshot<T>& net : layers_) {
+      copy_rows(net.state.data(), net.shape.state(), net.shape.state(), static_cast<T*>(out) + net.begin, net.stride);
+    }
+  }
 
   void sites(int32_t family, void* out) const override {
+    const Snapshot<T>& net = layer_of(family);
     T* target = static_cast<T*>(out);
-    if (family == KPFLOW_WEIGHT_IH) {
-      std::copy_n(net_.input.data(), net_.input.size(), target);
-    } else if (family == KPFLOW_WEIGHT_HH) {
-      std::copy_n(net_.site.data(), net_.site.size(), target);
-    } else {
-      std::fill_n(target, net_.rows(), T(1));
+    switch (family % KPFLOW_FAMILIES) {
+      case KPFLOW_WEIGHT_IH:
+        return copy_rows(net.input, net.input_stride, net.inputs, target, net.inputs);
+      case KPFLOW_WEIGHT_HH:
+        return copy_rows(net.site.data(), net.shape.units, net.shape.units, target, net.shape.units);
+      default:
+        std::fill_n(target, net.rows(), T(1));
     }
   }
 
   void step_jacobians(int64_t first, int64_t count, void* out) const override {
-    const int64_t n = net_.shape.state();
-    for (int64_t b = 0; b < net_.trials; ++b) {
+    const int64_t n = units();
+    for (int64_t b = 0; b < trials(); ++b) {
       for (int64_t t = 0; t < count; ++t) {
-        step_jacobian(net_, b, first + t, static_cast<T*>(out) + (b * count + t) * n * n);
+        step_jacobian(layers_, b, first + t, static_cast<T*>(out) + (b * count + t) * n * n);
       }
     }
   }
 
   void lyapunov(int64_t count, double* out, double* smallest, const Progress& progress) override {
-    kpflow::lyapunov(net_, context, count, out, smallest, progress);
+    kpflow::lyapunov(layers_, context, count, out, smallest, progress);
   }
 
   void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count, double tolerance,
                   double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
                   const Progress& progress) override {
-    kpflow::unit_modes(net_, context, gram_input, gram_hidden, first, count, tolerance, cut,
+    const int64_t all = layers_[0].shape.units;
+    const Snapshot<T>& net = layers_[static_cast<size_t>(std::min(first / all, layers() - 1))];
+    kpflow::unit_modes(net, context, gram_input, gram_hidden, first - net.begin / components(), count, tolerance, cut,
                        {most, ranks, modes, values, rest}, progress);
   }
 
@@ -83,7 +98,8 @@ class RecurrentLinearization final : public kpflow_linearization {
              const Progress& progress) override {
     const T* source = static_cast<const T*>(in);
     T* target = static_cast<T*>(out);
-    const Side side = family == KPFLOW_WEIGHT_HH || family == KPFLOW_BIAS_HH ? Side::kHidden : Side::kInput;
+    const int kind = family % KPFLOW_FAMILIES;
+    const Side side = kind == KPFLOW_WEIGHT_HH || kind == KPFLOW_BIAS_HH ? Side::kHidden : Side::kInput;
     switch (op) {
       case KPFLOW_P:
         return sweep(adjoint, false, s, source, target, progress);
@@ -101,10 +117,10 @@ class RecurrentLinearization final : public kpflow_linearization {
       case KPFLOW_NTK:
         return tangent_kernel(s, source, target, progress);
       case KPFLOW_D_GATES:
-        return adjoint ? gates_pull(net_, context, side, s, source, target)
-                       : gates_push(net_, context, side, s, source, target);
+        return adjoint ? gates_pull(layer_of(family), context, side, s, source, target)
+                       : gates_push(layer_of(family), context, side, s, source, target);
       case KPFLOW_CORE:
-        return core(side, adjoint, s, source, target, progress);
+        return core(layer_of(family), side, adjoint, s, source, target, progress);
       default:
         fail(KPFLOW_INVALID_ARGUMENT, "operator: expected 0 to %d, got %d", KPFLOW_OPERATORS - 1, op);
     }
@@ -113,19 +129,19 @@ class RecurrentLinearization final : public kpflow_linearization {
  private:
   void sweep(bool adjoint, bool inverse, int64_t s, const T* in, T* out, const Progress& progress) {
     if (adjoint) {
-      propagate_adjoint(net_, context, inverse, s, in, out, progress);
+      propagate_layers_adjoint(layers_, context, inverse, s, in, out, progress);
     } else {
-      propagate(net_, context, inverse, s, in, out, progress);
+      propagate_layers(layers_, context, inverse, s, in, out, progress);
     }
   }
 
   void push(Weights weights, int64_t s, const T* theta, T* out, const Progress& progress) {
-    site_push(net_, context, weights, s, theta, out, progress);
+    for (const Snapshot<T>& net : layers_) site_push(net, context, weights, s, theta, out, progress);
   }
 
   void pull(Weights weights, int64_t s, const T* a, T* theta, const Progress& progress) {
-    site_pull(net_, context, weights, s, a, theta, progress);
-    if (weights == Weights::kShared) reduce_over_trials(theta, s * net_.parameters);
+    for (const Snapshot<T>& net : layers_) site_pull(net, context, weights, s, a, theta, progress);
+    if (weights == Weights::kShared) reduce_over_trials(theta, s * parameters());
   }
 
   // J = P D_theta f; J* = (D_theta f)* P*.
@@ -134,7 +150,7 @@ class RecurrentLinearization final : public kpflow_linearization {
       push(weights, s, in, out, progress);
       return sweep(false, false, s, out, out, progress);
     }
-    const int64_t theta = net_.parameters * (weights == Weights::kShared ? 1 : net_.trials);
+    const int64_t theta = parameters() * (weights == Weights::kShared ? 1 : trials());
     in_blocks(s, state_count(), [&](int64_t first, int64_t count, T* a) {
       sweep(true, false, count, in + first * state_count(), a, progress);
       pull(weights, count, a, out + first * theta, progress);
@@ -143,7 +159,7 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   // K = D_theta f (D_theta f)*.
   void parameter_operator(int64_t s, const T* in, T* out, const Progress& progress) {
-    in_blocks(s, net_.parameters, [&](int64_t first, int64_t count, T* theta) {
+    in_blocks(s, parameters(), [&](int64_t first, int64_t count, T* theta) {
       pull(Weights::kShared, count, in + first * state_count(), theta, progress);
       push(Weights::kShared, count, theta, out + first * state_count(), progress);
     });
@@ -156,15 +172,15 @@ class RecurrentLinearization final : public kpflow_linearization {
     sweep(false, false, s, out, out, progress);
   }
 
-  // P_core = P D_Q f of the families on one side.
-  void core(Side side, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
+  // P_core = P D_Q f of the families on one side of a layer.
+  void core(const Snapshot<T>& net, Side side, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
     if (!adjoint) {
-      gates_push(net_, context, side, s, in, out);
+      gates_push(net, context, side, s, in, out);
       return sweep(false, false, s, out, out, progress);
     }
     in_blocks(s, state_count(), [&](int64_t first, int64_t count, T* a) {
       sweep(true, false, count, in + first * state_count(), a, progress);
-      gates_pull(net_, context, side, count, a, out + first * net_.rows() * net_.shape.gates());
+      gates_pull(net, context, side, count, a, out + first * net.rows() * net.shape.gates());
     });
   }
 
@@ -178,7 +194,15 @@ class RecurrentLinearization final : public kpflow_linearization {
     for (int64_t first = 0; first < s; first += most) body(first, std::min(most, s - first), scratch);
   }
 
-  int64_t state_count() const { return net_.rows() * net_.shape.state(); }
+  int64_t state_count() const { return trials() * steps() * units(); }
+
+  const Snapshot<T>& layer_of(int32_t family) const { return layers_[static_cast<size_t>(family / KPFLOW_FAMILIES)]; }
+
+  // The first `length` entries of every row (b, t), between arrays with rows of different lengths.
+  void copy_rows(const T* from, int64_t from_stride, int64_t length, T* to, int64_t to_stride) const {
+    for (int64_t row = 0; row < layers_[0].rows(); ++row)
+      std::copy_n(from + row * from_stride, length, to + row * to_stride);
+  }
 
   T* reserve(Array<T>& workspace, int64_t count) {
     if (count > workspace.size()) {
@@ -189,44 +213,60 @@ class RecurrentLinearization final : public kpflow_linearization {
     return workspace.data();
   }
 
-  Snapshot<T> net_;
+  Layers<T> layers_;
   Array<T> between_;  // scratch between the halves of an operator; it only grows
 };
 
-void check(const kpflow_recurrent& model, const Cell& cell) {
+// Sizes and flags; find_cell refuses an unknown name.
+void check(const kpflow_recurrent& model) {
   const auto positive = [](const char* name, int64_t value) {
     KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
                    static_cast<long long>(value));
   };
+  constexpr int kMostGates = Record::kMostGates, kMostComponents = 32;
+  KPFLOW_REQUIRE(model.cell != nullptr || (model.gates >= 1 && model.gates <= kMostGates),
+                 "gates: expected 1 to %d, got %d", kMostGates, model.gates);
+  KPFLOW_REQUIRE(model.cell != nullptr || (model.components >= 1 && model.components <= kMostComponents),
+                 "components: expected 1 to %d, got %d", kMostComponents, model.components);
+  const int gates = model.cell != nullptr ? find_cell(model.cell).shape.gates : model.gates;
+  const int components = model.cell != nullptr ? find_cell(model.cell).shape.components : model.components;
   positive("trials", model.trials);
   positive("steps", model.steps);
   positive("inputs", model.inputs);
   positive("units", model.units);
-  positive("gate units", checked_product(cell.shape.gates, model.units));
+  positive("gate units", checked_product(gates, model.units));
+  positive("layers", model.layer_count);
+  positive("state units", checked_product(model.layer_count, components * model.units));
+  positive("weight families", checked_product(model.layer_count, KPFLOW_FAMILIES));
   KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
                  model.dtype);
-  KPFLOW_REQUIRE(model.trainable >= 0 && model.trainable < 1 << KPFLOW_FAMILIES,
-                 "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
-  KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_IH & 1) || model.bias_ih != nullptr, "bias_ih: trainable but absent");
-  KPFLOW_REQUIRE(!(model.trainable >> KPFLOW_BIAS_HH & 1) || model.bias_hh != nullptr, "bias_hh: trainable but absent");
+  KPFLOW_REQUIRE(model.layers != nullptr, "layers: got NULL");
+  for (int64_t l = 0; l < model.layer_count; ++l) {
+    const kpflow_layer& layer = model.layers[l];
+    KPFLOW_REQUIRE(layer.trainable >= 0 && layer.trainable < 1 << KPFLOW_FAMILIES,
+                   "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
+    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_IH & 1) || layer.bias_ih != nullptr,
+                   "bias_ih: trainable but absent");
+    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_HH & 1) || layer.bias_hh != nullptr,
+                   "bias_hh: trainable but absent");
+    KPFLOW_REQUIRE(layer.weight_ih != nullptr && layer.weight_hh != nullptr, "weights: got NULL");
+    KPFLOW_REQUIRE(
+        model.cell != nullptr || (layer.sites != nullptr && layer.states != nullptr && layer.derivatives != nullptr),
+        "cell: got NULL, and a layer has no sites, states or derivatives");
+  }
+  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
 }
 
 }  // namespace
 
-int64_t recurrent_bytes(const kpflow_recurrent& model) {
-  const Cell& cell = find_cell(model.cell);
-  check(model, cell);
-  return model.dtype == KPFLOW_F32 ? Snapshot<float>::bytes(cell, model) : Snapshot<double>::bytes(cell, model);
-}
-
 std::unique_ptr<kpflow_linearization> linearize_recurrent(kpflow_context& context, const kpflow_recurrent& model,
                                                           const Progress& progress) {
-  require_memory(recurrent_bytes(model), "this linearization", "use fewer trials or steps, or f32");
-  KPFLOW_REQUIRE(model.weight_ih != nullptr && model.weight_hh != nullptr, "weights: got NULL");
-  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
-  const Cell& cell = find_cell(model.cell);
-  if (model.dtype == KPFLOW_F32) return std::make_unique<RecurrentLinearization<float>>(context, cell, model, progress);
-  return std::make_unique<RecurrentLinearization<double>>(context, cell, model, progress);
+  check(model);
+  const bool narrow = model.dtype == KPFLOW_F32;
+  require_memory(narrow ? snapshot_bytes<float>(model) : snapshot_bytes<double>(model), "this linearization",
+                 "use fewer trials or steps, or f32");
+  if (narrow) return std::make_unique<RecurrentLinearization<float>>(context, model, progress);
+  return std::make_unique<RecurrentLinearization<double>>(context, model, progress);
 }
 
 }  // namespace kpflow

@@ -1,4 +1,4 @@
-// The operators of a recurrent layer (kpflow.h's enum kpflow_operator), composed of the sweeps and the site kernels.
+// The operators of a recurrent model (kpflow.h's enum kpflow_operator), composed of the sweeps and the site kernels.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,5 @@ namespace kpflow {
 // Checks the description, predicts the memory, runs the forward pass.
 std::unique_ptr<kpflow_linearization> linearize_recurrent(kpflow_context& context, const kpflow_recurrent& model,
                                                           const Progress& progress);
-
-int64_t recurrent_bytes(const kpflow_recurrent& model);
 
 }  // namespace kpflow

@@ -17,13 +17,15 @@ struct SideView {
   SideView(const Snapshot<T>& net, Side which)
       : side(which),
         columns(which == Side::kHidden ? net.shape.units : net.inputs),
-        sites(which == Side::kHidden ? net.site.data() : net.input.data()),
+        stride(which == Side::kHidden ? net.shape.units : net.input_stride),
+        sites(which == Side::kHidden ? net.site.data() : net.input),
         weight(net.offset[which == Side::kHidden ? KPFLOW_WEIGHT_HH : KPFLOW_WEIGHT_IH]),
         bias(net.offset[which == Side::kHidden ? KPFLOW_BIAS_HH : KPFLOW_BIAS_IH]) {}
   bool trains() const { return weight >= 0 || bias >= 0; }
 
   Side side;
   int64_t columns;  // m_f of the weight family
+  int64_t stride;   // between rows of sites
   const T* sites;   // [k, columns]
   int64_t weight;   // offsets in theta, -1 where frozen
   int64_t bias;
@@ -35,10 +37,11 @@ template <class T>
 void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* theta, T* out,
                const Progress& progress) {
   const RowShape& shape = net.shape;
-  const int64_t n = shape.state(), gates = shape.gates(), k = net.rows();
+  const int64_t stride = net.stride, gates = shape.gates(), k = net.rows();
   const SideView<T> sides[2] = {SideView<T>(net, Side::kHidden), SideView<T>(net, Side::kInput)};
   const int64_t group = weights == Weights::kShared ? k : net.steps;  // rows that share a theta
   const int64_t chunks = pieces(group, kChunk), groups = s * k / group;
+  out += net.begin;
   context.pool.run(groups * chunks, [&](int64_t task, int worker) {
     progress.advance();
     const int64_t first = task % chunks * kChunk, count = std::min(kChunk, group - first);
@@ -49,7 +52,7 @@ void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights,
     for (const SideView<T>& side : sides) {
       if (!side.trains()) continue;
       if (side.weight >= 0) {
-        gemm(false, true, count, gates, side.columns, T(1), side.sites + at % k * side.columns, side.columns,
+        gemm(false, true, count, gates, side.columns, T(1), side.sites + at % k * side.stride, side.stride,
              weight + side.weight, side.columns, T(0), y, gates);
       } else {
         std::memset(y, 0, static_cast<size_t>(count * gates) * sizeof(T));
@@ -58,11 +61,11 @@ void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights,
         if (side.bias >= 0) {
           for (int64_t i = 0; i < gates; ++i) y[r * gates + i] += weight[side.bias + i];
         }
-        push_row(shape, net.record((at + r) % k), side.side, y + r * gates, written, out + (at + r) * n);
+        push_row(shape, net.record((at + r) % k), side.side, y + r * gates, written, out + (at + r) * stride);
       }
       written = true;
     }
-    if (!written) std::memset(out + at * n, 0, static_cast<size_t>(count * n) * sizeof(T));
+    for (int64_t r = 0; !written && r < count; ++r) std::fill_n(out + (at + r) * stride, shape.state(), T(0));
   });
 }
 
@@ -70,10 +73,11 @@ template <class T>
 void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* a, T* theta,
                const Progress& progress) {
   const RowShape& shape = net.shape;
-  const int64_t units = shape.units, n = shape.state(), k = net.rows();
+  const int64_t units = shape.units, stride = net.stride, k = net.rows();
   const SideView<T> sides[2] = {SideView<T>(net, Side::kHidden), SideView<T>(net, Side::kInput)};
   const int64_t group = weights == Weights::kShared ? k : net.steps;
   const int64_t groups = s * k / group;
+  a += net.begin;
   // A task sums one gate's rows of G over the whole group, in order. Few probes: gates are split for more tasks.
   const int64_t split = groups * shape.cell.gates >= 16 ? 1 : std::min<int64_t>(4, std::max<int64_t>(1, units / 32));
   const int64_t length = pieces(units, split);
@@ -93,12 +97,13 @@ void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights,
       for (int64_t first = 0; first < group; first += kChunk) {
         const int64_t count = std::min(kChunk, group - first), at = which * group + first;
         for (int64_t r = 0; r < count; ++r) {
-          pull_row(shape, net.record((at + r) % k), side.side, gate, 1, unit, block, a + (at + r) * n, y + r * block);
+          pull_row(shape, net.record((at + r) % k), side.side, gate, 1, unit, block, a + (at + r) * stride,
+                   y + r * block);
           for (int64_t i = 0; bias != nullptr && i < block; ++i) bias[i] += y[r * block + i];
         }
         if (side.weight >= 0) {
-          gemm(true, false, block, side.columns, count, T(1), y, block, side.sites + at % k * side.columns,
-               side.columns, first == 0 ? T(0) : T(1), gradient + side.weight + row * side.columns, side.columns);
+          gemm(true, false, block, side.columns, count, T(1), y, block, side.sites + at % k * side.stride, side.stride,
+               first == 0 ? T(0) : T(1), gradient + side.weight + row * side.columns, side.columns);
         }
       }
     }
@@ -107,21 +112,23 @@ void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights,
 
 template <class T>
 void gates_push(const Snapshot<T>& net, kpflow_context& context, Side side, int64_t s, const T* y, T* out) {
-  const int64_t n = net.shape.state(), gates = net.shape.gates(), k = net.rows();
+  const int64_t stride = net.stride, gates = net.shape.gates(), k = net.rows();
   context.pool.run(pieces(s * k, kChunk), [&](int64_t task, int) {
     for (int64_t row = task * kChunk; row < std::min(s * k, (task + 1) * kChunk); ++row) {
-      push_row(net.shape, net.record(row % k), side, y + row * gates, false, out + row * n);
+      T* target = out + row * stride;
+      if (net.shape.state() < stride) std::fill_n(target, stride, T(0));
+      push_row(net.shape, net.record(row % k), side, y + row * gates, false, target + net.begin);
     }
   });
 }
 
 template <class T>
 void gates_pull(const Snapshot<T>& net, kpflow_context& context, Side side, int64_t s, const T* a, T* y) {
-  const int64_t n = net.shape.state(), gates = net.shape.gates(), k = net.rows();
+  const int64_t stride = net.stride, gates = net.shape.gates(), k = net.rows();
   context.pool.run(pieces(s * k, kChunk), [&](int64_t task, int) {
     for (int64_t row = task * kChunk; row < std::min(s * k, (task + 1) * kChunk); ++row) {
-      pull_row(net.shape, net.record(row % k), side, 0, net.shape.cell.gates, 0, net.shape.units, a + row * n,
-               y + row * gates);
+      pull_row(net.shape, net.record(row % k), side, 0, net.shape.cell.gates, 0, net.shape.units,
+               a + row * stride + net.begin, y + row * gates);
     }
   });
 }

@@ -10,7 +10,7 @@ namespace kpflow {
 // Whether all trials share one theta [s, p], or each has its own [s, B, p].
 enum class Weights { kShared, kPerTrial };
 
-// Site push, D_theta f: u_t = sum_j A_j (dW_hh,j v_t + db_hh,j) + C_j (dW_ih,j x_t + db_ih,j). out [s, B, T, n].
+// Between the layer's part of theta [s, p] and its part of the state. Site push, D_theta f: u_t = sum_j A_j (dW_hh,j v_t + db_hh,j) + C_j (dW_ih,j x_t + db_ih,j).
 template <class T>
 void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* theta, T* out,
                const Progress& progress);
@@ -20,7 +20,7 @@ template <class T>
 void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* a, T* theta,
                const Progress& progress);
 
-// D_Q f of one side: y [s, k, g H] -> u [s, B, T, n], and back.
+// D_Q f of one side: y [s, k, g H] -> u [s, B, T, n], zero in the other layers, and back.
 template <class T>
 void gates_push(const Snapshot<T>& net, kpflow_context& context, Side side, int64_t s, const T* y, T* out);
 template <class T>

@@ -1,4 +1,4 @@
-// The sweeps through time: P, P^{-1} and their adjoints, on blocks of probes.
+// The sweeps through time of one layer: its P, P^{-1} and their adjoints, on its part of blocks of states [s, B, T, n].
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 
 #include "core/status.hpp"
 #include "linalg/blas.hpp"
+#include "recurrent/computed.hpp"
 
 namespace kpflow {
 
@@ -22,124 +23,180 @@ void copy_or_zero(Array<T>& target, const void* source, int64_t count) {
   }
 }
 
+template <class T>
+CellShape cell_shape(const kpflow_recurrent& model, int64_t index) {
+  return model.cell != nullptr ? find_cell(model.cell).shape : computed_shape<T>(model, model.layers[index]);
+}
+
+int64_t width(const kpflow_recurrent& model, int64_t index) { return index == 0 ? model.inputs : model.units; }
+
+// m_f of a kind of weights of a layer, 0 where it has none.
+int64_t sites_of(const kpflow_recurrent& model, int64_t index, int kind) {
+  const kpflow_layer& layer = model.layers[index];
+  switch (kind) {
+    case KPFLOW_WEIGHT_IH:
+      return width(model, index);
+    case KPFLOW_WEIGHT_HH:
+      return model.units;
+    case KPFLOW_BIAS_IH:
+      return layer.bias_ih != nullptr ? 1 : 0;
+    default:
+      return layer.bias_hh != nullptr ? 1 : 0;
+  }
+}
+
 }  // namespace
 
 template <class T>
-Snapshot<T>::Snapshot(const Cell& cell_definition, const kpflow_recurrent& model)
-    : cell(cell_definition),
-      shape(cell.shape, model.units),
+Snapshot<T>::Snapshot(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
+                      const Progress& progress)
+    : shape(cell_shape<T>(model, index), model.units),
       trials(model.trials),
       steps(model.steps),
-      inputs(model.inputs),
-      parameter(model.cell_parameter),
-      has_bias_ih(model.bias_ih != nullptr),
-      has_bias_hh(model.bias_hh != nullptr) {
+      stride(model.layer_count * shape.state()),
+      begin(index * shape.state()),
+      parameters(0),
+      has_bias_ih(model.layers[index].bias_ih != nullptr),
+      has_bias_hh(model.layers[index].bias_hh != nullptr),
+      inputs(width(model, index)) {
+  const kpflow_layer& layer = model.layers[index];
   const int64_t gates = shape.gates();
-  copy_or_zero(weight_ih, model.weight_ih, gates * inputs);
-  copy_or_zero(weight_hh, model.weight_hh, gates * shape.units);
+  copy_or_zero(weight_ih, layer.weight_ih, gates * inputs);
+  copy_or_zero(weight_hh, layer.weight_hh, gates * shape.units);
   hidden.pack(true, shape.units, gates, weight_hh.data());
   hidden_adjoint.pack(false, gates, shape.units, weight_hh.data());
-  copy_or_zero(bias_ih, model.bias_ih, gates);
-  copy_or_zero(bias_hh, model.bias_hh, gates);
-  copy_or_zero(input, model.input, rows() * inputs);
+  copy_or_zero(bias_ih, layer.bias_ih, gates);
+  copy_or_zero(bias_hh, layer.bias_hh, gates);
+  if (below == nullptr) {
+    copy_or_zero(x, model.input, rows() * inputs);
+    input = x.data();
+    input_stride = inputs;
+  } else {
+    input = below->state.data();
+    input_stride = below->shape.state();
+  }
   site.resize(rows() * shape.units);
   state.resize(rows() * shape.state());
   derivatives.resize(rows() * shape.derivatives());
-  for (int family = 0; family < KPFLOW_FAMILIES; ++family) {
-    offset[family] = -1;
-    if (model.trainable >> family & 1) {
-      offset[family] = parameters;
-      parameters += gates * site_units(family);
+  for (int64_t l = 0; l < model.layer_count; ++l) {
+    for (int kind = 0; kind < KPFLOW_FAMILIES; ++kind) {
+      const bool trains = model.layers[l].trainable >> kind & 1;
+      if (l == index) offset[kind] = trains ? parameters : -1;
+      if (trains) parameters += gates * sites_of(model, l, kind);
     }
+  }
+  if (model.cell != nullptr) {
+    run(model, context, progress);
+  } else {
+    take(layer);
   }
 }
 
 template <class T>
-int64_t Snapshot<T>::site_units(int family) const {
-  switch (family) {
+int64_t Snapshot<T>::site_units(int kind) const {
+  switch (kind) {
     case KPFLOW_WEIGHT_IH:
       return inputs;
     case KPFLOW_WEIGHT_HH:
       return shape.units;
     case KPFLOW_BIAS_IH:
       return has_bias_ih ? 1 : 0;
-    case KPFLOW_BIAS_HH:
-      return has_bias_hh ? 1 : 0;
     default:
-      return 0;
+      return has_bias_hh ? 1 : 0;
   }
 }
 
 template <class T>
-int64_t Snapshot<T>::bytes(const Cell& cell, const kpflow_recurrent& model) {
-  const RowShape shape(cell.shape, model.units);
-  const int64_t per_row = model.inputs + shape.units + shape.state() + shape.derivatives();
-  const int64_t rows = checked_product(model.trials, model.steps);
-  const int64_t weights = checked_product(shape.gates(), model.inputs + model.units + 2);
-  const int64_t total = checked_product(rows, per_row);
-  KPFLOW_REQUIRE(total <= INT64_MAX / 16 - weights, "model: its arrays overflow the address space");
-  return (total + weights) * static_cast<int64_t>(sizeof(T)) + PackedMatrix<T>::bytes(shape.units, shape.gates()) +
-         PackedMatrix<T>::bytes(shape.gates(), shape.units);
+int64_t snapshot_bytes(const kpflow_recurrent& model) {
+  const CellShape cell =
+      model.cell != nullptr ? find_cell(model.cell).shape : general_shape(model.gates, model.components);
+  const RowShape shape(cell, model.units);
+  const int64_t upper = model.layer_count - 1;
+  const int64_t per_row = checked_product(model.layer_count, shape.units + shape.state() + shape.derivatives());
+  const int64_t inputs = checked_product(shape.gates(), model.inputs + checked_product(upper, model.units));
+  const int64_t recurrent = checked_product(shape.gates(), checked_product(model.layer_count, model.units + 2));
+  const int64_t total = checked_product(checked_product(model.trials, model.steps), per_row + model.inputs);
+  KPFLOW_REQUIRE(inputs <= INT64_MAX / 64 && recurrent <= INT64_MAX / 64 && total <= INT64_MAX / 64,
+                 "model: its arrays overflow the address space");
+  return (total + inputs + recurrent) * static_cast<int64_t>(sizeof(T)) +
+         model.layer_count *
+             (PackedMatrix<T>::bytes(shape.units, shape.gates()) + PackedMatrix<T>::bytes(shape.gates(), shape.units));
 }
 
 template <class T>
-void run_forward(Snapshot<T>& net, kpflow_context& context, const kpflow_recurrent& model, const Progress& progress) {
+void Snapshot<T>::require_finite(int64_t row) const {
+  const int64_t n = shape.state();
+  for (int64_t i = 0; i < n; ++i) {
+    if (!std::isfinite(state[row * n + i])) {
+      fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, unit %lld; %s",
+           static_cast<long long>(row / steps), static_cast<long long>(row % steps), static_cast<long long>(begin + i),
+           sizeof(T) == 4 ? "the dynamics overflow in f32, try f64" : "the dynamics diverge");
+    }
+  }
+}
+
+template <class T>
+void Snapshot<T>::run(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress) {
   constexpr int64_t kPanel = 32;  // trials that go through a step's product together
-  const RowShape& shape = net.shape;
-  const int64_t units = shape.units, n = shape.state(), gates = shape.gates(), steps = net.steps, inputs = net.inputs;
-  const StepFunction<T> step = net.cell.step(T());
-  const SiteFunction<T> site = net.cell.site(T());
+  const Cell& cell = find_cell(model.cell);
+  const int64_t units = shape.units, n = shape.state(), gates = shape.gates();
+  const StepFunction<T> step = cell.step(T());
+  const SiteFunction<T> psi = cell.site(T());
   const T* initial = static_cast<const T*>(model.initial);
   const T* given = static_cast<const T*>(model.trajectory);
   Array<T> zero(n);
   std::memset(zero.data(), 0, static_cast<size_t>(n) * sizeof(T));
 
-  context.pool.run(pieces(net.trials, kPanel), [&](int64_t task, int worker) {
-    const int64_t first = task * kPanel, count = std::min(kPanel, net.trials - first);
+  context.pool.run(pieces(trials, kPanel), [&](int64_t task, int worker) {
+    const int64_t first = task * kPanel, count = std::min(kPanel, trials - first);
     T* v = context.worker_scratch<T>(worker, count * (units + 2 * gates + inputs));
-    T *q = v + count * units, *p = q + count * gates, *x = p + count * gates;
+    T *q = v + count * units, *p = q + count * gates, *read = p + count * gates;
     for (int64_t t = 0; t < steps; ++t) {
       progress.advance(count);
       const auto previous = [&](int64_t b) -> const T* {
-        if (t > 0) return net.state.data() + (net.row(b, t) - 1) * n;
-        return initial != nullptr ? initial + b * n : zero.data();
+        if (t > 0) return state.data() + (row(b, t) - 1) * n;
+        return initial != nullptr ? initial + b * stride + begin : zero.data();
       };
       for (int64_t r = 0; r < count; ++r) {
-        const int64_t row = net.row(first + r, t);
-        if (site == nullptr) {
+        const int64_t at = row(first + r, t);
+        if (psi == nullptr) {
           std::copy_n(previous(first + r), units, v + r * units);
         } else {
-          site(units, previous(first + r), v + r * units,
-               net.derivatives.data() + row * shape.derivatives() + shape.record.s(0) * units);
+          psi(units, previous(first + r), v + r * units,
+              derivatives.data() + at * shape.derivatives() + shape.record.s(0) * units);
         }
-        std::copy_n(v + r * units, units, net.site.data() + row * units);
-        std::copy_n(net.input.data() + row * inputs, inputs, x + r * inputs);
-        std::copy_n(net.bias_hh.data(), gates, q + r * gates);
-        std::copy_n(net.bias_ih.data(), gates, p + r * gates);
+        std::copy_n(v + r * units, units, site.data() + at * units);
+        std::copy_n(input + at * input_stride, inputs, read + r * inputs);
+        std::copy_n(bias_hh.data(), gates, q + r * gates);
+        std::copy_n(bias_ih.data(), gates, p + r * gates);
       }
-      gemm(false, true, count, gates, units, T(1), v, units, net.weight_hh.data(), units, T(1), q, gates);
-      gemm(false, true, count, gates, inputs, T(1), x, inputs, net.weight_ih.data(), inputs, T(1), p, gates);
+      gemm(false, true, count, gates, units, T(1), v, units, weight_hh.data(), units, T(1), q, gates);
+      gemm(false, true, count, gates, inputs, T(1), read, inputs, weight_ih.data(), inputs, T(1), p, gates);
       for (int64_t r = 0; r < count; ++r) {
-        const int64_t b = first + r, row = net.row(b, t);
-        T* next = net.state.data() + row * n;
-        step(CellRow<T>{units, net.parameter, q + r * gates, p + r * gates, previous(b), next,
-                        net.derivatives.data() + row * shape.derivatives()});
-        if (given != nullptr) std::copy_n(given + row * n, n, next);
-        for (int64_t i = 0; i < n; ++i) {
-          if (!std::isfinite(next[i])) {
-            fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, unit %lld; %s",
-                 static_cast<long long>(b), static_cast<long long>(t), static_cast<long long>(i),
-                 sizeof(T) == 4 ? "the dynamics overflow in f32, try f64" : "the dynamics diverge");
-          }
-        }
+        const int64_t b = first + r, at = row(b, t);
+        T* next = state.data() + at * n;
+        step(CellRow<T>{units, model.cell_parameter, q + r * gates, p + r * gates, previous(b), next,
+                        derivatives.data() + at * shape.derivatives()});
+        if (given != nullptr) std::copy_n(given + at * stride + begin, n, next);
+        require_finite(at);
       }
     }
   });
 }
 
+template <class T>
+void Snapshot<T>::take(const kpflow_layer& layer) {
+  std::memcpy(site.data(), layer.sites, static_cast<size_t>(site.size()) * sizeof(T));
+  std::memcpy(state.data(), layer.states, static_cast<size_t>(state.size()) * sizeof(T));
+  for (int64_t at = 0; at < rows(); ++at) {
+    require_finite(at);
+    take_record(shape, at, static_cast<const T*>(layer.derivatives), derivatives.data());
+  }
+}
+
 template struct Snapshot<float>;
 template struct Snapshot<double>;
-template void run_forward<float>(Snapshot<float>&, kpflow_context&, const kpflow_recurrent&, const Progress&);
-template void run_forward<double>(Snapshot<double>&, kpflow_context&, const kpflow_recurrent&, const Progress&);
+template int64_t snapshot_bytes<float>(const kpflow_recurrent&);
+template int64_t snapshot_bytes<double>(const kpflow_recurrent&);
 
 }  // namespace kpflow

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 import org.kpflow.base.DType;
@@ -29,16 +30,20 @@ public final class RandomModels {
 
   private RandomModels() {}
 
-  /** The cells, with biases where they may have them unless the name says otherwise. */
+  /** The cells, with biases where they may have them unless the name says otherwise, and stacks. */
   public enum Kind {
-    RNN_TANH(1, 1, true),
-    RNN_RELU(1, 1, true),
-    RNN_GELU(1, 1, true),
-    RNN_LINEAR(1, 1, true),
-    LEAKY(1, 1, false),
-    GRU(3, 1, true),
-    GRU_NO_BIAS(3, 1, false),
-    LSTM(4, 2, true);
+    RNN_TANH(1, 1, true, 1),
+    RNN_RELU(1, 1, true, 1),
+    RNN_GELU(1, 1, true, 1),
+    RNN_LINEAR(1, 1, true, 1),
+    LEAKY(1, 1, false, 1),
+    GRU(3, 1, true, 1),
+    GRU_NO_BIAS(3, 1, false, 1),
+    LSTM(4, 2, true, 1),
+    RNN_TANH_STACK(1, 1, true, 3),
+    LEAKY_STACK(1, 1, false, 2),
+    GRU_STACK(3, 1, true, 2),
+    LSTM_STACK(4, 2, true, 2);
 
     /** g, gate blocks. */
     public final int gates;
@@ -49,22 +54,31 @@ public final class RandomModels {
     /** Whether there are biases. */
     public final boolean biases;
 
-    Kind(int gates, int components, boolean biases) {
+    /** L. */
+    public final int layers;
+
+    Kind(int gates, int components, boolean biases, int layers) {
       this.gates = gates;
       this.components = components;
       this.biases = biases;
+      this.layers = layers;
+    }
+
+    /** Whether the site is tanh(h) and not h. */
+    public boolean hasTanhSite() {
+      return this == LEAKY || this == LEAKY_STACK;
     }
 
     /** A model of this kind. */
     public RecurrentModel model(Map<String, Tensor> weights, ModelOptions options) {
       return switch (this) {
-        case RNN_TANH -> new Rnn(weights, Activation.TANH, options);
+        case RNN_TANH, RNN_TANH_STACK -> new Rnn(weights, Activation.TANH, options);
         case RNN_RELU -> new Rnn(weights, Activation.RELU, options);
         case RNN_GELU -> new Rnn(weights, Activation.GELU, options);
         case RNN_LINEAR -> new Rnn(weights, Activation.LINEAR, options);
-        case LEAKY -> new LeakyRnn(weights, Activation.TANH, DT, options);
-        case GRU, GRU_NO_BIAS -> new Gru(weights, options);
-        case LSTM -> new Lstm(weights, options);
+        case LEAKY, LEAKY_STACK -> new LeakyRnn(weights, Activation.TANH, DT, options);
+        case GRU, GRU_NO_BIAS, GRU_STACK -> new Gru(weights, options);
+        case LSTM, LSTM_STACK -> new Lstm(weights, options);
       };
     }
   }
@@ -86,14 +100,26 @@ public final class RandomModels {
 
   /** Weights in f64 by PyTorch's names, of order 1 / sqrt(H). */
   public static Map<String, Tensor> weights(Kind kind, Sizes sizes, Random random) {
-    int rows = kind.gates * sizes.units();
+    return weights(kind.gates, kind.biases, kind.layers, sizes, random);
+  }
+
+  /** The same for layers of g gate blocks. */
+  public static Map<String, Tensor> weights(
+      int gates, boolean biases, int layers, Sizes sizes, Random random) {
+    int rows = gates * sizes.units();
     double scale = 0.9 / Math.sqrt(sizes.units());
     Map<String, Tensor> weights = new LinkedHashMap<>();
-    weights.put("weight_ih_l0", gaussian(random, 0.7, rows, sizes.inputs()));
-    weights.put("weight_hh_l0", gaussian(random, scale, rows, sizes.units()));
-    if (kind.biases) {
-      weights.put("bias_ih_l0", gaussian(random, 0.3, rows));
-      weights.put("bias_hh_l0", gaussian(random, 0.3, rows));
+    for (int l = 0; l < layers; l++) {
+      weights.put(
+          "weight_ih_l" + l,
+          l == 0
+              ? gaussian(random, 0.7, rows, sizes.inputs())
+              : gaussian(random, 1.5 * scale, rows, sizes.units()));
+      weights.put("weight_hh_l" + l, gaussian(random, scale, rows, sizes.units()));
+      if (biases) {
+        weights.put("bias_ih_l" + l, gaussian(random, 0.3, rows));
+        weights.put("bias_hh_l" + l, gaussian(random, 0.3, rows));
+      }
     }
     return weights;
   }
@@ -127,12 +153,29 @@ public final class RandomModels {
 
     /** A sample with the given families frozen. */
     public Sample(Kind kind, DType dtype, Sizes sizes, long seed, String... frozen) {
-      Random random = new Random(seed);
-      Map<String, Tensor> weights = weights(kind, sizes, random);
-      model = kind.model(weights, new ModelOptions(dtype, Set.of(frozen), ""));
+      this(kind, kind.layers, dtype, sizes, seed, frozen);
+    }
+
+    /** A sample with another number of layers. */
+    public Sample(Kind kind, int layers, DType dtype, Sizes sizes, long seed, String... frozen) {
+      this(
+          weights -> kind.model(weights, new ModelOptions(dtype, Set.of(frozen), "")),
+          new Random(seed),
+          random -> weights(kind.gates, kind.biases, layers, sizes, random),
+          sizes);
+    }
+
+    /** A sample of any model of weights in f64, which stay open until the model is made. */
+    public Sample(
+        Function<Map<String, Tensor>, RecurrentModel> maker,
+        Random random,
+        Function<Random, Map<String, Tensor>> drawn,
+        Sizes sizes) {
+      Map<String, Tensor> weights = drawn.apply(random);
+      model = maker.apply(weights);
       weights.values().forEach(Tensor::close);
       inputs = gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs());
-      initial = gaussian(random, 0.5, sizes.trials(), (long) kind.components * sizes.units());
+      initial = gaussian(random, 0.5, sizes.trials(), model.stateUnits());
     }
 
     /** The linearization from the initial state, in the shared context. */

@@ -9,12 +9,15 @@ import org.kpflow.tensor.TensorMath;
 
 /**
  * Φ(t, s) = J_t … J_{s+1}, [B, n] to [B, n], without forming it: P applied to a perturbation at
- * step s, read at step t. Block-diagonal over trials, I for t = s and 0 for t before s.
+ * step s, read at step t. Block-diagonal over trials, I for t = s and 0 for t before s. In a stack
+ * a local perturbation of one layer moves the layers above at the same step, so the one that makes
+ * step s move as wanted comes from P^{-1}.
  */
 public final class StateTransition extends LinearOperator {
   private final PropagationOperator propagation;
   private final long target;
   private final long source;
+  private final boolean stacked;
 
   /**
    * The transition from step s to step t.
@@ -33,6 +36,7 @@ public final class StateTransition extends LinearOperator {
     this.propagation = new PropagationOperator(linearization);
     this.target = Checks.range("t", t, 0, linearization.steps() - 1);
     this.source = Checks.range("s", s, 0, linearization.steps() - 1);
+    this.stacked = linearization.layers().size() > 1;
   }
 
   private static Shape space(Linearization linearization) {
@@ -41,8 +45,8 @@ public final class StateTransition extends LinearOperator {
 
   @Override
   protected void apply(Tensor in, Tensor out) {
-    try (Tensor states = perturbed(in, source);
-        Tensor answers = propagation.matmat(states)) {
+    try (Tensor local = localPerturbation(in);
+        Tensor answers = propagation.matmat(local)) {
       copy(answers, target, out, true);
     }
   }
@@ -52,6 +56,28 @@ public final class StateTransition extends LinearOperator {
     try (Tensor states = perturbed(in, target);
         Tensor answers = propagation.rmatmat(states)) {
       copy(answers, source, out, true);
+    }
+    if (stacked) {
+      try (Tensor states = perturbed(out, source);
+          Tensor local = propagation.inverse().rmatmat(states)) {
+        copy(local, source, out, true);
+      }
+    }
+  }
+
+  /**
+   * The local perturbation at step s, zero at other steps, whose effect at step s is {@code in}.
+   */
+  private Tensor localPerturbation(Tensor in) {
+    Tensor states = perturbed(in, source);
+    if (!stacked) {
+      return states;
+    }
+    try (states;
+        Tensor local = propagation.inverse().matmat(states);
+        Tensor part = Tensor.zeros(dtype(), in.shape())) {
+      copy(local, source, part, true);
+      return perturbed(part, source);
     }
   }
 

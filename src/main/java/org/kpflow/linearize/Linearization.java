@@ -10,7 +10,6 @@ import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.StateBlock;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.LinearizationHandle;
-import org.kpflow.nativelib.NativeMemory;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
@@ -43,7 +42,8 @@ public final class Linearization implements AutoCloseable {
   }
 
   /**
-   * Runs the model and linearizes along its trajectory.
+   * Runs the model and linearizes along its trajectory. A model that holds its input for several
+   * steps of its state (an integrator with stages) has that many times the steps of x.
    *
    * @param inputs x [B, T, n_in], of any type; for a feed-forward model also [B, n_in], one step
    * @param initialState h_0 [B, n], or null for zero; always null for a feed-forward model
@@ -77,13 +77,13 @@ public final class Linearization implements AutoCloseable {
     Checks.that(
         inputs.shape().rank() == 3, "inputs: expected shape [B, T, n_in], got %s", inputs.shape());
     long trials = inputs.shape().size(0);
-    long steps = inputs.shape().size(1);
+    long read = inputs.shape().size(1);
     Checks.that(
-        trials >= 1 && steps >= 1,
+        trials >= 1 && read >= 1,
         "inputs: expected at least one trial and one step, got %s",
         inputs.shape());
     Checks.shape(
-        "inputs", Shape.of(trials, steps, model.inputs()).named("B", "T", "n_in"), inputs.shape());
+        "inputs", Shape.of(trials, read, model.inputs()).named("B", "T", "n_in"), inputs.shape());
     if (initialState != null) {
       Checks.shape(
           "initialState",
@@ -92,41 +92,18 @@ public final class Linearization implements AutoCloseable {
     }
     if (trajectory != null) {
       Checks.shape(
-          "trajectory", Shape.state(trials, steps, model.stateUnits()), trajectory.shape());
+          "trajectory",
+          Shape.state(trials, read * model.stepsPerInput(), model.stateUnits()),
+          trajectory.shape());
     }
     DType dtype = model.dtype();
-    try (Tensor x = inputs.to(dtype);
+    try (Tensor given = inputs.to(dtype);
+        Tensor x = RecurrentForward.held(given, model.stepsPerInput());
         Tensor initial = initialState == null ? null : initialState.to(dtype);
-        Tensor given = trajectory == null ? null : trajectory.to(dtype)) {
-      int trainable = 0;
-      for (WeightFamily family : model.families()) {
-        trainable |= family.trainable() ? 1 << family.index() : 0;
-      }
-      LinearizationHandle.Recurrent description =
-          new LinearizationHandle.Recurrent(
-              recurrent.cell(),
-              recurrent.cellParameter(),
-              dtype,
-              trainable,
-              trials,
-              steps,
-              model.inputs(),
-              recurrent.units(),
-              memory(recurrent, "weight_ih_l0"),
-              memory(recurrent, "weight_hh_l0"),
-              memory(recurrent, "bias_ih_l0"),
-              memory(recurrent, "bias_hh_l0"),
-              x.memory(),
-              initial == null ? null : initial.memory(),
-              given == null ? null : given.memory());
-      return new Linearization(
-          context, LinearizationHandle.recurrent(context.handle(), description), recurrent);
+        Tensor path = trajectory == null ? null : trajectory.to(dtype)) {
+      LinearizationHandle handle = RecurrentForward.linearize(context, recurrent, x, initial, path);
+      return new Linearization(context, handle, recurrent);
     }
-  }
-
-  private static NativeMemory memory(RecurrentModel model, String name) {
-    boolean has = model.families().stream().anyMatch(family -> family.name().equals(name));
-    return has ? model.weight(name).memory() : null;
   }
 
   public ExecutionContext context() {

@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.List;
 import java.util.Map;
 import org.kpflow.tensor.Tensor;
 
@@ -9,8 +10,8 @@ import org.kpflow.tensor.Tensor;
  * W_hn h + b_hn, not the input.
  */
 public final class Gru extends RecurrentModel {
-  /** The layer of the given weights; see {@link RecurrentModel} for names and errors. */
+  /** The layers of the given weights; see {@link RecurrentModel} for names and errors. */
   public Gru(Map<String, Tensor> parameters, ModelOptions options) {
-    super("gru", 0, 3, 1, true, parameters, options);
+    super("gru", 0, 3, List.of("h"), true, parameters, options);
   }
 }

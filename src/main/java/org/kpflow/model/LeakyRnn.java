@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.List;
 import java.util.Map;
 import org.kpflow.base.Checks;
 import org.kpflow.tensor.Tensor;
@@ -7,7 +8,7 @@ import org.kpflow.tensor.Tensor;
 /** Leaky rate network: h' = (1 - dt) h + dt (W_hh φ(h) + W_ih x), without biases. */
 public final class LeakyRnn extends RecurrentModel {
   /**
-   * The layer of the given weights; see {@link RecurrentModel} for names and errors.
+   * The layers of the given weights; see {@link RecurrentModel} for names and errors.
    *
    * @param dt step over time constant, above 0 and at most 1
    */
@@ -17,7 +18,7 @@ public final class LeakyRnn extends RecurrentModel {
         "leaky_rnn_" + Checks.notNull(activation, "activation"),
         checked(dt),
         1,
-        1,
+        List.of("h"),
         false,
         parameters,
         options);

@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.List;
 import java.util.Map;
 import org.kpflow.tensor.Tensor;
 
@@ -8,8 +9,8 @@ import org.kpflow.tensor.Tensor;
  * σ(a_f) c + σ(a_i) tanh(a_g), h' = σ(a_o) tanh(c'). The state is [h ; c], n = 2 H.
  */
 public final class Lstm extends RecurrentModel {
-  /** The layer of the given weights; see {@link RecurrentModel} for names and errors. */
+  /** The layers of the given weights; see {@link RecurrentModel} for names and errors. */
   public Lstm(Map<String, Tensor> parameters, ModelOptions options) {
-    super("lstm", 0, 4, 2, true, parameters, options);
+    super("lstm", 0, 4, List.of("h", "c"), true, parameters, options);
   }
 }

@@ -24,6 +24,11 @@ public sealed interface Model extends AutoCloseable permits RecurrentModel, Grap
   /** The part that a read-out reads: the hidden state of the last layer, or the last node. */
   StateBlock outputBlock();
 
+  /** Steps of the state per step of the input: the stages of an integrator that holds its input. */
+  default long stepsPerInput() {
+    return 1;
+  }
+
   /** All parameter arrays the model has, in the order of theta. */
   List<WeightFamily> families();
 

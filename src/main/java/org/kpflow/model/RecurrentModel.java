@@ -12,79 +12,98 @@ import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
 /**
- * One recurrent layer in gate form (docs/theory.md, section 2), with PyTorch's parameter names and
+ * Recurrent layers in gate form (docs/theory.md, section 2), with PyTorch's parameter names and
  * layouts: {@code weight_ih_l0} [g H, n_in], {@code weight_hh_l0} [g H, H], and optionally {@code
- * bias_ih_l0}, {@code bias_hh_l0} [g H]. Subclasses name the native cell; the derivatives are in
- * src/main/cpp/cell.
+ * bias_ih_l0}, {@code bias_hh_l0} [g H]; then the same with l1 and so on, where {@code
+ * weight_ih_l1} is [g H, H]. A layer reads h of the one below at the same step; all have the same
+ * cell and H. The state is [h_l0; h_l1; …], for the LSTM [h_l0; c_l0; h_l1; …]. Subclasses name the
+ * cell: one of src/main/cpp/cell, or a {@link CellFunction}.
  */
 public abstract non-sealed class RecurrentModel implements Model {
-  /** The parameter names, in the order of theta. */
-  public static final List<String> NAMES =
-      List.of("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0");
+  /** The parameter names of the first layer, in the order of theta. */
+  public static final List<String> NAMES = names(0);
 
   private final String cell;
   private final double cellParameter;
-  private final int components;
+  private final int gates;
+  private final List<String> components;
+  private final int layers;
   private final DType dtype;
   private final Map<String, Tensor> weights = new LinkedHashMap<>();
   private final List<WeightFamily> families;
 
   /**
-   * A layer with copies of the weights it needs.
+   * A model with copies of the weights it needs.
    *
    * @param cell name of the native cell
    * @param gates g, gate blocks of H rows in each weight
-   * @param components m, state entries per unit
-   * @throws InputException if a weight is missing, has the wrong shape, or is not one this layer
+   * @param components the names of the m state entries per unit; the first is what is read
+   * @throws InputException if a weight is missing, has the wrong shape, or is not one this model
    *     knows
    */
   protected RecurrentModel(
       String cell,
       double cellParameter,
       int gates,
-      int components,
+      List<String> components,
       boolean mayHaveBiases,
       Map<String, Tensor> parameters,
       ModelOptions options) {
     this.cell = cell;
     this.cellParameter = cellParameter;
-    this.components = components;
+    this.gates = gates;
+    this.components = List.copyOf(components);
     this.dtype = Checks.notNull(options, "options").dtype();
     Map<String, Tensor> found = ParameterNames.select(parameters, options.prefix());
-    checkShapes(found, gates, mayHaveBiases);
+    this.layers = ParameterNames.layers(found);
+    for (int layer = 0; layer < layers; layer++) {
+      checkShapes(found, layer, gates, mayHaveBiases);
+    }
     for (String frozen : new TreeSet<>(options.frozen())) {
       if (!found.containsKey(frozen)) {
         throw new InputException(
             "freeze: expected one of " + found.keySet() + ", got '" + frozen + "'");
       }
     }
+    List<WeightFamily> list = new ArrayList<>();
     try {
-      for (String name : NAMES) {
-        if (found.containsKey(name)) {
-          weights.put(name, found.get(name).to(dtype));
+      for (int layer = 0; layer < layers; layer++) {
+        for (String name : names(layer)) {
+          if (found.containsKey(name)) {
+            weights.put(name, found.get(name).to(dtype));
+            list.add(family(name, layer, !options.frozen().contains(name)));
+          }
         }
       }
     } catch (RuntimeException failure) {
       close();
       throw failure;
     }
-    List<WeightFamily> list = new ArrayList<>();
-    weights.forEach(
-        (name, weight) ->
-            list.add(
-                new WeightFamily(
-                    name,
-                    NAMES.indexOf(name),
-                    weight.shape().size(0),
-                    weight.shape().rank() == 2 ? weight.shape().size(1) : 1,
-                    0,
-                    name.contains("_hh_") ? WeightFamily.Side.HIDDEN : WeightFamily.Side.INPUT,
-                    !options.frozen().contains(name))));
     this.families = List.copyOf(list);
   }
 
-  private static void checkShapes(Map<String, Tensor> found, int gates, boolean mayHaveBiases) {
-    for (String name : NAMES.subList(0, 2)) {
+  private static List<String> names(int layer) {
+    return List.of(
+        "weight_ih_l" + layer, "weight_hh_l" + layer, "bias_ih_l" + layer, "bias_hh_l" + layer);
+  }
+
+  private WeightFamily family(String name, int layer, boolean trainable) {
+    Shape shape = weights.get(name).shape();
+    List<String> names = names(layer);
+    return new WeightFamily(
+        name,
+        names.size() * layer + names.indexOf(name),
+        shape.size(0),
+        shape.rank() == 2 ? shape.size(1) : 1,
+        layer,
+        name.contains("_hh_") ? WeightFamily.Side.HIDDEN : WeightFamily.Side.INPUT,
+        trainable);
+  }
+
+  private static void checkShapes(
+      Map<String, Tensor> found, int layer, int gates, boolean mayHaveBiases) {
+    List<String> names = names(layer);
+    for (String name : names.subList(0, 2)) {
       if (!found.containsKey(name)) {
         throw new InputException("weights: " + name + " is missing; found " + found.keySet());
       }
@@ -93,23 +112,38 @@ public abstract non-sealed class RecurrentModel implements Model {
             name + ": expected a matrix, got shape " + found.get(name).shape());
       }
     }
-    Shape hidden = found.get("weight_hh_l0").shape();
-    long units = hidden.size(1);
-    if (units < 1 || hidden.size(0) != gates * units) {
+    Shape first = found.get("weight_hh_l0").shape();
+    long units = first.size(1);
+    Shape hidden = found.get(names.get(1)).shape();
+    if (units < 1 || first.size(0) != gates * units) {
       throw new InputException(
-          "weight_hh_l0: expected shape [" + gates + " H, H] for this cell, got " + hidden);
+          "weight_hh_l0: expected shape [" + gates + " H, H] for this cell, got " + first);
     }
-    Shape input = found.get("weight_ih_l0").shape();
-    if (input.size(0) != gates * units || input.size(1) < 1) {
+    if (!hidden.equals(first)) {
       throw new InputException(
-          "weight_ih_l0: expected shape ["
+          names.get(1)
+              + ": expected shape "
+              + first
+              + " as weight_hh_l0, since all layers have the same H, got "
+              + hidden);
+    }
+    Shape input = found.get(names.get(0)).shape();
+    if (input.size(0) != gates * units
+        || (layer == 0 ? input.size(1) < 1 : input.size(1) != units)) {
+      throw new InputException(
+          names.get(0)
+              + ": expected shape ["
               + gates * units
-              + ", n_in] to go with weight_hh_l0 "
+              + ", "
+              + (layer == 0 ? "n_in" : units)
+              + "] to go with "
+              + names.get(1)
+              + " "
               + hidden
               + ", got "
               + input);
     }
-    for (String name : NAMES.subList(2, 4)) {
+    for (String name : names.subList(2, 4)) {
       if (found.containsKey(name)) {
         if (!mayHaveBiases) {
           throw new InputException(name + ": this cell has no biases; remove it from the weights");
@@ -132,7 +166,22 @@ public abstract non-sealed class RecurrentModel implements Model {
     return cellParameter;
   }
 
-  /** H. */
+  /** g. */
+  public int gates() {
+    return gates;
+  }
+
+  /** m, the state entries per unit. */
+  public int components() {
+    return components.size();
+  }
+
+  /** L, the number of layers. */
+  public int layers() {
+    return layers;
+  }
+
+  /** H, of every layer. */
   public long units() {
     return weights.get("weight_hh_l0").shape().size(1);
   }
@@ -149,27 +198,35 @@ public abstract non-sealed class RecurrentModel implements Model {
 
   @Override
   public long stateUnits() {
-    return components * units();
+    return layers * components() * units();
   }
 
-  /** h, or h and c with two components. */
+  /** h, or h and c with two components; h_l0, h_l1 and so on with several layers. */
   @Override
   public List<StateBlock> blocks() {
     List<StateBlock> blocks = new ArrayList<>();
-    for (int c = 0; c < components; c++) {
-      blocks.add(new StateBlock(c == 0 ? "h" : "c", c * units(), units()));
+    for (int layer = 0; layer < layers; layer++) {
+      for (String component : components) {
+        String name = layers == 1 ? component : component + "_l" + layer;
+        blocks.add(new StateBlock(name, blocks.size() * units(), units()));
+      }
     }
     return blocks;
   }
 
   @Override
   public StateBlock outputBlock() {
-    return blocks().get(0);
+    return blocks().get((layers - 1) * components());
   }
 
   @Override
   public List<WeightFamily> families() {
     return families;
+  }
+
+  /** Whether there is a parameter array of a name. */
+  public boolean hasWeight(String family) {
+    return weights.containsKey(family);
   }
 
   @Override
@@ -192,6 +249,7 @@ public abstract non-sealed class RecurrentModel implements Model {
         + " inputs, "
         + units()
         + " units, "
+        + (layers == 1 ? "" : layers + " layers, ")
         + parameterCount()
         + " trainable parameters, "
         + dtype;

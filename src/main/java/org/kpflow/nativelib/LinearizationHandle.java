@@ -22,54 +22,104 @@ public final class LinearizationHandle implements AutoCloseable {
   private final List<Layer> layers;
 
   /**
-   * What a recurrent layer is and reads; arrays of one dtype, biases, initial and trajectory null
-   * when absent.
+   * A recurrent model and what it reads; arrays of one dtype, initial and trajectory null when
+   * absent.
+   *
+   * @param cell null for one computed by the caller, whose gates g and components m count then
    */
   public record Recurrent(
       String cell,
       double cellParameter,
+      int gates,
+      int components,
       DType dtype,
-      int trainable,
       long trials,
       long steps,
       long inputs,
       long units,
-      NativeMemory weightIh,
-      NativeMemory weightHh,
-      NativeMemory biasIh,
-      NativeMemory biasHh,
+      List<RecurrentLayer> layers,
       NativeMemory input,
       NativeMemory initial,
       NativeMemory trajectory) {
 
     private NativeMemory[] used() {
-      List<NativeMemory> used = new ArrayList<>(List.of(weightIh, weightHh, input));
-      for (NativeMemory optional : new NativeMemory[] {biasIh, biasHh, initial, trajectory}) {
-        if (optional != null) {
-          used.add(optional);
+      List<NativeMemory> used = new ArrayList<>(List.of(input));
+      addPresent(used, initial, trajectory);
+      for (RecurrentLayer layer : layers) {
+        used.addAll(List.of(layer.weightIh, layer.weightHh));
+        addPresent(used, layer.biasIh, layer.biasHh);
+        if (layer.trajectory != null) {
+          CellTrajectory own = layer.trajectory;
+          used.addAll(List.of(own.sites, own.states, own.derivatives));
         }
       }
       return used.toArray(NativeMemory[]::new);
     }
 
-    private void checkSizes(int gates, int components) {
-      long rows = Engine.product(gates, units);
-      long state = Engine.product(components, units);
-      Engine.holds(weightIh, dtype, Engine.product(rows, inputs));
-      Engine.holds(weightHh, dtype, Engine.product(rows, units));
-      Engine.holds(input, dtype, Engine.product(trials, steps, inputs));
-      if (biasIh != null) {
-        Engine.holds(biasIh, dtype, rows);
+    private static void addPresent(List<NativeMemory> used, NativeMemory... optional) {
+      for (NativeMemory memory : optional) {
+        if (memory != null) {
+          used.add(memory);
+        }
       }
-      if (biasHh != null) {
-        Engine.holds(biasHh, dtype, rows);
+    }
+
+    private void checkSizes() {
+      int[] shape = cell == null ? new int[] {gates, components} : cellShape(cell);
+      long own = Engine.product(shape[1], units); // state of a layer
+      long state = Engine.product(layers.size(), own);
+      long rows = Engine.product(trials, steps);
+      holds(input, Engine.product(rows, inputs));
+      holds(initial, Engine.product(trials, state));
+      holds(trajectory, Engine.product(rows, state));
+      for (int l = 0; l < layers.size(); l++) {
+        RecurrentLayer layer = layers.get(l);
+        long gateUnits = Engine.product(shape[0], units);
+        holds(layer.weightIh, Engine.product(gateUnits, l == 0 ? inputs : units));
+        holds(layer.weightHh, Engine.product(gateUnits, units));
+        holds(layer.biasIh, gateUnits);
+        holds(layer.biasHh, gateUnits);
+        Engine.require((cell == null) == (layer.trajectory != null), "cell: computed or named");
+        if (cell == null) {
+          holds(layer.trajectory.sites, Engine.product(rows, units));
+          holds(layer.trajectory.states, Engine.product(rows, own));
+          long slots = CellTrajectory.slots(gates, components);
+          holds(layer.trajectory.derivatives, Engine.product(rows, slots, units));
+        }
       }
-      if (initial != null) {
-        Engine.holds(initial, dtype, Engine.product(trials, state));
+    }
+
+    private void holds(NativeMemory memory, long count) {
+      if (memory != null) {
+        Engine.holds(memory, dtype, count);
       }
-      if (trajectory != null) {
-        Engine.holds(trajectory, dtype, Engine.product(trials, steps, state));
-      }
+    }
+  }
+
+  /**
+   * One layer's weights; biases null when absent.
+   *
+   * @param trainable bit f set: the weights of kind f (kpflow.h) are part of theta
+   * @param trajectory what the caller has computed, or null
+   */
+  public record RecurrentLayer(
+      int trainable,
+      NativeMemory weightIh,
+      NativeMemory weightHh,
+      NativeMemory biasIh,
+      NativeMemory biasHh,
+      CellTrajectory trajectory) {}
+
+  /**
+   * A layer whose cell the caller computed: sites [k, H], states [k, m H] and derivatives [k,
+   * slots, H] in the order of kpflow.h.
+   */
+  public record CellTrajectory(NativeMemory sites, NativeMemory states, NativeMemory derivatives) {
+    /** 2 g m + m² + m, the derivatives of a unit. */
+    public static long slots(int gates, int components) {
+      long g = gates;
+      long m = components;
+      return 2 * g * m + m * m + m;
     }
   }
 
@@ -118,26 +168,28 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /** Runs the forward pass of a recurrent model and linearizes along it. */
   public static LinearizationHandle recurrent(ContextHandle context, Recurrent model) {
-    int[] shape = cellShape(model.cell());
-    model.checkSizes(shape[0], shape[1]);
+    model.checkSizes();
     try (kpflow_recurrent description = new kpflow_recurrent();
-        BytePointer cell = new BytePointer(model.cell());
+        kpflow_layer layers = new kpflow_layer(model.layers().size());
+        BytePointer cell = model.cell() == null ? null : new BytePointer(model.cell());
         PointerPointer<NativeLinearization> out = new PointerPointer<>(1)) {
       context.monitored(
           (c, monitor) -> {
+            for (int l = 0; l < model.layers().size(); l++) {
+              describe(layers.position(l), model.layers().get(l));
+            }
             description
                 .cell(cell)
                 .cell_parameter(model.cellParameter())
                 .dtype(model.dtype().nativeCode())
-                .trainable(model.trainable())
+                .gates(model.gates())
+                .components(model.components())
                 .trials(model.trials())
                 .steps(model.steps())
                 .inputs(model.inputs())
                 .units(model.units())
-                .weight_ih(model.weightIh().pointer())
-                .weight_hh(model.weightHh().pointer())
-                .bias_ih(Engine.pointerOrNull(model.biasIh()))
-                .bias_hh(Engine.pointerOrNull(model.biasHh()))
+                .layer_count(model.layers().size())
+                .layers(layers.position(0))
                 .input(model.input().pointer())
                 .initial(Engine.pointerOrNull(model.initial()))
                 .trajectory(Engine.pointerOrNull(model.trajectory()));
@@ -154,6 +206,19 @@ public final class LinearizationHandle implements AutoCloseable {
       model.linearize(context, out);
       return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
     }
+  }
+
+  private static void describe(kpflow_layer target, RecurrentLayer layer) {
+    CellTrajectory own = layer.trajectory();
+    target
+        .trainable(layer.trainable())
+        .weight_ih(layer.weightIh().pointer())
+        .weight_hh(layer.weightHh().pointer())
+        .bias_ih(Engine.pointerOrNull(layer.biasIh()))
+        .bias_hh(Engine.pointerOrNull(layer.biasHh()))
+        .sites(own == null ? null : own.sites().pointer())
+        .states(own == null ? null : own.states().pointer())
+        .derivatives(own == null ? null : own.derivatives().pointer());
   }
 
   public DType dtype() {

@@ -1,5 +1,6 @@
 package org.kpflow.nativelib;
 
+import java.nio.DoubleBuffer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -47,6 +48,18 @@ public final class NativeMemory implements AutoCloseable {
       throw new MemoryException("cannot allocate " + bytes + " bytes: the system refused");
     }
     Allocation allocation = new Allocation(pointer, bytes);
+    Object owner = new Object();
+    allocation.guard(owner);
+    return new NativeMemory(allocation, owner, 0, bytes);
+  }
+
+  /**
+   * The memory of a direct buffer, from its position to its limit. The buffer stays alive with it.
+   */
+  public static NativeMemory of(DoubleBuffer buffer) {
+    Checks.that(buffer.isDirect(), "buffer: expected a direct one");
+    long bytes = (long) buffer.remaining() * Double.BYTES;
+    Allocation allocation = new Borrowed(new DoublePointer(buffer), bytes, buffer);
     Object owner = new Object();
     allocation.guard(owner);
     return new NativeMemory(allocation, owner, 0, bytes);
@@ -211,7 +224,7 @@ public final class NativeMemory implements AutoCloseable {
     acquire();
   }
 
-  private static final class Allocation extends Lifetime {
+  private static class Allocation extends Lifetime {
     private final Pointer pointer;
     private final long bytes;
 
@@ -224,6 +237,21 @@ public final class NativeMemory implements AutoCloseable {
     @Override
     void free() {
       Kpflow.kpflow_buffer_free(pointer);
+    }
+  }
+
+  /** Memory of a buffer of Java's, which the garbage collector frees. */
+  private static final class Borrowed extends Allocation {
+    private DoubleBuffer buffer;
+
+    Borrowed(Pointer pointer, long bytes, DoubleBuffer buffer) {
+      super(pointer, bytes);
+      this.buffer = buffer;
+    }
+
+    @Override
+    void free() {
+      buffer = null;
     }
   }
 }

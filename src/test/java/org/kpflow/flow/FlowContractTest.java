@@ -3,6 +3,7 @@ package org.kpflow.flow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.RandomModels.Kind;
@@ -19,9 +20,13 @@ class FlowContractTest {
   private static final double SLACK = 4; // an NTK is six products deep
 
   private static void check(Kind kind, DType dtype, Sizes sizes, long seed) {
+    check(kind, kind.layers, dtype, sizes, seed);
+  }
+
+  private static void check(Kind kind, int layers, DType dtype, Sizes sizes, long seed) {
     ExecutionContext.shared(); // counts as live once it is there
     long before = Tensor.liveCount();
-    try (Sample sample = new Sample(kind, dtype, sizes, seed)) {
+    try (Sample sample = new Sample(kind, layers, dtype, sizes, seed)) {
       for (LinearOperator operator : FlowOperators.of(sample.linearize())) {
         OperatorContract.check(operator, seed, SLACK);
       }
@@ -49,6 +54,12 @@ class FlowContractTest {
     for (Kind kind : Kind.values()) {
       check(kind, DType.F64, sizes, 2);
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void everyOperatorOfThreeLayersKeepsTheContract(Kind kind) {
+    check(kind, 3, DType.F64, new Sizes(2, 3, 2, 3), 4);
   }
 
   /** 13 trials times the contract's blocks of 7 are more than the 80 rows of a panel. */

@@ -160,7 +160,7 @@ class LinearizationTest {
       double[] site = sample.keep(from.sites("weight_hh_l0")).slice(0).toDoubles();
       double[] h0 = sample.initial.slice(0).toDoubles();
       for (int i = 0; i < site.length; i++) {
-        assertEquals(kind == Kind.LEAKY ? Math.tanh(h0[i]) : h0[i], site[i], 1e-15);
+        assertEquals(kind.hasTanhSite() ? Math.tanh(h0[i]) : h0[i], site[i], 1e-15);
       }
       double[] zeroSite = sample.keep(fromZero.sites("weight_hh_l0")).slice(0).toDoubles();
       assertArrayEquals(new double[site.length], zeroSite);
@@ -217,7 +217,7 @@ class LinearizationTest {
       Tensor sites = sample.keep(elsewhere.sites("weight_hh_l0"));
       for (int i = 0; i < sites.shape().size(1); i++) {
         double before = other.get(0, 0, i);
-        assertEquals(kind == Kind.LEAKY ? Math.tanh(before) : before, sites.get(1, i), 1e-15);
+        assertEquals(kind.hasTanhSite() ? Math.tanh(before) : before, sites.get(1, i), 1e-15);
       }
       assertFalse(Arrays.equals(everything(own), everything(elsewhere)));
     }

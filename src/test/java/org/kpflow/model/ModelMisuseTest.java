@@ -104,20 +104,80 @@ class ModelMisuseTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"weight_ih_l1", "weight_hh_l0_reverse", "bias_ih_l0_reverse", "weight_hr_l0"})
-  void stackedBidirectionalAndProjectedLayersAreRefusedByName(String name) {
+      strings = {
+        "weight_hh_l0_reverse",
+        "bias_ih_l0_reverse",
+        "weight_ih_l1_reverse",
+        "weight_hr_l0"
+      })
+  void bidirectionalAndProjectedLayersAreRefusedByName(String name) {
     Map<String, Tensor> weights = weights(Kind.GRU);
     weights.put(name, zeros(15, 5));
-    bad(Kind.GRU, weights, name, "stacked, bidirectional or projected", "single layer");
+    bad(Kind.GRU, weights, name, "bidirectional", "projections", "not supported");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"weight_ih_l01", "weight_hh", "bias_ih_l0_extra", "weight_hh_lx"})
+  void aNameThatLooksLikeALayersButIsNoneIsListed(String name) {
+    Map<String, Tensor> weights = weights(Kind.GRU);
+    weights.put(name, zeros(15, 5));
+    bad(Kind.GRU, weights, "[" + name + "]", "weight_ih_l0");
+    weights.remove(name);
+    weights.put("readout.weight", zeros(2, 5)); // not ours to judge
+    Kind.GRU.model(weights, F64).close();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"RNN_TANH_STACK", "LEAKY_STACK", "GRU_STACK", "LSTM_STACK"})
+  void aStackNeedsAllItsLayersInTheSameWidth(Kind kind) {
+    int rows = kind.gates * Sizes.SMALL.units();
+    Map<String, Tensor> weights = weights(kind);
+    weights.remove("weight_hh_l1");
+    bad(kind, weights, "weight_hh_l1 is missing");
+    weights.put("weight_hh_l1", zeros(2 * rows, 2 * Sizes.SMALL.units()));
+    bad(kind, weights, "weight_hh_l1", "same H", "[" + rows + ", 5]", "[" + 2 * rows + ", 10]");
+    weights = weights(kind);
+    weights.put("weight_ih_l1", zeros(rows, 2));
+    bad(kind, weights, "weight_ih_l1", "[" + rows + ", 5]", "[" + rows + ", 2]");
+    weights = weights(kind);
+    weights.put("weight_hh_l999999999", zeros(rows, 5));
+    bad(kind, weights, "weight_ih_l" + kind.layers + " is missing");
+    weights = weights(kind);
+    if (kind.biases) {
+      weights.put("bias_ih_l1", zeros(rows + 1));
+      bad(kind, weights, "bias_ih_l1", "[" + rows + "]", "[" + (rows + 1) + "]");
+    }
   }
 
   @Test
-  void severalLayersNeedAPrefix() {
+  void theStateOfAStackIsNamedLayerByLayer() {
+    try (RecurrentModel lstm = Kind.LSTM_STACK.model(weights(Kind.LSTM_STACK), F64);
+        RecurrentModel single = Kind.LSTM.model(weights(Kind.LSTM), F64)) {
+      assertEquals(
+          List.of(
+              new StateBlock("h_l0", 0, 5),
+              new StateBlock("c_l0", 5, 5),
+              new StateBlock("h_l1", 10, 5),
+              new StateBlock("c_l1", 15, 5)),
+          lstm.blocks());
+      assertEquals("h_l1", lstm.outputBlock().name());
+      assertEquals(20, lstm.stateUnits());
+      assertEquals(
+          List.of("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_ih_l1"),
+          lstm.families().stream().map(WeightFamily::name).limit(5).toList());
+      assertEquals(5, lstm.families().get(5).index());
+      assertEquals(1, lstm.families().get(5).layer());
+      assertEquals(List.of("h", "c"), single.blocks().stream().map(StateBlock::name).toList());
+    }
+  }
+
+  @Test
+  void severalNetworksNeedAPrefix() {
     Map<String, Tensor> both = new LinkedHashMap<>();
     for (String prefix : new String[] {"encoder.", "decoder."}) {
       weights(Kind.GRU).forEach((name, tensor) -> both.put(prefix + name, tensor));
     }
-    bad(Kind.GRU, both, "several layers", "[decoder., encoder.]", "prefix");
+    bad(Kind.GRU, both, "several networks", "[decoder., encoder.]", "prefix");
     new Gru(both, new ModelOptions(DType.F64, Set.of(), "encoder.")).close();
     refused(
         InputException.class,

@@ -18,6 +18,8 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.base.KpflowException;
 import org.kpflow.base.MemoryException;
+import org.kpflow.nativelib.LinearizationHandle.CellTrajectory;
+import org.kpflow.nativelib.LinearizationHandle.RecurrentLayer;
 import org.kpflow.tensor.ExecutionContext;
 
 /** The facade of the native library: whatever the sizes, native code stays inside its arrays. */
@@ -208,12 +210,60 @@ class EngineMisuseTest {
   }
 
   private void linearize(String cell, int trainable, long b, long t, long inputs, long units) {
+    linearize(
+        cell,
+        0,
+        0,
+        new long[] {b, t, inputs, units},
+        List.of(new RecurrentLayer(trainable, memory, memory, null, null, null)));
+  }
+
+  private void linearize(
+      String cell, int gates, int components, long[] sizes, List<RecurrentLayer> layers) {
     LinearizationHandle.recurrent(
             context,
             new LinearizationHandle.Recurrent(
-                cell, 0, DType.F64, trainable, b, t, inputs, units, memory, memory, null, null,
-                memory, null, null))
+                cell,
+                0,
+                gates,
+                components,
+                DType.F64,
+                sizes[0],
+                sizes[1],
+                sizes[2],
+                sizes[3],
+                layers,
+                memory,
+                null,
+                null))
         .close();
+  }
+
+  /** Each array holds 64 numbers; 2 rows of 2 units have 2 g m + m m + m derivatives each. */
+  @Test
+  void descriptionsOfStacksAndComputedCellsAreChecked() {
+    long[] sizes = {1, 2, 1, 2};
+    RecurrentLayer plain = new RecurrentLayer(3, memory, memory, null, null, null);
+    CellTrajectory trajectory = new CellTrajectory(memory, memory, memory);
+    RecurrentLayer computed = new RecurrentLayer(3, memory, memory, null, null, trajectory);
+    linearize("gru", 0, 0, sizes, List.of(plain, plain, plain));
+    linearize(null, 2, 1, sizes, List.of(computed, computed));
+    linearize(null, 1, 2, sizes, List.of(computed));
+    refused(() -> linearize("gru", 0, 0, sizes, List.of()), "layers");
+    refused(() -> linearize("gru", 0, 0, sizes, List.of(plain, computed)), "cell");
+    refused(() -> linearize(null, 1, 1, sizes, List.of(computed, plain)), "cell");
+    for (int bad : new int[] {-1, 0, 3, 33, Integer.MAX_VALUE}) {
+      refused(() -> linearize(null, bad, 2, sizes, List.of(computed)), "");
+      refused(() -> linearize(null, 2, bad, sizes, List.of(computed)), "");
+    }
+    for (long bad : new long[] {-1, 0, 100, 1L << 40, Long.MAX_VALUE}) {
+      for (int axis = 0; axis < 4; axis++) {
+        long[] wrong = sizes.clone();
+        wrong[axis] = bad;
+        refused(() -> linearize(null, 2, 1, wrong, List.of(computed)), "");
+        refused(() -> linearize("gru", 0, 0, wrong, List.of(plain, plain)), "");
+      }
+    }
   }
 
   @Test
