@@ -85,18 +85,7 @@ final class AnalyzeCommand implements Callable<Integer> {
       description = "A .npy file [B, n] (default: zero).")
   private Path initialState;
 
-  @Option(
-      names = "--state",
-      paramLabel = "BLOCKS",
-      description =
-          "Blocks of the state to analyse, such as h_l1 or Q,Y, or ranges of units such as 0:64 (default: all).")
-  private String state;
-
-  @Option(
-      names = "--steps",
-      paramLabel = "RANGES",
-      description = "Steps to analyse, such as 0:30,60:90 or 3::4 (default: all).")
-  private String steps;
+  @Mixin private SelectionOptions selected;
 
   @Option(
       names = "--trials",
@@ -200,7 +189,7 @@ final class AnalyzeCommand implements Callable<Integer> {
           "--objectives: expected --targets with it; without, there is no error");
     }
     ModelDescription description = network.description();
-    StateSelection part = part(description);
+    StateSelection part = selected.of(description);
     DType dtype = device.dtype(DType.F32);
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
     Checkpoints checkpoints = Checkpoints.of(weights);
@@ -230,18 +219,6 @@ final class AnalyzeCommand implements Callable<Integer> {
               checkpoints.series()
                   ? series(checkpoints.paths(), given)
                   : single(checkpoints.paths().get(0), given));
-    }
-  }
-
-  /** The part of the state that the options name, or else the model file. */
-  private StateSelection part(ModelDescription description) {
-    StateSelection given = StateSelection.parse(state, steps);
-    try {
-      return new StateSelection(
-          state == null ? description.state() : given.units(),
-          steps == null ? description.steps() : given.steps());
-    } catch (InputException wrong) {
-      throw new InputException(description.source() + ": " + wrong.getMessage(), wrong);
     }
   }
 

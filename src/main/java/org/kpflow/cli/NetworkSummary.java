@@ -7,6 +7,7 @@ import java.util.TreeSet;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.LoadedModel;
 import org.kpflow.model.GraphModel;
+import org.kpflow.model.LeakyRnn;
 import org.kpflow.model.Model;
 import org.kpflow.model.StateBlock;
 import org.kpflow.model.WeightFamily;
@@ -84,7 +85,8 @@ record NetworkSummary(
       return "1";
     }
     if (family.side() == WeightFamily.Side.HIDDEN) {
-      return (layers > 1 ? "h_l" + family.layer() : "h") + ", a step before";
+      String state = layers > 1 ? "h_l" + family.layer() : "h";
+      return (model instanceof LeakyRnn ? "φ(" + state + ")" : state) + ", a step before";
     }
     return family.layer() == 0 ? "x" : "h_l" + (family.layer() - 1);
   }

@@ -10,6 +10,7 @@ public enum Architecture {
   LEAKY_RNN,
   GRU,
   LSTM,
+  NEURAL_ODE,
   MLP,
   ATTENTION,
   TRANSFORMER;

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 import org.kpflow.model.Activation;
+import org.kpflow.model.NeuralOde;
 
 /**
  * An architecture and where its parameters are in a checkpoint: what a model.json says
@@ -30,7 +31,9 @@ public final class ModelDescription {
         Architecture.MLP,
         Architecture.ATTENTION,
         Architecture.TRANSFORMER),
-    DT(Architecture.LEAKY_RNN),
+    DT(Architecture.LEAKY_RNN, Architecture.NEURAL_ODE),
+    TAU(Architecture.NEURAL_ODE),
+    METHOD(Architecture.NEURAL_ODE),
     HEADS(Architecture.ATTENTION, Architecture.TRANSFORMER),
     CAUSAL(Architecture.ATTENTION, Architecture.TRANSFORMER),
     EPSILON(Architecture.TRANSFORMER),
@@ -51,6 +54,7 @@ public final class ModelDescription {
         Architecture.LEAKY_RNN,
         Architecture.GRU,
         Architecture.LSTM,
+        Architecture.NEURAL_ODE,
         Architecture.ATTENTION,
         Architecture.TRANSFORMER);
 
@@ -72,6 +76,11 @@ public final class ModelDescription {
 
   /** The keys in the order of the documentation. */
   public static final List<String> KEYS = Arrays.stream(Key.values()).map(Key::toString).toList();
+
+  private static final List<String> METHODS =
+      Arrays.stream(NeuralOde.Method.values())
+          .map(method -> method.name().toLowerCase(Locale.ROOT))
+          .toList();
 
   private static final String MAPPING =
       "an object {\"parameter\": \"its name in the file\", ...}, or the path of a file with one";
@@ -114,7 +123,12 @@ public final class ModelDescription {
   /** Reads every value once, so that a wrong one is refused whether it is needed or not. */
   private void checkValues() {
     activation(null);
-    dt();
+    json.positive("dt");
+    tau();
+    json.oneOf("method", METHODS);
+    if (type == Architecture.LEAKY_RNN) {
+      dt();
+    }
     if (json.has("heads")) {
       heads();
     }
@@ -225,13 +239,39 @@ public final class ModelDescription {
     return name == null ? otherwise : Activation.of(name);
   }
 
-  /** The time step; 1 where the description says nothing. */
+  /**
+   * The time step: over the time constant for a leaky RNN, 1 where the description says nothing.
+   *
+   * @throws InputException if the description of a neural ODE does not say
+   */
   public double dt() {
     Double dt = json.positive("dt");
     if (type == Architecture.LEAKY_RNN && dt != null && dt > 1) {
       throw json.fault("dt", "a number above 0 and at most 1");
     }
+    if (type == Architecture.NEURAL_ODE && dt == null) {
+      throw json.fault("dt", "the time step, which no checkpoint shows");
+    }
     return dt == null ? 1 : dt;
+  }
+
+  /** The time constant of a neural ODE, or one per unit; 1 where the description says nothing. */
+  public double[] tau() {
+    double[] tau = json.positives("tau");
+    return tau == null ? new double[] {1} : tau;
+  }
+
+  /**
+   * How a neural ODE is stepped.
+   *
+   * @throws InputException if the description does not say
+   */
+  public NeuralOde.Method method() {
+    String name = json.oneOf("method", METHODS);
+    if (name == null) {
+      throw json.fault("method", "euler or rk4, which no checkpoint shows");
+    }
+    return NeuralOde.Method.valueOf(name.toUpperCase(Locale.ROOT));
   }
 
   /**

@@ -21,6 +21,7 @@ import org.kpflow.model.Lstm;
 import org.kpflow.model.Mlp;
 import org.kpflow.model.Model;
 import org.kpflow.model.ModelOptions;
+import org.kpflow.model.NeuralOde;
 import org.kpflow.model.Rnn;
 import org.kpflow.model.Transformer;
 import org.kpflow.tensor.Tensor;
@@ -41,7 +42,8 @@ public final class ModelLoader {
     this.checkpoint = Checkpoint.of(file, description);
     this.parameters =
         switch (description.type()) {
-          case RNN, LEAKY_RNN, GRU, LSTM -> RecurrentNames.find(checkpoint, description);
+          case RNN, LEAKY_RNN, GRU, LSTM, NEURAL_ODE ->
+              RecurrentNames.find(checkpoint, description);
           case MLP -> LinearStack.find(checkpoint, description);
           case ATTENTION -> AttentionNames.find(checkpoint, description);
           case TRANSFORMER -> TransformerNames.find(checkpoint, description);
@@ -93,6 +95,9 @@ public final class ModelLoader {
                 weights, description.activation(Activation.TANH), description.dt(), options);
         case GRU -> new Gru(weights, options);
         case LSTM -> new Lstm(weights, options);
+        case NEURAL_ODE ->
+            new NeuralOde(
+                weights, description.method(), description.dt(), description.tau(), options);
         case MLP -> Mlp.of(weights, activationOfMlp(), options);
         case ATTENTION -> AttentionBlock.of(weights, heads, causal, activationOfMlp(), options);
         case TRANSFORMER ->
@@ -139,7 +144,7 @@ public final class ModelLoader {
   private int layers() {
     String name =
         switch (description.type()) {
-          case RNN, LEAKY_RNN, GRU, LSTM -> "weight_hh_l\\d+";
+          case RNN, LEAKY_RNN, GRU, LSTM, NEURAL_ODE -> "weight_hh_l\\d+";
           case MLP, ATTENTION -> "mlp_W_\\d+";
           case TRANSFORMER -> "W_q_l\\d+";
         };
@@ -151,7 +156,7 @@ public final class ModelLoader {
     check(Key.LAYERS, layers(), null);
     String first =
         switch (description.type()) {
-          case RNN, LEAKY_RNN, GRU, LSTM -> "weight_ih_l0";
+          case RNN, LEAKY_RNN, GRU, LSTM, NEURAL_ODE -> "weight_ih_l0";
           case MLP -> "mlp_W_1";
           case ATTENTION -> "W_q";
           case TRANSFORMER -> parameters.tensors().containsKey("W_in") ? "W_in" : "W_q_l0";

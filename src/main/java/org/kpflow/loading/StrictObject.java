@@ -192,6 +192,23 @@ final class StrictObject {
     return value;
   }
 
+  /** A number above 0 or a list of such numbers, or null if there is no such key. */
+  double[] positives(String key) {
+    JsonNode value = object.get(key);
+    if (value == null || !value.isArray()) {
+      Double single = positive(key);
+      return single == null ? null : new double[] {single};
+    }
+    double[] numbers = new double[value.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      numbers[i] = value.get(i).isNumber() ? value.get(i).doubleValue() : Double.NaN;
+      if (!(numbers[i] > 0 && Double.isFinite(numbers[i]))) {
+        throw fault(key, "a number above 0, or a list of them");
+      }
+    }
+    return numbers;
+  }
+
   /** An integer of at least some number that fits an int, or null if there is no such key. */
   Integer count(String key, int least) {
     JsonNode value = object.get(key);

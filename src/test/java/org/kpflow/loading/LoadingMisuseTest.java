@@ -214,6 +214,24 @@ class LoadingMisuseTest {
   }
 
   @Test
+  void aNeuralOdeSaysHowItIsStepped() {
+    bad(
+        net -> net.recurrent("", 1, 0, 3, 5),
+        "{'type': 'neural_ode', 'dt': 0.1}",
+        "model.json: key 'method'",
+        "euler or rk4");
+    bad(
+        net -> net.recurrent("", 1, 0, 3, 5),
+        "{'type': 'neural_ode', 'method': 'euler'}",
+        "model.json: key 'dt'",
+        "the time step");
+    bad(
+        net -> net.recurrent("", 1, 0, 3, 5),
+        "{'type': 'neural_ode', 'method': 'euler', 'dt': 0.1, 'tau': [1, 2]}",
+        "model.json: tau: expected 1 or 5 values, got 2");
+  }
+
+  @Test
   void attentionThatIsNotSupportedOrDamaged() {
     bad(
         net -> net.attention("a.", 4).with("a.bias_k", 1, 1, 4),

@@ -97,6 +97,34 @@ class ModelLoaderTest {
   }
 
   @Test
+  void stackedLayers() {
+    try (TorchCheckpoint net = new TorchCheckpoint()) {
+      net.recurrent("rnn.", 4, 0, 3, 5).recurrent("rnn.", 4, 1, 5, 5).recurrent("rnn.", 4, 2, 5, 5);
+      try (LoadedModel loaded = net.load("{'type': 'lstm', 'layers': 3, 'units': 5}")) {
+        for (String name : families(loaded.model())) {
+          same(loaded.model(), name, net.get("rnn." + name));
+        }
+        assertEquals(12, loaded.model().families().size());
+        assertEquals("h_l2", loaded.model().outputBlock().name());
+      }
+    }
+  }
+
+  @Test
+  void aNeuralOdeUnderTheNamesOfAnRnn() {
+    try (TorchCheckpoint net = new TorchCheckpoint().recurrent("f.", 1, 0, 3, 2)) {
+      try (LoadedModel loaded =
+          net.load("{'type': 'neural_ode', 'method': 'rk4', 'dt': 0.1, 'tau': [0.5, 2]}")) {
+        same(loaded.model(), "weight_hh_l0", net.get("f.weight_hh_l0"));
+        assertEquals(6, loaded.model().stateUnits()); // h, k and their sum
+      }
+      try (LoadedModel loaded = net.load("{'type': 'neural_ode', 'method': 'euler', 'dt': 0.1}")) {
+        assertEquals(2, loaded.model().stateUnits());
+      }
+    }
+  }
+
+  @Test
   void theDescriptionSaysWhatNoCheckpointShows() {
     try (TorchCheckpoint net = new TorchCheckpoint().recurrent("", 1, 0, 3, 5)) {
       try (LoadedModel relu = net.load("{'type': 'rnn', 'activation': 'relu'}")) {
