@@ -81,10 +81,14 @@ public final class TorchCheckpoint implements AutoCloseable {
 
   /** The model of a description, as {@code {"type": ...}} with single quotes. */
   public LoadedModel load(String json) {
+    return load(ModelDescription.parse(json.replace('\'', '"'), "model.json"));
+  }
+
+  /** The model of a description. */
+  public LoadedModel load(ModelDescription description) {
     TensorMap map = new TensorMap("net.npz");
     tensors.forEach(map::put);
-    return ModelLoader.load(
-        ModelDescription.parse(json.replace('\'', '"'), "model.json"), map, DType.F64, null);
+    return ModelLoader.load(description, map, DType.F64, null);
   }
 
   @Override
