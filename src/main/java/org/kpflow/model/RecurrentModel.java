@@ -156,7 +156,7 @@ public abstract non-sealed class RecurrentModel implements Model {
     }
   }
 
-  /** The name under which the native engine knows the cell. */
+  /** The cell's name: the one that the native engine knows, unless it is a {@link CellFunction}. */
   public String cell() {
     return cell;
   }
