@@ -209,6 +209,61 @@ class EngineMisuseTest {
     refused(() -> LinearizationHandle.cellShape("x"), "cell", "'x'");
   }
 
+  @Test
+  void whatIsNoGraphIsRefused() {
+    GraphDescription.Node good = node(0, 0, 3, 1, 0, -1, 0, 0);
+    refused(() -> graph(1, 1, 1), "nodes", "expected 1");
+    for (long bad : new long[] {-1, 0, 1L << 40, Long.MAX_VALUE}) {
+      String[] one = {""};
+      refused(() -> graph(bad, 1, 1, good), one);
+      refused(() -> graph(1, bad, 1, good), one);
+      refused(() -> graph(1, 1, bad, good), one);
+      refused(() -> graph(1, 1, 1, node(0, 0, 3, bad, 0, -1, 0, 0)), one);
+    }
+    refused(() -> graph(1, 1, 1, node(7, 0, 0, 1, 0, -1, 0, 0)), "node 0, kind", "7");
+    refused(() -> graph(1, 1, 1, node(0, 9, 0, 1, 0, -1, 0, 0)), "node 0, activation", "9");
+    refused(() -> graph(1, 1, 1, node(0, 0, 0, 1, 0, 0, 0, 0)), "input 0", "earlier node");
+    refused(() -> graph(1, 1, 1, good, node(3, 0, 0, 1, 0, 5, 0, 0)), "node 1, input 0", "5");
+    refused(() -> graph(1, 1, 2, node(3, 0, 0, 1, 0, -1, 0, 0)), "expected 1 units, got 2");
+    refused(() -> graph(1, 1, 4, node(1, 0, 0, 4, 3, -1, 0, 0)), "heads", "divisor of 4", "3");
+    refused(() -> graph(1, 1, 4, node(1, 0, 0, 4, 0, -1, 0, 0)), "heads", "divisor of 4", "0");
+    refused(() -> graph(1, 1, 4, node(1, 0, 1, 4, 2, -1, 0, 0)), "trainable");
+    refused(() -> graph(1, 1, 1, node(2, 0, 0, 1, 0, -1, 0, 0)), "epsilon", "above 0");
+    refused(() -> graph(1, 1, 1, node(2, 0, 0, 1, 0, -1, 0, Double.NaN)), "epsilon");
+    graph(1, 1, 1, good);
+  }
+
+  private GraphDescription.Node node(
+      int kind,
+      int activation,
+      int trainable,
+      long units,
+      long heads,
+      long input,
+      long other,
+      double epsilon) {
+    boolean weights = kind == 0 || kind == 2;
+    return new GraphDescription.Node(
+        kind,
+        activation,
+        (trainable & 1) != 0,
+        (trainable & 2) != 0,
+        false,
+        units,
+        heads,
+        new long[] {input, kind == 3 || kind == 1 ? input : other, input},
+        epsilon,
+        weights ? memory : null,
+        weights ? memory : null);
+  }
+
+  private void graph(long trials, long steps, long inputs, GraphDescription.Node... nodes) {
+    LinearizationHandle.graph(
+            context,
+            new GraphDescription(DType.F64, trials, steps, inputs, List.of(nodes), memory, null))
+        .close();
+  }
+
   private void linearize(String cell, int trainable, long b, long t, long inputs, long units) {
     linearize(
         cell,

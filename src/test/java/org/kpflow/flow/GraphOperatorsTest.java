@@ -1,0 +1,188 @@
+package org.kpflow.flow;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.GraphModels;
+import org.kpflow.GraphModels.Kind;
+import org.kpflow.GraphModels.Sample;
+import org.kpflow.GraphModels.Sizes;
+import org.kpflow.RandomModels;
+import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
+import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.IdentityOperator;
+import org.kpflow.operator.LinearOperator;
+import org.kpflow.operator.OperatorContract;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
+
+/**
+ * The operators of feed-forward models: the contract of operators, and the identities of THEORY.
+ */
+class GraphOperatorsTest {
+  private static final ExecutionContext CONTEXT = ExecutionContext.shared();
+  private static final double SLACK = 16; // a transformer's NTK is some forty products deep
+
+  private static void contract(Kind kind, DType dtype, Sizes sizes, long seed) {
+    long before = Tensor.liveCount();
+    try (Sample sample = new Sample(kind, dtype, sizes, seed)) {
+      for (LinearOperator operator : FlowOperators.of(sample.linearize())) {
+        OperatorContract.check(operator, seed, SLACK);
+      }
+    }
+    assertEquals(before, Tensor.liveCount(), "leaks");
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.kpflow.GraphModels#kindsAndTypes")
+  void everyOperatorKeepsTheContract(Kind kind, DType dtype) {
+    contract(kind, dtype, Sizes.SMALL, 1);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void everyOperatorKeepsTheContractWhereAnAxisHasOneEntry(Kind kind) {
+    for (Sizes sizes : Sizes.degenerate()) {
+      contract(kind, DType.F64, sizes, 2);
+    }
+  }
+
+  private static void assertEqual(LinearOperator expected, LinearOperator actual) {
+    double difference = actual.compare(expected);
+    assertTrue(
+        difference <= 500 * expected.dtype().epsilon(),
+        () -> actual + " and " + expected + " differ by " + difference);
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.kpflow.GraphModels#kindsAndTypes")
+  void productsOfTheOperatorsAreTheOthers(Kind kind, DType dtype) {
+    try (Sample sample = new Sample(kind, dtype, Sizes.AWKWARD, 3)) {
+      Linearization linearization = sample.linearize();
+      PropagationOperator p = new PropagationOperator(linearization);
+      LinearOperator ntk = new NeuralTangentKernel(linearization);
+      LinearOperator k = new ParameterOperator(linearization);
+      LinearOperator j = new ParameterJacobian(linearization);
+      LinearOperator local = new LocalParameterJacobian(linearization);
+      LinearOperator identity = new IdentityOperator(CONTEXT, p.domain(), dtype);
+      assertEqual(identity, p.compose(p.inverse()));
+      assertEqual(identity, p.inverse().compose(p));
+      assertEqual(identity, p.adjoint().compose(p.inverse().adjoint()));
+      assertEqual(ntk, j.compose(j.adjoint()));
+      assertEqual(ntk, p.compose(k).compose(p.adjoint()));
+      assertEqual(k, local.compose(local.adjoint()));
+      assertEqual(j, p.compose(local));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.kpflow.GraphModels#kindsAndTypes")
+  void theTangentKernelIsTheSumOfItsFamiliesCores(Kind kind, DType dtype) {
+    try (Sample sample = new Sample(kind, dtype, Sizes.SMALL, 4)) {
+      Linearization linearization = sample.linearize();
+      LinearOperator whole = null;
+      LinearOperator here = null;
+      for (WeightFamily family : linearization.families()) {
+        Tensor gram = sample.keep(KroneckerCore.familyGram(linearization, family.name()));
+        LinearOperator kernel = KroneckerCore.familyKernel(linearization, family.name(), gram);
+        LinearOperator inverse = new PropagationOperator(linearization).inverse();
+        LinearOperator local = inverse.compose(kernel).compose(inverse.adjoint());
+        whole = whole == null ? kernel : whole.plus(kernel);
+        here = here == null ? local : here.plus(local);
+        LinearOperator gates = new GateDerivative(linearization, family.name());
+        assertEqual(
+            new CorePropagator(linearization, family.name()),
+            new PropagationOperator(linearization).compose(gates));
+      }
+      assertEqual(new NeuralTangentKernel(linearization), whole);
+      assertEqual(new ParameterOperator(linearization), here);
+    }
+  }
+
+  /** Freezing drops a family's part and leaves the others, in the order of theta. */
+  @Test
+  void aFrozenFamilyIsLeftOut() {
+    String[] frozen = {"W_k_l0", "norm2_weight_l0", "mlp_b_1_l1", "b_in"};
+    try (Sample sample = new Sample(Kind.TRANSFORMER, DType.F64, Sizes.SMALL, 5);
+        Sample part = new Sample(Kind.TRANSFORMER, DType.F64, Sizes.SMALL, 5, frozen)) {
+      Linearization all = sample.linearize();
+      Linearization some = part.linearize();
+      LinearOperator expected = new NeuralTangentKernel(all);
+      for (String name : frozen) {
+        Tensor gram = sample.keep(KroneckerCore.familyGram(all, name));
+        expected = expected.minus(KroneckerCore.familyKernel(all, name, gram));
+        assertTrue(!some.family(name).trainable());
+      }
+      assertEqual(expected, new NeuralTangentKernel(some));
+      assertEqual(new PropagationOperator(all), new PropagationOperator(some));
+    }
+  }
+
+  /** (1/n) V Vᵀ is the mean over units of v_u v_uᵀ, the projection onto matrices G ⊗ I. */
+  @Test
+  void elementwiseFamiliesCountInTheCoreWithTheMeanOverTheirUnits() {
+    String[] others = {"W", "b", "V"};
+    try (Sample sample = new Sample(Kind.SHARED_INPUTS, DType.F64, Sizes.SMALL, 6, others)) {
+      Linearization linearization = sample.linearize();
+      Tensor gram = sample.keep(KroneckerCore.gram(linearization));
+      Tensor sites = sample.keep(linearization.sites("gamma"));
+      int units = (int) sites.shape().size(1);
+      for (int i = 0; i < linearization.rows(); i++) {
+        for (int l = 0; l < linearization.rows(); l++) {
+          double sum = 0;
+          for (int u = 0; u < units; u++) {
+            sum += sites.get(i, u) * sites.get(l, u);
+          }
+          assertEquals(sum / units, gram.get(i, l), 1e-14);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("org.kpflow.GraphModels#kindsAndTypes")
+  void theNumberOfThreadsChangesNoBit(Kind kind, DType dtype) {
+    for (int s : new int[] {1, 2, 19}) {
+      double[][] results = new double[2][];
+      for (int i = 0; i < 2; i++) {
+        try (ExecutionContext context = ExecutionContext.withThreads(1 + 3 * i);
+            Sample sample = new Sample(kind, dtype, Sizes.AWKWARD, 7)) {
+          Linearization linearization = sample.linearize(context);
+          Shape block = linearization.stateShape().block(s);
+          Tensor probes = sample.keep(RandomModels.gaussian(dtype, block, 8));
+          results[i] =
+              sample.keep(new NeuralTangentKernel(linearization).matmat(probes)).toDoubles();
+        }
+      }
+      assertArrayEquals(results[0], results[1], kind + ", block of " + s);
+    }
+  }
+
+  /** Every trial by itself gives the rows of the trial Jacobian; a block cuts no probe. */
+  @Test
+  void aStateOfOneTrialIsThatOfTheTrialAlone() {
+    try (Sample sample = new Sample(Kind.CAUSAL_TRANSFORMER, DType.F64, Sizes.AWKWARD, 9)) {
+      Linearization all = sample.linearize();
+      for (int b = 0; b < 3; b++) {
+        Tensor input = sample.inputs.slice(b, 1);
+        Linearization one = sample.keep(Linearization.of(CONTEXT, sample.model, input, null));
+        Tensor probe = sample.keep(GraphModels.probe(one, 10));
+        Tensor wide = sample.keep(Tensor.zeros(DType.F64, all.stateShape()));
+        wide.slice(b, 1).copyFrom(probe);
+        Tensor expected = sample.keep(new NeuralTangentKernel(one).matvec(probe));
+        Tensor found = sample.keep(new NeuralTangentKernel(all).matvec(wide));
+        double[] part = found.slice(b, 1).toDoubles();
+        for (int i = 0; i < part.length; i++) {
+          assertEquals(expected.toDoubles()[i], part[i], 1e-9 * (1 + Math.abs(part[i])));
+        }
+      }
+    }
+  }
+}
