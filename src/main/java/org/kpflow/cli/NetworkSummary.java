@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.LoadedModel;
+import org.kpflow.model.CellModel;
 import org.kpflow.model.GraphModel;
 import org.kpflow.model.LeakyRnn;
 import org.kpflow.model.Model;
@@ -85,6 +86,9 @@ record NetworkSummary(
       return "1";
     }
     if (family.side() == WeightFamily.Side.HIDDEN) {
+      if (model instanceof CellModel cells && cells.stepsPerInput() > 1) {
+        return "h + c dt k, a stage before";
+      }
       String state = layers > 1 ? "h_l" + family.layer() : "h";
       return (model instanceof LeakyRnn ? "φ(" + state + ")" : state) + ", a step before";
     }

@@ -89,6 +89,7 @@ class ModelCommandTest {
     return run(Stream.concat(base.stream(), Stream.of(more)).toArray(String[]::new));
   }
 
+  /** A checkpoint with a read-out; the LSTM has two layers. */
   private Path checkpoint(String type) {
     try (TorchCheckpoint net = new TorchCheckpoint()) {
       switch (type) {
@@ -96,7 +97,8 @@ class ModelCommandTest {
         case "leaky_rnn" ->
             net.recurrent("rnn.", 1, 0, 3, 5).without("rnn.bias_ih_l0").without("rnn.bias_hh_l0");
         case "gru" -> net.recurrent("rnn.", 3, 0, 3, 5);
-        case "lstm" -> net.recurrent("rnn.", 4, 0, 3, 5);
+        case "lstm" -> net.recurrent("rnn.", 4, 0, 3, 5).recurrent("rnn.", 4, 1, 5, 5);
+        case "neural_ode" -> net.recurrent("rnn.", 1, 0, 3, 5);
         case "mlp" -> net.linear("0", 5, 3).linear("2", 4, 5);
         case "attention" -> net.linear("m.0", 5, 4).linear("m.2", 4, 5).attention("attn.", 4);
         default -> net.linear("embed", 4, 3).block("enc.layers.0.", 4, 6).norm("enc.norm", 4);
@@ -113,7 +115,8 @@ class ModelCommandTest {
         "rnn         | , 'activation': 'relu'           | 3 | 5",
         "leaky_rnn   | , 'dt': 0.5                      | 3 | 5",
         "gru         |                                  | 3 | 5",
-        "lstm        |                                  | 3 | 10",
+        "lstm        | , 'layers': 2                    | 3 | 20",
+        "neural_ode  | , 'dt': 0.1, 'method': 'euler'   | 3 | 5",
         "mlp         | , 'activation': 'tanh', 'ignore': ['head.*'] | 3 | 9",
         "attention   | , 'activation': 'relu', 'heads': 2, 'causal': true | 4 | 29",
         "transformer | , 'activation': 'gelu', 'heads': 2 | 3 | 54"
@@ -131,6 +134,21 @@ class ModelCommandTest {
     assertTrue(report.path("target").path("loss").asDouble() > 0, outcome.out());
     JsonNode written = JSON.readTree(directory.resolve("out").resolve("report.json").toFile());
     assertTrue(written.path("provenance").path("network").asText().contains(type));
+  }
+
+  @Test
+  void stagesOfAnIntegratorHaveNoTargets() throws IOException {
+    Path weights = checkpoint("neural_ode");
+    Path json =
+        model("{'type': 'neural_ode', 'dt': 0.1, 'method': 'rk4', 'state': 'h', 'steps': '3::4'}");
+    Path x = array("x.npy", 2, 3, 3);
+    Outcome outcome = analyze(json, weights, x);
+    assertEquals(0, outcome.code(), outcome.err());
+    assertEquals(5, JSON.readTree(outcome.out()).path("sizes").path("units").asInt());
+    outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 3, 2));
+    assertEquals(2, outcome.code(), outcome.err());
+    assertTrue(
+        outcome.err().contains("--targets: expected a network with one step"), outcome.err());
   }
 
   @Test
