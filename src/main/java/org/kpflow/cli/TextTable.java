@@ -32,6 +32,9 @@ final class TextTable {
   }
 
   private int width(int column) {
-    return IntStream.range(0, rows.size()).map(i -> rows.get(i)[column].length()).max().orElse(0);
+    return IntStream.range(0, rows.size())
+        .map(i -> Math.max(1, rows.get(i)[column].length()))
+        .max()
+        .orElse(1);
   }
 }

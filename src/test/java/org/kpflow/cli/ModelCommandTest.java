@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -307,5 +309,36 @@ class ModelCommandTest {
       outcome = run("describe", "--weights", weights.toString(), "--json");
       assertTrue(outcome.err().contains("1 more"), outcome.err());
     }
+  }
+
+  /** A count of batches is no number to compute with, and still a part of the file. */
+  @Test
+  void whatCannotBeReadIsListedToo() throws IOException {
+    String header =
+        "{'0.weight':{'dtype':'F32','shape':[2,1],'data_offsets':[0,8]},"
+            + "'1.num_batches_tracked':{'dtype':'I64','shape':[],'data_offsets':[8,16]}}";
+    byte[] json = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+    ByteBuffer bytes = ByteBuffer.allocate(8 + json.length + 16).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putLong(json.length).put(json).putFloat(1).putFloat(2).putLong(7);
+    Path weights = directory.resolve("net.safetensors");
+    Files.write(weights, bytes.array());
+    Path model = model("{'type': 'mlp'}");
+    Outcome refused = run("describe", "--weights", weights.toString(), "--model", model.toString());
+    assertEquals(2, refused.code());
+    assertTrue(
+        refused.err().contains("not known to a model of type mlp: 1.num_batches_tracked"),
+        refused.err());
+    Outcome outcome =
+        run(
+            "describe",
+            "--weights=" + weights,
+            "--model=" + model,
+            "--ignore=*.num_batches_tracked");
+    assertEquals(0, outcome.code(), outcome.err());
+    assertTrue(outcome.out().contains("Not used:"), outcome.out());
+    Outcome proposed = run("describe", "--weights=" + weights);
+    assertEquals(0, proposed.code(), proposed.err());
+    assertTrue(proposed.out().contains("not read: it "), proposed.out());
+    assertTrue(proposed.out().contains("does not load yet"), proposed.out());
   }
 }
