@@ -1,8 +1,12 @@
 package org.kpflow.flow;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.kpflow.Refusals.refused;
 
+import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -12,6 +16,7 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.MatrixOperator;
 import org.kpflow.operator.OperatorContract;
@@ -69,7 +74,7 @@ class KernelFactorTest {
       long leading = factor.count() / 3;
       Tensor remainder = rest(sample, new NeuralTangentKernel(linearization), factor, leading);
       double[] values = DenseEigen.values(remainder);
-      double trace = java.util.Arrays.stream(values).sum();
+      double trace = Arrays.stream(values).sum();
       assertTrue(values[0] > 1e-3 * factor.restNorm(leading), kind + ": nothing was left out");
       assertTrue(values[0] <= factor.restNorm(leading) * (1 + 1e-9), kind + ": norm " + values[0]);
       assertTrue(trace <= factor.restTrace(leading) * (1 + 1e-9), kind + ": trace " + trace);
@@ -107,6 +112,39 @@ class KernelFactorTest {
         assertEquals(truth[i], modes.value(i), 0.6e-3 * truth[0]);
       }
     }
+  }
+
+  /** A part of the units of an upper layer, as large states take them. */
+  @ParameterizedTest
+  @EnumSource(names = {"RNN_TANH_STACK", "LEAKY_STACK", "GRU_STACK", "LSTM_STACK"})
+  void modesOfSomeUnitsOfALayerAreThoseOfTheWholeLayer(Kind kind) {
+    try (Sample sample = new Sample(kind, DType.F64, SIZES, 8)) {
+      Linearization linearization = sample.linearize();
+      List<WeightFamily> input =
+          linearization.families().stream()
+              .filter(family -> family.layer() == 1 && family.side() == WeightFamily.Side.INPUT)
+              .toList();
+      Tensor gram = sample.keep(KroneckerCore.gram(linearization, input));
+      int units = SIZES.units();
+      double[] all = unitModes(sample, linearization, gram, units, units);
+      double[] some = unitModes(sample, linearization, gram, units + 4, 2);
+      int perUnit = all.length / units;
+      assertArrayEquals(Arrays.copyOfRange(all, 4 * perUnit, 6 * perUnit), some);
+      assertTrue(Arrays.stream(some).anyMatch(value -> value != 0));
+      refused(() -> unitModes(sample, linearization, gram, units - 1, 2), "part of one layer");
+    }
+  }
+
+  private static double[] unitModes(
+      Sample sample, Linearization linearization, Tensor gram, long first, long count) {
+    long size = linearization.rows() * linearization.components();
+    Tensor modes = sample.keep(Tensor.zeros(DType.F64, count, size, size));
+    Tensor values = sample.keep(Tensor.zeros(DType.F64, count, size));
+    linearization
+        .handle()
+        .unitModes(
+            gram.memory(), null, first, count, 1e-12, 1e-12, size, modes.memory(), values.memory());
+    return values.toDoubles();
   }
 
   /** Without its leading modes, J has the covariance that their columns leave out. */
