@@ -124,11 +124,15 @@ class SelectedAnalysisTest {
   @EnumSource(Kind.class)
   void targetsAreComparedAtTheStepsThatAreKept(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 2)) {
-      StateBlock output = sample.model.outputBlock();
+      List<StateBlock> blocks = sample.model.blocks();
+      StateBlock output = blocks.get(blocks.size() - 1);
+      int before = output.begin() > 0 ? 2 : 0; // units of another block, which stand before it
       Tensor targets = sample.keep(RandomModels.gaussian(DType.F64, Shape.of(3, 6, 2), 3));
       Tensor weight = sample.keep(RandomModels.gaussian(DType.F64, Shape.of(2, output.units()), 4));
       Readout readout = sample.keep(new Readout(CONTEXT, weight, null, output, DType.F64));
-      StateSelection some = StateSelection.parse(output.name(), SOME_STEPS);
+      StateSelection some =
+          StateSelection.parse(
+              output.begin() - before + ":" + (output.begin() + output.units()), SOME_STEPS);
       Linearization linearization = sample.linearize();
       StateRestriction selected = some.of(linearization);
       try (AnalysisResult result =
@@ -136,7 +140,8 @@ class SelectedAnalysisTest {
           Tensor state = linearization.state();
           Tensor dense = selected.tangentKernel().toDense()) {
         int width = (int) output.units();
-        double[] error = new double[9 * width];
+        int kept = before + width;
+        double[] error = new double[9 * kept];
         double loss = 0;
         int row = 0;
         for (int b = 0; b < 3; b++) {
@@ -148,7 +153,7 @@ class SelectedAnalysisTest {
               }
               loss += difference * difference / 18;
               for (int u = 0; u < width; u++) {
-                error[row * width + u] += 2 * difference * weight.get(o, u) / 18;
+                error[row * kept + before + u] += 2 * difference * weight.get(o, u) / 18;
               }
             }
             row++;

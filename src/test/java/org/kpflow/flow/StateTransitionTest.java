@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
+import org.kpflow.Refusals;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.cases.CaseDirectory;
@@ -154,5 +155,26 @@ class StateTransitionTest {
   private static void refused(org.junit.jupiter.api.function.Executable call, String fragment) {
     String message = assertThrows(IllegalArgumentException.class, call).getMessage();
     assertTrue(message.contains(fragment), message);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void aModelThatDoesNotStepThroughTimeSaysSo(Kind kind) {
+    try (Sample sample = new Sample(kind, DType.F64, SIZES, 9)) {
+      Linearization linearization = sample.linearize();
+      if (linearization.stepsThroughTime()) {
+        assertEquals(1, linearization.lyapunov(1).exponents()[0].length);
+        return;
+      }
+      String expected = "expected a model that steps through time";
+      Refusals.refused(() -> linearization.stepJacobians(0, 1), "step Jacobians", expected);
+      Refusals.refused(() -> linearization.lyapunov(1), "Lyapunov exponents", expected);
+      Refusals.refused(() -> linearization.stateTransition(1, 0), "state transitions", expected);
+      Refusals.refused(() -> linearization.stateTransition(0, 1), "state transitions", expected);
+      Refusals.refused(
+          () -> new StateTransition(linearization, 1, 0), "state transitions", expected);
+      Refusals.refused(
+          () -> TransitionNorms.of(linearization, 0, 1), "state transitions", expected);
+    }
   }
 }

@@ -27,6 +27,7 @@ class ReducedViewsTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
   private static final List<View> ALL = List.of(View.values());
   private static final Sizes SIZES = new Sizes(3, 5, 2, 4);
+  private static final Sizes LONG = new Sizes(2, 10, 2, 15); // a sweep of more than one block
 
   /** All six views of an operator are those that partialAverage gives. */
   private static void check(LinearOperator operator, ReducedViews views, double tolerance) {
@@ -60,12 +61,12 @@ class ReducedViewsTest {
   @ParameterizedTest
   @MethodSource("org.kpflow.RandomModels#kindsAndTypes")
   void theSweepOverATrialwiseFactorGivesThePartialTracesOfItsGram(Kind kind, DType dtype) {
-    try (Sample sample = new Sample(kind, dtype, SIZES, 2)) {
+    try (Sample sample = new Sample(kind, dtype, LONG, 2)) {
       LinearOperator p = new PropagationOperator(sample.linearize());
       LinearOperator bothWaysInTime = p.plus(p.adjoint());
       for (LinearOperator factor : List.of(p, p.adjoint(), bothWaysInTime)) {
         ReducedViews views = ReducedViews.ofTrialwiseFactor(factor, ALL, done -> {});
-        assertEquals(p.domain().count() / SIZES.trials(), views.products());
+        assertEquals(p.domain().count() / LONG.trials(), views.products());
         check(factor.outerGram(), views, 100 * dtype.epsilon());
       }
     }
@@ -74,7 +75,7 @@ class ReducedViewsTest {
   @ParameterizedTest
   @MethodSource("org.kpflow.RandomModels#kindsAndTypes")
   void theSweepOverACausalFactorLeavesOutNothing(Kind kind, DType dtype) {
-    try (Sample sample = new Sample(kind, dtype, SIZES, 2)) {
+    try (Sample sample = new Sample(kind, dtype, LONG, 2)) {
       Linearization linearization = sample.linearize();
       if (linearization.stepsThroughTime()) {
         LinearOperator p = new PropagationOperator(linearization);
