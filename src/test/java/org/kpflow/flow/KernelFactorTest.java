@@ -124,7 +124,7 @@ class KernelFactorTest {
           linearization.families().stream()
               .filter(family -> family.layer() == 1 && family.side() == WeightFamily.Side.INPUT)
               .toList();
-      Tensor gram = sample.keep(KroneckerCore.gram(linearization, input));
+      Tensor gram = sample.keep(KroneckerCore.gram(StateRestriction.whole(linearization), input));
       int units = SIZES.units();
       double[] all = unitModes(sample, linearization, gram, units, units);
       double[] some = unitModes(sample, linearization, gram, units + 4, 2);
