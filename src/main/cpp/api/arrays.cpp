@@ -244,7 +244,7 @@ int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s
     require_array("out", out, checked_product(d, d));
     with_dtype(dtype, [&](auto* type) {
       using T = std::remove_pointer_t<decltype(type)>;
-      accumulate_gram(*context, s, sizes, static_cast<const T*>(x), keep, alpha, out, Progress(monitor));
+      if (s > 0) accumulate_gram(*context, s, sizes, static_cast<const T*>(x), keep, alpha, out, Progress(monitor));
     });
   });
 }

@@ -60,7 +60,7 @@ class ThreadPool {
 };
 
 // Pieces of a size that cover count things.
-constexpr int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+constexpr int64_t pieces(int64_t count, int64_t size) { return count / size + (count % size != 0); }
 
 // Polls the caller's cancel flag and counts work done.
 class Progress {

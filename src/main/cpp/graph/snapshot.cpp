@@ -157,14 +157,14 @@ void add_rows(const Graph<T>& graph, GraphNode<T>& node, int64_t first, int64_t 
 }
 
 template <class T>
-void require_finite(const Graph<T>& graph, int64_t j, int64_t first, int64_t rows) {
+void require_finite(const Graph<T>& graph, int64_t j, const char* name, int64_t first, int64_t rows) {
   const GraphNode<T>& node = graph.node(j);
   for (int64_t i = first * node.units; i < (first + rows) * node.units; ++i) {
     if (std::isfinite(node.value[i])) continue;
     const int64_t row = i / node.units;
-    fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, block %lld, unit %lld%s",
+    fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, block %s, unit %lld%s",
          static_cast<long long>(row / graph.steps), static_cast<long long>(row % graph.steps),
-         static_cast<long long>(j), static_cast<long long>(i % node.units),
+         name != nullptr ? name : "without a name", static_cast<long long>(i % node.units),
          sizeof(T) == 4 ? "; it overflows in f32, try f64" : "");
   }
 }
@@ -276,12 +276,12 @@ void run_graph(Graph<T>& graph, kpflow_context& context, const kpflow_graph& mod
       } else {
         add_rows(graph, node, first, rows);
       }
-      require_finite(graph, j, first, rows);
+      require_finite(graph, j, model.nodes[j].name, first, rows);
       if (given == nullptr) return;
       for (int64_t r = first; r < first + rows; ++r) {
         std::copy_n(given + r * graph.units + node.begin, node.units, node.value.data() + r * node.units);
       }
-      require_finite(graph, j, first, rows);
+      require_finite(graph, j, model.nodes[j].name, first, rows);
     });
   }
   for (int64_t j = 0; j < graph.count(); ++j) {

@@ -215,6 +215,7 @@ enum kpflow_activation {
 };
 
 typedef struct kpflow_node {
+  const char* name;   /* for messages, or NULL */
   int32_t kind;       /* kpflow_node_kind */
   int32_t activation; /* kpflow_activation, of a linear node */
   int32_t trainable;  /* bit 0: weight, bit 1: bias */

@@ -192,15 +192,23 @@ public final class Analysis {
           read.name(), request.selection());
       return;
     }
+    long stages = selected.linearization().stepsPerInput();
+    if (Arrays.stream(selected.steps()).anyMatch(step -> (step + 1) % stages != 0)) {
+      warn(
+          "the targets are left out: the network takes %d steps per input and has an output after"
+              + " the last, of which the selection (%s) keeps others",
+          stages, request.selection());
+      return;
+    }
     stage("targets", 0);
     double[] leading = operators.get(0).eigenvalues();
     Shape shape = request.targets().shape();
-    Shape rows = Shape.of(shape.size(0) * shape.size(1), shape.size(2));
     try (Readout readout =
             request.readout() == null
                 ? Readout.identity(context, place, selected.dtype())
                 : request.readout().at(place);
-        Tensor kept = selected.keptRows(request.targets().reshape(rows))) {
+        Tensor held = selected.linearization().held(request.targets());
+        Tensor kept = selected.keptRows(held)) {
       Tensor targets =
           kept.reshape(Shape.of(shape.size(0), selected.range().size(1), shape.size(2)));
       target =

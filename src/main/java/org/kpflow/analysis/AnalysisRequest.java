@@ -16,7 +16,7 @@ import org.kpflow.tensor.Tensor;
 /**
  * What to analyse and how. The tensors and the model stay the caller's.
  *
- * @param inputs x [B, T, n_in]
+ * @param inputs x [B, T, n_in], or [B, n_in] for a feed-forward model
  * @param initialState h_0 [B, n], or null for zero
  * @param readout of the targets; null for none, where the targets are those of the model's output
  *     block itself
@@ -30,7 +30,8 @@ import org.kpflow.tensor.Tensor;
  * @param wholeSpectrum whether to find all non-zero eigenvalues of the NTK; done anyway where they
  *     are few
  * @param samples weight perturbations, 0 for as many as the tolerance needs
- * @param selection the part of the state to analyse
+ * @param selection the part of the state to analyse; all of it stands for {@link
+ *     StateSelection#whole(Model)}
  */
 public record AnalysisRequest(
     ExecutionContext context,
@@ -59,15 +60,18 @@ public record AnalysisRequest(
     views = List.copyOf(Checks.notNull(views, "views"));
     Checks.that(modes >= 1, "modes: expected at least 1, got %d", modes);
     Checks.that(readout == null || targets != null, "readout: expected targets with it, got none");
-    Checks.notNull(selection, "selection");
+    if (Checks.notNull(selection, "selection").isAll()) {
+      selection = StateSelection.whole(model);
+    }
     if (targets != null) {
       StateBlock output = model.outputBlock();
       long outputs = readout == null ? output.units() : readout.outputs();
       Shape shape = targets.shape();
+      long steps = inputs.shape().rank() == 2 ? 1 : inputs.shape().size(1);
       Checks.that(
           shape.rank() == 3
               && shape.size(0) == inputs.shape().size(0)
-              && shape.size(1) == inputs.shape().size(1)
+              && shape.size(1) == steps
               && shape.size(2) == outputs,
           "targets: expected shape [B, T, %d] of %s for inputs %s, got %s",
           outputs,

@@ -320,7 +320,7 @@ public final class AnalysisWriter {
     Tensor modes = result.arrays().get("ntk_temp_modes");
     ViewReport view = report.operator("NTK").views().get("temp");
     List<TemporalMode> drawn = new ArrayList<>();
-    int[] kept = report.selection().steps();
+    int[] kept = report.selection().inputSteps();
     int trials = (int) modes.shape().size(1);
     int steps = (int) modes.shape().size(2);
     for (int mode = 0; mode < Math.min(DRAWN_MODES, modes.shape().size(0)); mode++) {

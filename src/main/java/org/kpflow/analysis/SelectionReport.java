@@ -1,5 +1,6 @@
 package org.kpflow.analysis;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.kpflow.flow.StateRestriction;
@@ -14,6 +15,7 @@ import org.kpflow.model.StateBlock;
  * @param unitsOfState n of the state
  * @param steps the steps kept
  * @param stepsOfState T of the state
+ * @param stepsPerInput steps of the state per step of the inputs
  */
 public record SelectionReport(
     boolean whole,
@@ -21,7 +23,8 @@ public record SelectionReport(
     String units,
     long unitsOfState,
     int[] steps,
-    long stepsOfState) {
+    long stepsOfState,
+    long stepsPerInput) {
 
   static SelectionReport of(StateRestriction selected) {
     return new SelectionReport(
@@ -30,7 +33,13 @@ public record SelectionReport(
         selected.unitRanges(),
         selected.domain().size(2),
         selected.steps(),
-        selected.domain().size(1));
+        selected.domain().size(1),
+        selected.linearization().stepsPerInput());
+  }
+
+  /** The step of the inputs that each of the steps kept belongs to. */
+  int[] inputSteps() {
+    return Arrays.stream(steps).map(step -> (int) (step / stepsPerInput)).toArray();
   }
 
   /** In words: h (4 of 8 units), 3 of 6 steps. */

@@ -12,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.io.Finite;
@@ -32,6 +33,8 @@ import org.kpflow.tensor.Tensor;
  * vectors to apply operators to.
  */
 public final class CaseDirectory {
+  private static final String FILE = "case.json";
+
   private final Path path;
   private final JsonNode description;
 
@@ -42,7 +45,7 @@ public final class CaseDirectory {
    */
   public CaseDirectory(Path path) {
     this.path = path;
-    Path file = path.resolve("case.json");
+    Path file = path.resolve(FILE);
     if (!Files.isRegularFile(file)) {
       throw new InputException(path + ": expected a directory with a case.json");
     }
@@ -55,6 +58,18 @@ public final class CaseDirectory {
     }
     if (description == null || !description.path("model").isTextual()) {
       throw new InputException(file + ": expected an object with the key \"model\"");
+    }
+  }
+
+  /** The cases in a folder that is none itself, by name; empty for any other path. */
+  public static List<Path> inside(Path folder) {
+    if (!Files.isDirectory(folder) || Files.exists(folder.resolve(FILE))) {
+      return List.of();
+    }
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.filter(entry -> Files.exists(entry.resolve(FILE))).sorted().toList();
+    } catch (IOException failure) {
+      throw new InputException(folder + ": cannot be read, " + failure.getMessage(), failure);
     }
   }
 
@@ -129,7 +144,7 @@ public final class CaseDirectory {
                 options);
         default ->
             throw new InputException(
-                path.resolve("case.json")
+                path.resolve(FILE)
                     + ": expected model rnn, leaky_rnn, gru, lstm or attention, got '"
                     + kind
                     + "'");

@@ -317,13 +317,6 @@ final class AnalyzeCommand implements Callable<Integer> {
     if (given.y == null) {
       return null;
     }
-    if (loaded.model().stepsPerInput() > 1) {
-      throw new InputException(
-          "--targets: expected a network with one step of the state per input, got "
-              + loaded.model().stepsPerInput()
-              + " of "
-              + loaded.model());
-    }
     String layer =
         readout != null ? readout : ReadoutLayer.find(parameters, loaded, given.y.shape().size(2));
     if (layer == null) {

@@ -1,6 +1,7 @@
 package org.kpflow.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -25,7 +26,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Parameters(
       arity = "1..*",
       paramLabel = "CASE",
-      description = "Directories with case.json, inputs and answers.")
+      description = "Directories with case.json, inputs and answers, or folders of such.")
   private List<Path> paths;
 
   @Option(names = "--all", description = "List every quantity, not only the worst of each case.")
@@ -41,13 +42,23 @@ final class VerifyCommand implements Callable<Integer> {
         "%-24s %-5s %10s %8s %8s   %s%n",
         "case", "dtype", "quantities", "skipped", "failed", "worst error / tolerance");
     try (ExecutionContext context = device.context()) {
-      for (Path path : paths) {
+      for (Path path : cases()) {
         failed += verify(path, dtype, context);
       }
     }
     System.out.println(
         failed == 0 ? "all within tolerance" : failed + " quantities out of tolerance");
     return failed == 0 ? Exit.OK : Exit.CHECK_FAILED;
+  }
+
+  /** The directories given; a folder without a case.json stands for the cases in it. */
+  private List<Path> cases() {
+    List<Path> cases = new ArrayList<>();
+    for (Path path : paths) {
+      List<Path> inside = CaseDirectory.inside(path);
+      cases.addAll(inside.isEmpty() ? List.of(path) : inside);
+    }
+    return cases;
   }
 
   private int verify(Path path, DType dtype, ExecutionContext context) {

@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
 import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Model;
 import org.kpflow.model.StateBlock;
 
 /**
@@ -47,6 +48,19 @@ public record StateSelection(List<String> units, List<String> steps) {
   /** The whole state. */
   public static StateSelection all() {
     return ALL;
+  }
+
+  /**
+   * What a model is analysed on unless told otherwise: all of its state, or the output block after
+   * each input where the model takes several steps of the state per input ({@link
+   * Model#stepsPerInput()}).
+   */
+  public static StateSelection whole(Model model) {
+    long stages = Checks.notNull(model, "model").stepsPerInput();
+    return stages == 1
+        ? ALL
+        : new StateSelection(
+            List.of(model.outputBlock().name()), List.of(stages - 1 + "::" + stages));
   }
 
   /**

@@ -62,6 +62,7 @@ final class GraphForward {
     for (GraphModel.Node node : model.nodes()) {
       nodes.add(
           new GraphDescription.Node(
+              node.name(),
               node.kind().ordinal(),
               node.activation().ordinal(),
               trains(model, node.weight()),

@@ -23,6 +23,7 @@ public final class Linearization implements AutoCloseable {
   private final LinearizationHandle handle;
   private final List<WeightFamily> families;
   private final List<StateBlock> blocks;
+  private final long stepsPerInput;
   private final String description;
 
   private Linearization(ExecutionContext context, LinearizationHandle handle, Model model) {
@@ -30,6 +31,7 @@ public final class Linearization implements AutoCloseable {
     this.handle = handle;
     this.families = model.families();
     this.blocks = model.blocks();
+    this.stepsPerInput = model.stepsPerInput();
     this.description = model.toString();
   }
 
@@ -124,6 +126,11 @@ public final class Linearization implements AutoCloseable {
     return handle.steps();
   }
 
+  /** Steps of the state per step of the inputs; the state after input t is that of its last one. */
+  public long stepsPerInput() {
+    return stepsPerInput;
+  }
+
   /** n. */
   public long units() {
     return handle.units();
@@ -168,6 +175,20 @@ public final class Linearization implements AutoCloseable {
   /** [B, T, n]. */
   public Shape stateShape() {
     return Shape.state(trials(), steps(), units());
+  }
+
+  /** What belongs to the inputs' steps, [B, T_in, d], at every step of the state: [k, d], new. */
+  public Tensor held(Tensor perInput) {
+    Shape shape = Checks.notNull(perInput, "perInput").shape();
+    Checks.that(
+        shape.rank() == 3 && shape.size(0) == trials() && shape.size(1) * stepsPerInput == steps(),
+        "perInput: expected shape [%d, %d, d], got %s",
+        trials(),
+        steps() / stepsPerInput,
+        shape);
+    try (Tensor held = RecurrentForward.held(perInput, stepsPerInput)) {
+      return held.reshape(Shape.of(rows(), shape.size(2))).copy();
+    }
   }
 
   /** The named parts of the state, in order. */

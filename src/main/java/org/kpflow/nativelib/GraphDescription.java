@@ -2,6 +2,7 @@ package org.kpflow.nativelib;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.kpflow.base.DType;
 
@@ -22,9 +23,11 @@ public record GraphDescription(
   /**
    * One node; codes are those of kpflow.h, weight and bias null when absent.
    *
+   * @param name for messages
    * @param inputs earlier nodes, or -1 for x
    */
   public record Node(
+      String name,
       int kind,
       int activation,
       boolean trainsWeight,
@@ -70,12 +73,13 @@ public record GraphDescription(
 
   void linearize(ContextHandle context, PointerPointer<NativeLinearization> out) {
     NativeMemory[] used = checkedMemory();
+    List<BytePointer> names = nodes.stream().map(node -> new BytePointer(node.name())).toList();
     try (kpflow_graph description = new kpflow_graph();
         kpflow_node array = new kpflow_node(Math.max(nodes.size(), 1))) {
       context.monitored(
           (c, monitor) -> {
             for (int j = 0; j < nodes.size(); j++) {
-              write(nodes.get(j), array.position(j));
+              write(nodes.get(j), names.get(j), array.position(j));
             }
             description
                 .dtype(dtype.nativeCode())
@@ -89,11 +93,14 @@ public record GraphDescription(
             return Kpflow.kpflow_graph_linearize(c, description, monitor, out);
           },
           used);
+    } finally {
+      names.forEach(BytePointer::close);
     }
   }
 
-  private static void write(Node node, kpflow_node target) {
+  private static void write(Node node, BytePointer name, kpflow_node target) {
     target
+        .name(name)
         .kind(node.kind())
         .activation(node.activation())
         .trainable((node.trainsWeight() ? 1 : 0) | (node.trainsBias() ? 2 : 0))

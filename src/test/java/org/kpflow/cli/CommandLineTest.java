@@ -118,7 +118,7 @@ class CommandLineTest {
       answer.set(answer.get(0, 0, 0, 0) + 1e-6, 0, 0, 0, 0);
       Npy.write(copy.resolve("NTK_probe.npy"), answer);
     }
-    Outcome outcome = run("verify", copy.toString());
+    Outcome outcome = run("verify", directory.toString()); // the folder of the case
     assertEquals(1, outcome.code());
     assertTrue(outcome.out().contains("FAIL NTK_probe"), outcome.out());
   }

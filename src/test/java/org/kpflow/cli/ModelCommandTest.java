@@ -139,18 +139,23 @@ class ModelCommandTest {
   }
 
   @Test
-  void stagesOfAnIntegratorHaveNoTargets() throws IOException {
+  void anIntegratorWithStagesIsAnalysedAtWholeStepsUnlessToldOtherwise() throws IOException {
     Path weights = checkpoint("neural_ode");
-    Path json =
-        model("{'type': 'neural_ode', 'dt': 0.1, 'method': 'rk4', 'state': 'h', 'steps': '3::4'}");
+    Path json = model("{'type': 'neural_ode', 'dt': 0.1, 'method': 'rk4'}");
     Path x = array("x.npy", 2, 3, 3);
-    Outcome outcome = analyze(json, weights, x);
+    Path y = array("y.npy", 2, 3, 2);
+    Outcome outcome = analyze(json, weights, x, "--targets=" + y, "--phases=late:2");
     assertEquals(0, outcome.code(), outcome.err());
-    assertEquals(5, JSON.readTree(outcome.out()).path("sizes").path("units").asInt());
-    outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 3, 2));
-    assertEquals(2, outcome.code(), outcome.err());
-    assertTrue(
-        outcome.err().contains("--targets: expected a network with one step"), outcome.err());
+    JsonNode report = JSON.readTree(outcome.out());
+    assertEquals(5, report.path("sizes").path("units").asInt());
+    assertEquals("[3,7,11]", report.path("selection").path("steps").toString());
+    assertTrue(report.path("target").path("loss").asDouble() > 0, outcome.out());
+    outcome = analyze(json, weights, x, "--targets=" + y, "--state=:", "--steps=:");
+    assertEquals(0, outcome.code(), outcome.err());
+    report = JSON.readTree(outcome.out());
+    assertEquals(15, report.path("sizes").path("units").asInt());
+    assertTrue(report.path("target").isMissingNode() || report.path("target").isNull());
+    assertTrue(report.path("warnings").toString().contains("4 steps per input"), outcome.out());
   }
 
   @Test

@@ -7,15 +7,23 @@ import static org.kpflow.Refusals.refused;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.kpflow.RandomModels;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
+import org.kpflow.analysis.Analysis;
+import org.kpflow.analysis.AnalysisRequest;
+import org.kpflow.analysis.AnalysisResult;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
+import org.kpflow.base.Progress;
+import org.kpflow.base.Shape;
+import org.kpflow.flow.LinearizationViews;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.StateBlock;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 
 /** Neural ODEs against integrators written out here. */
@@ -66,6 +74,44 @@ class NeuralOdeTest {
       out[i] += dt / 6 * (k1[i] + 2 * k2[i] + 2 * k3[i] + k4[i]);
     }
     return out;
+  }
+
+  @Test
+  void theTargetsOfAnAnalysisAreComparedAfterWholeSteps() {
+    try (Sample sample = sample(NeuralOde.Method.RK4, DT);
+        Tensor targets =
+            RandomModels.gaussian(DType.F64, Shape.of(SIZES.trials(), SIZES.steps(), 4), 3)) {
+      double square = 0;
+      Map<String, Tensor> weights = Cells.weights(sample);
+      for (int b = 0; b < SIZES.trials(); b++) {
+        double[] h = sample.initial.slice(b).slice(0, 4).toDoubles();
+        for (int t = 0; t < SIZES.steps(); t++) {
+          h = rungeKutta(weights, h, sample.inputs.slice(b).slice(t).toDoubles(), DT);
+          for (int i = 0; i < h.length; i++) {
+            square += Math.pow(h[i] - targets.get(b, t, i), 2);
+          }
+        }
+      }
+      AnalysisRequest request =
+          new AnalysisRequest(
+              ExecutionContext.shared(),
+              sample.model,
+              sample.inputs,
+              sample.initial,
+              null,
+              targets,
+              AnalysisRequest.DEFAULT_VIEWS,
+              2,
+              LinearizationViews.Method.AUTO,
+              0,
+              0,
+              false,
+              RngState.of(1));
+      try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
+        assertEquals(square / targets.count(), result.report().target().loss(), 1e-12);
+        assertEquals(SIZES.steps(), result.report().sizes().get("steps"));
+      }
+    }
   }
 
   @Test

@@ -71,7 +71,7 @@ class GraphMisuseTest {
         }
         NumericalException failure = assertThrows(NumericalException.class, sample::linearize);
         assertTrue(
-            failure.getMessage().matches(".*trial \\d, step \\d, block \\d+.*try f64"),
+            failure.getMessage().matches(".*trial \\d, step \\d, block [A-Z]\\w*, unit.*try f64"),
             failure.getMessage());
       }
     }

@@ -244,6 +244,7 @@ class EngineMisuseTest {
       double epsilon) {
     boolean weights = kind == 0 || kind == 2;
     return new GraphDescription.Node(
+        "node",
         kind,
         activation,
         (trainable & 1) != 0,

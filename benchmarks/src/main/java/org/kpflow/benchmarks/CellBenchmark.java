@@ -134,7 +134,9 @@ public class CellBenchmark {
     context.close();
   }
 
-  /** The NTK of both, one after the other in every operation, so that both meet the same machine. */
+  /**
+   * The NTK of both, one after the other in every operation, so that both meet the same machine.
+   */
   @Benchmark
   public Tensor kernels(Speed speed) {
     long start = System.nanoTime();
