@@ -18,8 +18,9 @@ import org.kpflow.tensor.RngState;
  *
  * @param columns C
  * @param samples m
+ * @param work multiplications and additions
  */
-record HybridPlan(long columns, int samples) {
+record HybridPlan(long columns, int samples, double work) {
   /** Samples that measure one rest: as many groups for the jackknife. */
   static final int PILOT = SampledViews.MOST_GROUPS;
 
@@ -53,16 +54,26 @@ record HybridPlan(long columns, int samples) {
       }
       double needed = measured(modes, selected, columns, options, rung, norms, tolerance);
       int samples = options.samples() > 0 ? options.samples() : rounded(needed);
-      if (options.samples() > 0 && needed <= samples) {
-        return new HybridPlan(columns, samples);
-      }
       double cost = work.columns(columns) + work.samples(samples, columns);
+      if (options.samples() > 0 && needed <= samples) {
+        return new HybridPlan(columns, samples, cost);
+      }
       if (options.samples() == 0 && cost < least) {
-        best = new HybridPlan(columns, samples);
+        best = new HybridPlan(columns, samples, cost);
         least = cost;
       }
     }
-    return best != null ? best : new HybridPlan(modes.count(), options.samples());
+    if (best != null) {
+      return best;
+    }
+    long all = modes.count();
+    int samples = options.samples();
+    return new HybridPlan(all, samples, work.columns(all) + work.samples(samples, all));
+  }
+
+  /** The work of a product of the NTK with every vector of the basis of a part of the state. */
+  static double basisWork(StateRestriction selected) {
+    return selected.range().count() * new Work(selected, List.of()).kernel();
   }
 
   private static double measured(
@@ -154,15 +165,24 @@ record HybridPlan(long columns, int samples) {
       return work;
     }
 
+    /** J J*. */
+    double kernel() {
+      return 2 * (push() + propagation());
+    }
+
+    /** D_θf of one vector of weights. */
+    private double push() {
+      return 2.0 * linearization().rows() * linearization().parameterCount();
+    }
+
     double columns(long columns) {
       return columns * (propagation() + grams());
     }
 
     double samples(long samples, long columns) {
       Linearization linearization = linearization();
-      double push = 2.0 * linearization.rows() * linearization.parameterCount();
       double projection = 4.0 * columns * linearization.rows() * linearization.components();
-      return samples * (push + projection + propagation() + grams());
+      return samples * (push() + projection + propagation() + grams());
     }
   }
 }

@@ -32,22 +32,21 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
   /**
    * The factor of the NTK. The modes stay the caller's.
    *
+   * @param modes of K
    * @param propagationNorm an upper bound on ||P||, which bounds what is left out
    */
   public static KernelFactor ofTangentKernel(ParameterModes modes, double propagationNorm) {
-    return ofTangentKernel(modes, StateRestriction.whole(modes.linearization()), propagationNorm);
+    Checks.that(propagationNorm > 0, "norm of P: expected above 0, got %s", propagationNorm);
+    StateRestriction whole = StateRestriction.whole(modes.linearization());
+    return new KernelFactor(
+        modes, whole.tangentKernel(), whole.response(), propagationNorm * propagationNorm);
   }
 
-  /**
-   * The factor of R NTK R*. The modes stay the caller's.
-   *
-   * @param responseNorm an upper bound on ||R P||, which bounds what is left out
-   */
-  public static KernelFactor ofTangentKernel(
-      ParameterModes modes, StateRestriction selected, double responseNorm) {
-    Checks.that(responseNorm > 0, "norm of P: expected above 0, got %s", responseNorm);
-    return new KernelFactor(
-        modes, selected.tangentKernel(), selected.response(), responseNorm * responseNorm);
+  /** The factor of R NTK R* for modes that were found for it. The modes stay the caller's. */
+  public static KernelFactor ofTangentKernel(ParameterModes modes) {
+    StateRestriction selected = modes.selected();
+    Checks.that(selected != null, "modes: expected those of a part of the state, got those of K");
+    return new KernelFactor(modes, selected.tangentKernel(), selected.response(), 1);
   }
 
   /** The factor of K. The modes stay the caller's. */
@@ -92,16 +91,20 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
         count(),
         s,
         first);
-    Tensor block = scratch(s).slice(0, s);
-    try {
-      modes.set(first, block, false);
-      if (response == null) {
-        out.copyFrom(block);
-      } else {
-        response.matmat(block, out);
+    long most = StateRestriction.statesAtOnce(modes.linearization(), s);
+    for (long from = 0; from < s; from += most) {
+      long count = Math.min(most, s - from);
+      Tensor block = scratch(most).slice(0, count);
+      try {
+        modes.set(first + from, block, false);
+        if (response == null) {
+          out.slice(from, count).copyFrom(block);
+        } else {
+          response.matmat(block, out.slice(from, count));
+        }
+      } finally {
+        modes.set(first + from, block, true);
       }
-    } finally {
-      modes.set(first, block, true);
     }
   }
 

@@ -31,6 +31,7 @@ public record KernelSpectrum(
     String through, long dimension, double[] values, double floor, Tensor vectors)
     implements AutoCloseable {
   private static final double EXACT_CUT = 1e-14;
+  private static final long FEW_NUMBERS = 2048; // parts that are taken number by number
 
   /**
    * The spectrum of a linearization's NTK.
@@ -51,13 +52,14 @@ public record KernelSpectrum(
     if (manyRows && linearization.parameterCount() <= selected.range().count()) {
       return ofWeights(selected, modes, progress);
     }
-    if (manyRows) {
+    boolean fewNumbers = !selected.isWhole() && selected.range().count() <= FEW_NUMBERS;
+    if (manyRows || fewNumbers) {
       return ofState(selected, modes, progress);
     }
     progress.stage("modes of K", 0);
     double cut = Math.max(EXACT_CUT, Math.pow(linearization.dtype().epsilon(), 2));
-    try (ParameterModes found = ParameterModes.of(linearization, cut);
-        KernelFactor factor = KernelFactor.ofTangentKernel(found, selected, 1)) {
+    try (ParameterModes found = ParameterModes.forTangentKernel(selected, cut);
+        KernelFactor factor = KernelFactor.ofTangentKernel(found)) {
       return factor.count() > selected.range().count()
           ? ofState(selected, modes, progress)
           : solve("factor", factor, selected.range(), modes, progress, factor::lift);

@@ -5,14 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.kpflow.base.Checks;
-import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.spectral.EigenPairs;
-import org.kpflow.spectral.Eigsh;
-import org.kpflow.spectral.LanczosOptions;
-import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.SampledViews;
 import org.kpflow.spectral.View;
@@ -89,7 +84,6 @@ public final class LinearizationViews implements AutoCloseable {
   private static final double FACTOR_TOLERANCE = 1e-6;
   private static final double SAMPLED_TOLERANCE = 1e-2;
   private static final double PROPAGATION_TOLERANCE = 5e-2; // P P* is a backdrop of many modes
-  private static final double NORM_TOLERANCE = 1e-3; // of ||P||, to which the bound is enlarged
   private static final int PILOT = HybridPlan.PILOT;
   private static final int MOST_ROUNDS = 4;
   private static final int MOST_UNASKED = 4096; // samples without a demanded tolerance
@@ -214,9 +208,8 @@ public final class LinearizationViews implements AutoCloseable {
       }
     }
     progress.stage("modes of K", 0);
-    try (ParameterModes modes = ParameterModes.of(linearization, EXACT_CUT);
-        KernelFactor factor =
-            KernelFactor.ofTangentKernel(modes, selected, responseNorm(selected))) {
+    try (ParameterModes modes = ParameterModes.forTangentKernel(selected, EXACT_CUT);
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes)) {
       return columns(factor, options, 0, progress);
     }
   }
@@ -246,11 +239,10 @@ public final class LinearizationViews implements AutoCloseable {
         norms.put(view, normBelow(pilot, view));
       }
     }
-    double norm = responseNorm(selected);
     double cut = Math.min(1e-4, tolerance * 1e-1);
     while (true) {
-      try (ParameterModes modes = ParameterModes.of(selected.linearization(), cut);
-          KernelFactor factor = KernelFactor.ofTangentKernel(modes, selected, norm)) {
+      try (ParameterModes modes = ParameterModes.forTangentKernel(selected, cut);
+          KernelFactor factor = KernelFactor.ofTangentKernel(modes)) {
         double excess = excess(factor, norms, tolerance);
         if (cut <= EXACT_CUT || excess <= 1) {
           return columns(factor, options, tolerance, progress);
@@ -290,18 +282,6 @@ public final class LinearizationViews implements AutoCloseable {
         .orElse(0);
   }
 
-  /** ||R P||, as far as Lanczos has found its largest singular value, enlarged by the tolerance. */
-  private static double responseNorm(StateRestriction selected) {
-    LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
-    try (EigenPairs pairs = Eigsh.solve(selected.response().outerGram(), options)) {
-      double square = pairs.values()[0] + pairs.residuals()[0];
-      return Math.sqrt((1 + NORM_TOLERANCE) * square);
-    } catch (NoConvergenceException unfinished) {
-      unfinished.partial().close();
-      throw new NumericalException("the norm of P does not converge", unfinished);
-    }
-  }
-
   private static LinearizationViews columns(
       KernelFactor factor, Options options, double tolerance, Progress progress) {
     progress.stage("views of the NTK from its factor", factor.count());
@@ -314,10 +294,13 @@ public final class LinearizationViews implements AutoCloseable {
     double tolerance = options.tolerance() == 0 ? SAMPLED_TOLERANCE : options.tolerance();
     progress.stage("modes of K", 0);
     try (ParameterModes modes =
-            ParameterModes.of(selected.linearization(), HybridPlan.cut(tolerance));
-        KernelFactor factor = KernelFactor.ofTangentKernel(modes, selected, 1)) {
+            ParameterModes.forTangentKernel(selected, HybridPlan.cut(tolerance));
+        KernelFactor factor = KernelFactor.ofTangentKernel(modes)) {
       progress.stage("planning", 0);
       HybridPlan plan = HybridPlan.of(modes, selected, options, tolerance);
+      if (options.method() == Method.AUTO && plan.work() > HybridPlan.basisWork(selected)) {
+        return basis(selected, options, progress);
+      }
       if (plan.columns() == 0 && options.method() == Method.AUTO) {
         LinearOperator jacobian = selected.jacobian();
         return new LinearizationViews(

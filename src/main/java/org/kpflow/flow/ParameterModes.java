@@ -4,18 +4,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.MemoryException;
-import org.kpflow.base.NumericalException;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.nativelib.LinearizationHandle;
-import org.kpflow.spectral.EigenPairs;
-import org.kpflow.spectral.Eigsh;
-import org.kpflow.spectral.LanczosOptions;
-import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -31,44 +27,61 @@ public final class ParameterModes implements AutoCloseable {
   static final long MOST_ROWS = 1 << 14;
 
   private static final long SLAB_BYTES = 256L << 20;
-  private static final double NORM_TOLERANCE = 1e-3;
 
+  private final StateRestriction selected; // null for K itself
   private final Linearization linearization;
   private final Tensor columns; // [R, m k], unit by unit, descending within each
   private final double[] values; // [R], as the columns
-  private final int[] order; // columns by descending value
+  private final int[] order; // columns by descending gain times value
   private final long[] unitStart; // [units + 1]
-  private final double largest;
-  private double restNorm; // max_u ||K_u - modes||
-  private double restTrace; // Σ_u tr(K_u - modes)
+  private final double[] restNorm; // [R + 1], by the number of leading modes
+  private final double[] restTrace; // [R + 1]
 
-  private ParameterModes(Linearization linearization, double largest, List<Unit> units) {
+  private ParameterModes(
+      Linearization linearization, StateRestriction selected, LayerGains gains, List<Unit> units) {
     this.linearization = linearization;
-    this.largest = largest;
+    this.selected = selected;
     this.unitStart = new long[units.size() + 1];
+    double[] rests = new double[gains.squares().length];
+    double trace = 0;
     for (int u = 0; u < units.size(); u++) {
       unitStart[u + 1] = unitStart[u] + units.get(u).values().length;
-      restNorm = Math.max(restNorm, units.get(u).restNorm());
-      restTrace += units.get(u).restTrace();
+      int layer = layerOf(u);
+      rests[layer] = Math.max(rests[layer], units.get(u).restNorm());
+      trace += gains.squares()[layer] * units.get(u).restTrace();
     }
     int count = Math.toIntExact(unitStart[units.size()]);
     this.values = new double[count];
+    double[] weights = new double[count];
     this.columns =
         Tensor.zeros(linearization.dtype(), Math.max(count, 1), blockSize(linearization));
     for (int u = 0; u < units.size(); u++) {
       double[] own = units.get(u).values();
       System.arraycopy(own, 0, values, (int) unitStart[u], own.length);
+      for (int i = 0; i < own.length; i++) {
+        weights[(int) unitStart[u] + i] = gains.squares()[layerOf(u)] * own[i];
+      }
       if (own.length > 0) {
         columns.slice(unitStart[u], own.length).copyFrom(units.get(u).modes());
         units.get(u).close();
       }
     }
     this.order =
-        java.util.stream.IntStream.range(0, count)
+        IntStream.range(0, count)
             .boxed()
-            .sorted(Comparator.comparingDouble((Integer c) -> -values[c]).thenComparing(c -> c))
+            .sorted(Comparator.comparingDouble((Integer c) -> -weights[c]).thenComparing(c -> c))
             .mapToInt(Integer::intValue)
             .toArray();
+    this.restNorm =
+        gains.restNorms(
+            rests,
+            Arrays.stream(order).map(column -> layerOf(unitOf(column))).toArray(),
+            Arrays.stream(order).mapToDouble(column -> values[column]).toArray());
+    this.restTrace = new double[count + 1];
+    restTrace[count] = trace;
+    for (int i = count - 1; i >= 0; i--) {
+      restTrace[i] = restTrace[i + 1] + weights[order[i]];
+    }
   }
 
   /** The Gram matrices of the sites do not fit. */
@@ -102,33 +115,52 @@ public final class ParameterModes implements AutoCloseable {
    */
   public static ParameterModes of(Linearization linearization, double cut) {
     Checks.notNull(linearization, "linearization");
+    return of(linearization, null, cut);
+  }
+
+  /**
+   * The modes that make R NTK R*, sorted by what they can add to its norm: an eigenvalue λ of layer
+   * l counts as ||R P E_l||² λ, {@code cut} is relative to the largest of these, and what the modes
+   * leave out is bounded on the part of the state. Layers that the part does not depend on have no
+   * modes.
+   */
+  public static ParameterModes forTangentKernel(StateRestriction selected, double cut) {
+    return of(Checks.notNull(selected, "selection").linearization(), selected, cut);
+  }
+
+  private static ParameterModes of(
+      Linearization linearization, StateRestriction selected, double cut) {
     Checks.that(cut >= 1e-14 && cut < 1, "cut: expected 1e-14 to 1, got %s", cut);
     Checks.that(
         !linearization.trainableFamilies().isEmpty(),
         "model: every family is frozen; expected a trainable one");
     requireMemory(linearization);
-    double largest = largest(linearization);
+    LayerGains gains = selected == null ? LayerGains.none(linearization) : LayerGains.of(selected);
+    double least = cut * gains.largest(linearization);
     List<Unit> units = new ArrayList<>();
     try {
       for (int layer = 0; layer < linearization.layers().size(); layer++) {
-        find(linearization, layer, largest, cut, units);
+        find(linearization, layer, least / gains.squares()[layer], units);
       }
-      return new ParameterModes(linearization, largest, units);
+      return new ParameterModes(linearization, selected, gains, units);
     } finally {
       units.forEach(Unit::close);
     }
   }
 
-  /** Appends the units of a layer. */
-  private static void find(
-      Linearization linearization, int layer, double largest, double cut, List<Unit> units) {
+  /**
+   * Appends the units of a layer with their modes above a value, without any where it is not a
+   * number above 0.
+   */
+  private static void find(Linearization linearization, int layer, double least, List<Unit> units) {
     LinearizationHandle.Layer range = linearization.layers().get(layer);
+    boolean seen = least > 0 && least < Double.POSITIVE_INFINITY;
     try (Tensor input = gram(linearization, layer, WeightFamily.Side.INPUT);
         Tensor hidden = hiddenGram(linearization, layer)) {
-      if (largest > 0 && (input != null || hidden != null)) {
-        new Finder(linearization, range, input, hidden).find(cut * largest, units);
+      if (seen && (input != null || hidden != null)) {
+        new Finder(linearization, range, input, hidden).find(least, units);
       }
-      while (units.size() < range.first() + range.units()) { // no weights, or K = 0
+      while (units.size() < range.first() + range.units()) { // nothing to find
         units.add(new Unit(Tensor.zeros(DType.F64, 1, 1), new double[0], 0, 0));
       }
     }
@@ -136,27 +168,16 @@ public final class ParameterModes implements AutoCloseable {
 
   private static void requireMemory(Linearization linearization) {
     long rows = linearization.rows();
-    long available = Engine.availableMemory();
     long bytes = 2 * rows * rows * Double.BYTES + SLAB_BYTES;
-    if (available >= 0 && bytes > available / 2) {
-      throw new TooLarge(
-          "modes of K: the Gram matrices of the sites are "
-              + rows
-              + " x "
-              + rows
-              + ", "
-              + (bytes >> 20)
-              + " MiB; use fewer trials or steps, or sampled views");
-    }
+    requireMemory(
+        bytes, "the Gram matrices of the sites are " + rows + " x " + rows + ", " + (bytes >> 20));
   }
 
-  private static double largest(Linearization linearization) {
-    LanczosOptions options = LanczosOptions.largest(1).tolerance(NORM_TOLERANCE);
-    try (EigenPairs pairs = Eigsh.solve(new ParameterOperator(linearization), options)) {
-      return pairs.values()[0];
-    } catch (NoConvergenceException unfinished) {
-      unfinished.partial().close();
-      throw new NumericalException("the norm of K does not converge", unfinished);
+  private static void requireMemory(long bytes, String what) {
+    long available = Engine.availableMemory();
+    if (available >= 0 && bytes > available / 2) {
+      throw new TooLarge(
+          "modes of K: " + what + " MiB; use fewer trials or steps, or sampled views");
     }
   }
 
@@ -205,6 +226,9 @@ public final class ParameterModes implements AutoCloseable {
       for (long first = layer.first(); first < end; ) {
         long count = Math.min(end - first, Math.max(1, SLAB_BYTES / (most * size * Double.BYTES)));
         long largestRank = slab(first, count, most, cut, units);
+        long found = units.stream().mapToLong(unit -> unit.values().length).sum();
+        long bytes = found * size * linearization.dtype().bytes(); // once more when put together
+        requireMemory(bytes, "there are more than " + found + ", " + (bytes >> 20));
         if (largestRank <= most) {
           first += count;
         } else {
@@ -249,6 +273,11 @@ public final class ParameterModes implements AutoCloseable {
     }
   }
 
+  /** The part of the state that they are sorted for, or null. */
+  StateRestriction selected() {
+    return selected;
+  }
+
   /** What the modes belong to. */
   public Linearization linearization() {
     return linearization;
@@ -259,28 +288,19 @@ public final class ParameterModes implements AutoCloseable {
     return values.length;
   }
 
-  /** λ_1(K). */
-  public double largest() {
-    return largest;
-  }
-
-  /** The i-th largest eigenvalue of K. */
+  /** The eigenvalue of K of the i-th mode. */
   public double value(long i) {
     return values[order[Math.toIntExact(Checks.range("mode", i, 0, values.length - 1))]];
   }
 
-  /** A bound on the norm of what K has beyond its leading modes. */
+  /** A bound on the norm of what K, or R NTK R*, has beyond its leading modes. */
   public double restNorm(long leading) {
-    return (leading < values.length ? value(leading) : 0) + restNorm;
+    return restNorm[Math.toIntExact(leading)];
   }
 
-  /** A bound on the trace of what K has beyond its leading modes. */
+  /** A bound on the trace of what K, or R NTK R*, has beyond its leading modes. */
   public double restTrace(long leading) {
-    double sum = restTrace;
-    for (int i = Math.toIntExact(leading); i < values.length; i++) {
-      sum += values[order[i]];
-    }
-    return sum;
+    return restTrace[Math.toIntExact(leading)];
   }
 
   /**
@@ -293,7 +313,7 @@ public final class ParameterModes implements AutoCloseable {
     for (long i = 0; i < block.shape().size(0); i++) {
       int column = order[Math.toIntExact(first + i)];
       int unit = unitOf(column);
-      LinearizationHandle.Layer layer = layerOf(unit);
+      LinearizationHandle.Layer layer = linearization.layers().get(layerOf(unit));
       long begin = layer.begin() + unit - layer.first(); // of component 0 in a row of the state
       Tensor target = block.slice(i).reshape(org.kpflow.base.Shape.of(rows * n));
       TensorMath.strided(
@@ -307,13 +327,13 @@ public final class ParameterModes implements AutoCloseable {
     }
   }
 
-  private LinearizationHandle.Layer layerOf(int unit) {
-    for (LinearizationHandle.Layer layer : linearization.layers()) {
-      if (unit < layer.first() + layer.units()) {
-        return layer;
-      }
+  private int layerOf(int unit) {
+    int layer = 0;
+    while (unit
+        >= linearization.layers().get(layer).first() + linearization.layers().get(layer).units()) {
+      layer++;
     }
-    throw new IllegalStateException("unit " + unit + " is in no layer");
+    return layer;
   }
 
   private int unitOf(int column) {

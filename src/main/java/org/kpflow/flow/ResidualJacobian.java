@@ -42,18 +42,38 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
 
   @Override
   protected synchronized void apply(Tensor in, Tensor out) {
-    Tensor source = scratch(in.shape().size(0));
-    local.matmat(in, source);
-    deflate(source);
-    response.matmat(source, out);
+    inParts(
+        in.shape().size(0),
+        (first, count, source) -> {
+          local.matmat(in.slice(first, count), source);
+          deflate(source);
+          response.matmat(source, out.slice(first, count));
+        });
   }
 
   @Override
   protected synchronized void applyAdjoint(Tensor in, Tensor out) {
-    Tensor adjoint = scratch(in.shape().size(0));
-    response.rmatmat(in, adjoint);
-    deflate(adjoint);
-    local.rmatmat(adjoint, out);
+    inParts(
+        in.shape().size(0),
+        (first, count, adjoint) -> {
+          response.rmatmat(in.slice(first, count), adjoint);
+          deflate(adjoint);
+          local.rmatmat(adjoint, out.slice(first, count));
+        });
+  }
+
+  private interface Part {
+    void apply(long first, long count, Tensor state);
+  }
+
+  /** A few vectors at a time: the state may be much larger than the part of it. */
+  private void inParts(long s, Part part) {
+    long most = StateRestriction.statesAtOnce(linearization, s);
+    for (long first = 0; first < s; first += most) {
+      long count = Math.min(most, s - first);
+      scratch(most);
+      part.apply(first, count, state.slice(0, count));
+    }
   }
 
   /** x -= U U* x. */
@@ -63,7 +83,7 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
     modes.add(-1, z, 1, x);
   }
 
-  private Tensor scratch(long s) {
+  private void scratch(long s) {
     if (closed) {
       throw new IllegalStateException("this Jacobian is closed; expected an open one");
     }
@@ -72,7 +92,6 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
       state = Tensor.zeros(dtype(), linearization.stateShape().block(s));
       coordinates = Tensor.zeros(dtype(), modes.domain().block(s));
     }
-    return state.slice(0, s);
   }
 
   @Override

@@ -28,6 +28,8 @@ public final class StateRestriction extends LinearOperator {
     }
   }
 
+  private static final long SCRATCH_BYTES = 128L << 20;
+
   private final Linearization linearization;
   private final int[] units;
   private final int[] steps;
@@ -52,6 +54,12 @@ public final class StateRestriction extends LinearOperator {
   /** The identity: nothing is left out. */
   public static StateRestriction whole(Linearization linearization) {
     return StateSelection.all().of(linearization);
+  }
+
+  /** How many states to hold as scratch for a block of s vectors: at least one. */
+  static long statesAtOnce(Linearization linearization, long s) {
+    long bytes = linearization.stateShape().count() * linearization.dtype().bytes();
+    return Math.max(1, Math.min(s, SCRATCH_BYTES / bytes));
   }
 
   /** What the state belongs to. */

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -45,28 +46,31 @@ final class ComposedOperator extends DerivedOperator {
         || (b instanceof AdjointOperator other && other.original() == a);
   }
 
+  /** A few vectors at a time: what lies between the factors may be larger than their ends. */
   @Override
   void product(boolean adjoint, Tensor in, Tensor out) {
     long s = in.shape().size(0);
     int last = factors.size() - 1;
     long[] room = new long[2];
     for (int step = 0; step < last; step++) {
-      room[step % 2] = Math.max(room[step % 2], s * at(step, adjoint).target(adjoint).count());
+      room[step % 2] = Math.max(room[step % 2], at(step, adjoint).target(adjoint).count());
     }
-    try (Tensor even = Tensor.zeros(dtype(), room[0]);
-        Tensor odd = Tensor.zeros(dtype(), room[1])) {
-      Tensor current = in;
-      for (int step = 0; step < last; step++) {
-        LinearOperator factor = at(step, adjoint);
-        Tensor scratch = step % 2 == 0 ? even : odd;
-        Tensor next =
-            scratch
-                .slice(0, s * factor.target(adjoint).count())
-                .reshape(factor.target(adjoint).block(s));
-        factor.apply(adjoint, current, next);
-        current = next;
+    long size = BasisSweep.blockSize((room[0] + room[1]) * dtype().bytes(), s);
+    try (Tensor even = Tensor.zeros(dtype(), size * room[0]);
+        Tensor odd = Tensor.zeros(dtype(), size * room[1])) {
+      for (long first = 0; first < s; first += size) {
+        long count = Math.min(size, s - first);
+        Tensor current = in.slice(first, count);
+        for (int step = 0; step < last; step++) {
+          LinearOperator factor = at(step, adjoint);
+          Shape target = factor.target(adjoint);
+          Tensor scratch = step % 2 == 0 ? even : odd;
+          Tensor next = scratch.slice(0, count * target.count()).reshape(target.block(count));
+          factor.apply(adjoint, current, next);
+          current = next;
+        }
+        at(last, adjoint).apply(adjoint, current, out.slice(first, count));
       }
-      at(last, adjoint).apply(adjoint, current, out);
     }
   }
 

@@ -94,11 +94,11 @@ class SelectedViewsTest {
   void theResidualOfAPartCarriesWhatItsColumnsLeaveOut(Kind kind) {
     try (Sample sample = new Sample(kind, DType.F64, SIZES, 8)) {
       Linearization linearization = sample.linearize();
-      ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-14));
       for (StateRestriction selected : selections(linearization)) {
+        ParameterModes modes = sample.keep(ParameterModes.forTangentKernel(selected, 1e-14));
         long size = selected.range().count();
         int leading = (int) modes.count() / 3;
-        KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, selected, 1));
+        KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes));
         ResidualJacobian residual = sample.keep(new ResidualJacobian(modes, selected, leading));
         Tensor columns = sample.keep(Tensor.zeros(DType.F64, selected.range().block(leading)));
         factor.fill(0, columns);
