@@ -5,6 +5,7 @@ import java.util.List;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.LinearizationHandle.Layer;
 import org.kpflow.operator.FunctionOperator;
 import org.kpflow.operator.LinearOperator;
@@ -24,7 +25,7 @@ import org.kpflow.tensor.TensorMath;
  * @param whole ||R P||²
  */
 record LayerGains(double[] squares, double whole) {
-  private static final double TOLERANCE = 1e-2; // of singular values, to which bounds are enlarged
+  private static final double TOLERANCE = 1e-3; // of singular values, to which bounds are enlarged
 
   /** All layers alike, for K itself. */
   static LayerGains none(Linearization linearization) {
@@ -37,20 +38,17 @@ record LayerGains(double[] squares, double whole) {
     Linearization linearization = selected.linearization();
     List<Layer> layers = linearization.layers();
     double[] squares = new double[layers.size()];
-    long trainable = trainable(linearization).distinct().count();
+    int[] trained =
+        linearization.trainableFamilies().stream()
+            .mapToInt(WeightFamily::layer)
+            .distinct()
+            .toArray();
     double whole = square(selected.response());
-    trainable(linearization)
-        .distinct()
-        .forEach(
-            l -> {
-              LinearOperator seen = selected.response().compose(embedding(linearization, l));
-              squares[l] = trainable == 1 ? whole : Math.min(whole, square(seen));
-            });
+    for (int l : trained) {
+      LinearOperator seen = selected.response().compose(embedding(linearization, l));
+      squares[l] = layers.size() == 1 ? whole : Math.min(whole, square(seen));
+    }
     return new LayerGains(squares, whole);
-  }
-
-  private static java.util.stream.IntStream trainable(Linearization linearization) {
-    return linearization.trainableFamilies().stream().mapToInt(family -> family.layer());
   }
 
   /** E_l: [B, T, m H_l] -> [B, T, n]. */
@@ -64,7 +62,7 @@ record LayerGains(double[] squares, double whole) {
   /** ||A||², as far as Lanczos has found it, enlarged by the tolerance. */
   private static double square(LinearOperator a) {
     LinearOperator gram = a.domain().count() < a.range().count() ? a.gram() : a.outerGram();
-    try (EigenPairs pairs = Eigsh.solve(gram, LanczosOptions.largest(1).tolerance(2 * TOLERANCE))) {
+    try (EigenPairs pairs = Eigsh.solve(gram, LanczosOptions.largest(1).tolerance(TOLERANCE))) {
       return (1 + TOLERANCE) * (pairs.values()[0] + pairs.residuals()[0]);
     } catch (NoConvergenceException unfinished) {
       unfinished.partial().close();
@@ -79,8 +77,7 @@ record LayerGains(double[] squares, double whole) {
       LinearOperator scaled = scaling(linearization);
       kernel = scaled.compose(kernel).compose(scaled);
     }
-    try (EigenPairs pairs =
-        Eigsh.solve(kernel, LanczosOptions.largest(1).tolerance(TOLERANCE / 10))) {
+    try (EigenPairs pairs = Eigsh.solve(kernel, LanczosOptions.largest(1).tolerance(TOLERANCE))) {
       return pairs.values()[0];
     } catch (NoConvergenceException unfinished) {
       unfinished.partial().close();

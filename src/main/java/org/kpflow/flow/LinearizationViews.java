@@ -24,7 +24,7 @@ import org.kpflow.tensor.TensorMath;
 public final class LinearizationViews implements AutoCloseable {
   /** How views are found. */
   public enum Method {
-    /** Exact for small states; else hybrid or sampled, whichever costs less. */
+    /** Exact for small states; else basis, hybrid or sampled, whichever costs least. */
     AUTO,
     /** From the products with all basis vectors of the state: exact to rounding. */
     BASIS,
