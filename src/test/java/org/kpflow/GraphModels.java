@@ -1,6 +1,5 @@
 package org.kpflow;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,7 +17,6 @@ import org.kpflow.model.GraphModel;
 import org.kpflow.model.Mlp;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.Transformer;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Random feed-forward models on random inputs, the same for the same seed. */
@@ -26,7 +24,7 @@ public final class GraphModels {
   private GraphModels() {}
 
   /** The architectures, each with another activation and mask. */
-  public enum Kind {
+  public enum Kind implements ModelKind {
     ATTENTION,
     CAUSAL_ATTENTION,
     MLP_GELU,
@@ -34,6 +32,18 @@ public final class GraphModels {
     TRANSFORMER,
     CAUSAL_TRANSFORMER,
     SHARED_INPUTS;
+
+    /** Of two heads where they divide the units, and two layers in the MLP. */
+    @Override
+    public Sample sample(DType dtype, RandomModels.Sizes sizes, long seed) {
+      int units = sizes.units();
+      return new Sample(
+          this,
+          dtype,
+          new Sizes(
+              sizes.trials(), sizes.steps(), sizes.inputs(), units, units % 2 == 0 ? 2 : 1, 2),
+          seed);
+    }
 
     private void attention(Weights weights, Sizes sizes, int inputs, int out, String suffix) {
       for (String letter : List.of("q", "k", "z")) {
@@ -158,50 +168,18 @@ public final class GraphModels {
     }
   }
 
-  /** A model with inputs; closing it closes all it made. */
-  public static final class Sample implements AutoCloseable {
-    /** The model. */
-    public final GraphModel model;
-
-    /** x [B, T, n_in] in f64. */
-    public final Tensor inputs;
-
-    private final List<AutoCloseable> made = new ArrayList<>();
-
+  /** A feed-forward model with inputs. */
+  public static final class Sample extends ModelSample<GraphModel> {
     /** A sample with the given families frozen. */
     public Sample(Kind kind, DType dtype, Sizes sizes, long seed, String... frozen) {
-      Random random = new Random(seed);
-      model = kind.model(sizes, random, new ModelOptions(dtype, Set.of(frozen), ""));
-      inputs = RandomModels.gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs());
+      this(kind, new ModelOptions(dtype, Set.of(frozen), ""), sizes, new Random(seed));
     }
 
-    /** The linearization in the shared context. */
-    public Linearization linearize() {
-      return linearize(ExecutionContext.shared());
-    }
-
-    /** The linearization in a context. */
-    public Linearization linearize(ExecutionContext context) {
-      return keep(Linearization.of(context, model, inputs, null));
-    }
-
-    /** Closes something together with this. */
-    public <T extends AutoCloseable> T keep(T resource) {
-      made.add(resource);
-      return resource;
-    }
-
-    @Override
-    public void close() {
-      for (int i = made.size() - 1; i >= 0; i--) {
-        try {
-          made.get(i).close();
-        } catch (Exception failure) {
-          throw new IllegalStateException(failure);
-        }
-      }
-      model.close();
-      inputs.close();
+    private Sample(Kind kind, ModelOptions options, Sizes sizes, Random random) {
+      super(
+          kind.model(sizes, random, options),
+          RandomModels.gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs()),
+          null);
     }
   }
 

@@ -1,9 +1,7 @@
 package org.kpflow;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -12,7 +10,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
-import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Activation;
 import org.kpflow.model.Gru;
 import org.kpflow.model.LeakyRnn;
@@ -20,7 +17,6 @@ import org.kpflow.model.Lstm;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.Rnn;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Random recurrent models on random inputs, the same for the same seed. */
@@ -31,7 +27,7 @@ public final class RandomModels {
   private RandomModels() {}
 
   /** The cells, with biases where they may have them unless the name says otherwise, and stacks. */
-  public enum Kind {
+  public enum Kind implements ModelKind {
     RNN_TANH(1, 1, true, 1),
     RNN_RELU(1, 1, true, 1),
     RNN_GELU(1, 1, true, 1),
@@ -67,6 +63,11 @@ public final class RandomModels {
     /** Whether the site is tanh(h) and not h. */
     public boolean hasTanhSite() {
       return this == LEAKY || this == LEAKY_STACK;
+    }
+
+    @Override
+    public Sample sample(DType dtype, Sizes sizes, long seed) {
+      return new Sample(this, dtype, sizes, seed);
     }
 
     /** A model of this kind. */
@@ -138,19 +139,8 @@ public final class RandomModels {
     }
   }
 
-  /** A model with inputs and an initial state that is not zero; closing it closes all it made. */
-  public static final class Sample implements AutoCloseable {
-    /** The model. */
-    public final RecurrentModel model;
-
-    /** x [B, T, n_in] in f64. */
-    public final Tensor inputs;
-
-    /** h_0 [B, n] in f64. */
-    public final Tensor initial;
-
-    private final List<AutoCloseable> made = new ArrayList<>();
-
+  /** A recurrent model with inputs and an initial state that is not zero. */
+  public static final class Sample extends ModelSample<RecurrentModel> {
     /** A sample with the given families frozen. */
     public Sample(Kind kind, DType dtype, Sizes sizes, long seed, String... frozen) {
       this(kind, kind.layers, dtype, sizes, seed, frozen);
@@ -171,41 +161,21 @@ public final class RandomModels {
         Random random,
         Function<Random, Map<String, Tensor>> drawn,
         Sizes sizes) {
-      Map<String, Tensor> weights = drawn.apply(random);
-      model = maker.apply(weights);
+      this(made(maker, drawn.apply(random)), random, sizes);
+    }
+
+    private Sample(RecurrentModel model, Random random, Sizes sizes) {
+      super(
+          model,
+          gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs()),
+          gaussian(random, 0.5, sizes.trials(), model.stateUnits()));
+    }
+
+    private static RecurrentModel made(
+        Function<Map<String, Tensor>, RecurrentModel> maker, Map<String, Tensor> weights) {
+      RecurrentModel model = maker.apply(weights);
       weights.values().forEach(Tensor::close);
-      inputs = gaussian(random, 1, sizes.trials(), sizes.steps(), sizes.inputs());
-      initial = gaussian(random, 0.5, sizes.trials(), model.stateUnits());
-    }
-
-    /** The linearization from the initial state, in the shared context. */
-    public Linearization linearize() {
-      return linearize(ExecutionContext.shared());
-    }
-
-    /** The linearization from the initial state. */
-    public Linearization linearize(ExecutionContext context) {
-      return keep(Linearization.of(context, model, inputs, initial));
-    }
-
-    /** Closes something together with this. */
-    public <T extends AutoCloseable> T keep(T resource) {
-      made.add(resource);
-      return resource;
-    }
-
-    @Override
-    public void close() {
-      for (int i = made.size() - 1; i >= 0; i--) {
-        try {
-          made.get(i).close();
-        } catch (Exception failure) {
-          throw new IllegalStateException(failure);
-        }
-      }
-      model.close();
-      inputs.close();
-      initial.close();
+      return model;
     }
   }
 }

@@ -253,7 +253,8 @@ public final class Analysis {
         operators.set(0, report);
         if (report.trace().value() == 0) {
           warnings.add(
-              "the NTK is zero: inputs and states at all sites vanish; its ranks and cosines are undefined");
+              "the NTK is zero: to first order, no trainable weight changes what is analysed; its ranks"
+                  + " and cosines are undefined");
         }
         boolean temporal = request.views().contains(View.TEMP);
         kernel =
@@ -394,13 +395,15 @@ public final class Analysis {
       return unfinished.partial();
     } catch (NumericalException overflow) {
       boolean narrow = selected.dtype() == DType.F32;
+      boolean steps = selected.linearization().stepsThroughTime();
       throw new NumericalException(
           "the NTK overflows "
               + selected.dtype()
-              + ", where perturbations grow too large over the steps ("
+              + ", where weights change the state too strongly ("
               + overflow.getMessage()
               + "); use "
-              + (narrow ? "f64 or fewer steps" : "fewer steps"),
+              + (narrow ? "f64 or " : "")
+              + (steps ? "fewer steps" : "smaller weights and inputs"),
           overflow);
     }
   }

@@ -89,7 +89,7 @@ final class PropagationAnalysis {
   }
 
   private PropagationReport.Lyapunov lyapunov(long count) {
-    LyapunovSpectrum spectrum = LyapunovSpectrum.of(linearization, count);
+    LyapunovSpectrum spectrum = perInput(LyapunovSpectrum.of(linearization, count));
     arrays.put(
         "lyapunov",
         Tensor.of(
@@ -101,14 +101,16 @@ final class PropagationAnalysis {
       mean[i] = spectrum.mean(i).value();
       errors[i] = spectrum.mean(i).standardError();
     }
-    if (spectrum.minusInfinities() > 0) {
+    boolean singular = spectrum.minusInfinities() > 0;
+    boolean stages = linearization.stepsPerInput() > 1; // which overwrite parts of the state
+    if (singular && !stages) {
       warnings.accept(
           spectrum.minusInfinities()
               + " of "
               + linearization.trials() * count
               + " Lyapunov exponents are -infinity, because step Jacobians are singular; means over"
               + " trials that contain one are -infinity too (null in report.json)");
-    } else if (spectrum.smallestDiagonal() < ROUNDING) {
+    } else if (!singular && spectrum.smallestDiagonal() < ROUNDING) {
       warnings.accept(
           "step Jacobians are singular up to rounding: the lowest Lyapunov exponents are rounding");
     }
@@ -122,10 +124,24 @@ final class PropagationAnalysis {
         spectrum.smallestDiagonal());
   }
 
-  /** Norms from the first step on, and from one and two thirds of the trial on. */
+  /** Exponents per step of the inputs from those per step of the state. */
+  private LyapunovSpectrum perInput(LyapunovSpectrum spectrum) {
+    double[][] scaled =
+        Arrays.stream(spectrum.exponents())
+            .map(
+                trial -> Arrays.stream(trial).map(x -> x * linearization.stepsPerInput()).toArray())
+            .toArray(double[][]::new);
+    return new LyapunovSpectrum(scaled, spectrum.units(), spectrum.smallestDiagonal());
+  }
+
+  /**
+   * Norms from the first step of the inputs on, and from one and two thirds of the trial on, after
+   * whole steps of the inputs.
+   */
   private List<PropagationReport.Transitions> transitions() {
-    long steps = linearization.steps();
-    double product = 2.0 * Math.pow(linearization.units(), 3); // operations of Φ(t) = J_t Φ(t-1)
+    long stages = linearization.stepsPerInput();
+    long steps = linearization.steps() / stages;
+    double product = 2.0 * Math.pow(linearization.units(), 3) * stages; // operations of Φ, a step
     long longest = (long) Math.min(steps - 1, Math.max(1, BUDGET / (SOURCES * product)));
     long trials =
         (long)
@@ -136,7 +152,9 @@ final class PropagationAnalysis {
     List<TransitionNorms> found = new ArrayList<>();
     try (Linearization some = part(Math.min(trials, linearization.trials()))) {
       for (long source : sources) {
-        found.add(TransitionNorms.of(some, source, lags));
+        long[] passed = Arrays.stream(lags).map(lag -> lag * stages).toArray();
+        double[][] norms = TransitionNorms.of(some, (source + 1) * stages - 1, passed).norms();
+        found.add(new TransitionNorms(source, Arrays.copyOf(lags, norms.length), norms));
       }
       save(found, lags, some.trials());
     }

@@ -25,8 +25,8 @@ public record PropagationReport(
     List<Transitions> transitions) {
 
   /**
-   * Finite-time Lyapunov exponents per step, sorted in every trial. A mean is -infinity where a
-   * trial's exponent is, and its error is NaN; report.json has null for both.
+   * Finite-time Lyapunov exponents per step of the inputs, sorted in every trial. A mean is
+   * -infinity where a trial's exponent is, and its error is NaN; report.json has null for both.
    *
    * @param units n, the number of exponents there are
    * @param mean the i-th largest exponent, mean over trials
@@ -46,7 +46,8 @@ public record PropagationReport(
       double smallestDiagonal) {}
 
   /**
-   * Norms of the state transitions from one step on.
+   * Norms of the state transitions from one step on; steps are those of the inputs, after each of
+   * which the state is the last of {@code Linearization.stepsPerInput}.
    *
    * @param source s
    * @param trials how many trials were looked at, evenly spread

@@ -73,7 +73,7 @@ final class PropagationSection {
             "largest Lyapunov exponent",
             lyapunov.largest(),
             trials,
-            "Growth of ln ‖perturbation‖ per step; negative where perturbations die out."));
+            "Growth of ln ‖perturbation‖ per step of the inputs; negative where perturbations die out."));
     rows.add(
         row(
             "Kaplan-Yorke dimension",
@@ -87,7 +87,8 @@ final class PropagationSection {
           NumberRow.exact(
               "exponents at -∞",
               lyapunov.minusInfinities(),
-              "Over all trials: directions that a singular step Jacobian removes."));
+              "Over all trials: directions that a singular step Jacobian removes, such as components of"
+                  + " the state that every step overwrites."));
     }
   }
 

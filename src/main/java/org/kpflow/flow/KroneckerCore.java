@@ -5,6 +5,7 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.StateBlock;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.MatrixOperator;
@@ -28,9 +29,17 @@ public final class KroneckerCore {
     return gram(StateRestriction.whole(linearization));
   }
 
-  /** The rows and columns of G that belong to the steps of a selection, [k', k']. */
+  /**
+   * The rows and columns of G that belong to the steps of a selection, [k', k'], summed over the
+   * trainable families that reach a block of it.
+   */
   public static Tensor gram(StateRestriction selected) {
-    return gram(selected, selected.linearization().trainableFamilies());
+    List<String> kept = selected.blocks().stream().map(StateBlock::name).toList();
+    return gram(
+        selected,
+        selected.linearization().trainableFamilies().stream()
+            .filter(family -> kept.stream().anyMatch(family.reaches()::contains))
+            .toList());
   }
 
   /** Σ V_i V_iᵀ over the given families, [k', k'] in f64, as a new tensor. */

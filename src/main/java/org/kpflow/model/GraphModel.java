@@ -1,9 +1,11 @@
 package org.kpflow.model;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
@@ -85,6 +87,7 @@ public final class GraphModel implements Model {
     List<WeightFamily> list = new ArrayList<>();
     for (int j = 0; j < nodes.size(); j++) {
       Node node = nodes.get(j);
+      Set<String> reached = reached(j);
       if (node.weight() != null) {
         boolean norm = node.kind() == Kind.LAYER_NORM;
         list.add(
@@ -95,7 +98,8 @@ public final class GraphModel implements Model {
                 norm ? node.units() : weights.get(node.weight()).shape().size(1),
                 j,
                 norm ? WeightFamily.Side.ELEMENTWISE : WeightFamily.Side.INPUT,
-                !options.frozen().contains(node.weight())));
+                !options.frozen().contains(node.weight()),
+                reached));
       }
       if (node.bias() != null) {
         list.add(
@@ -106,10 +110,22 @@ public final class GraphModel implements Model {
                 1,
                 j,
                 WeightFamily.Side.INPUT,
-                !options.frozen().contains(node.bias())));
+                !options.frozen().contains(node.bias()),
+                reached));
       }
     }
     return List.copyOf(list);
+  }
+
+  /** The names of a node and of all that depend on it. */
+  private Set<String> reached(int j) {
+    Set<String> names = new HashSet<>(Set.of(nodes.get(j).name()));
+    for (Node later : nodes.subList(j + 1, nodes.size())) {
+      if (later.inputs().stream().anyMatch(names::contains)) {
+        names.add(later.name());
+      }
+    }
+    return names;
   }
 
   /**

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
@@ -65,19 +66,25 @@ public abstract non-sealed class RecurrentModel implements Model {
             "freeze: expected one of " + found.keySet() + ", got '" + frozen + "'");
       }
     }
-    List<WeightFamily> list = new ArrayList<>();
     try {
       for (int layer = 0; layer < layers; layer++) {
         for (String name : names(layer)) {
           if (found.containsKey(name)) {
             weights.put(name, found.get(name).to(dtype));
-            list.add(family(name, layer, !options.frozen().contains(name)));
           }
         }
       }
     } catch (RuntimeException failure) {
       close();
       throw failure;
+    }
+    List<WeightFamily> list = new ArrayList<>();
+    for (int layer = 0; layer < layers; layer++) {
+      for (String name : names(layer)) {
+        if (weights.containsKey(name)) {
+          list.add(family(name, layer, !options.frozen().contains(name)));
+        }
+      }
     }
     this.families = List.copyOf(list);
   }
@@ -97,7 +104,11 @@ public abstract non-sealed class RecurrentModel implements Model {
         shape.rank() == 2 ? shape.size(1) : 1,
         layer,
         name.contains("_hh_") ? WeightFamily.Side.HIDDEN : WeightFamily.Side.INPUT,
-        trainable);
+        trainable,
+        blocks().stream()
+            .skip((long) layer * components())
+            .map(StateBlock::name)
+            .collect(Collectors.toSet()));
   }
 
   private static void checkShapes(

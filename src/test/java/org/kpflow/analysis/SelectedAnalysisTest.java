@@ -19,7 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.ModelKind;
+import org.kpflow.ModelSample;
 import org.kpflow.RandomModels;
 import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
@@ -48,7 +50,7 @@ class SelectedAnalysisTest {
   private static final Sizes SIZES = new Sizes(3, 6, 2, 5);
   private static final String SOME_STEPS = "1,2::2";
 
-  private static AnalysisRequest request(Sample sample, Readout readout, Tensor targets) {
+  private static AnalysisRequest request(ModelSample<?> sample, Readout readout, Tensor targets) {
     return new AnalysisRequest(
         CONTEXT,
         sample.model,
@@ -70,10 +72,10 @@ class SelectedAnalysisTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void theReportIsThatOfTheOperatorsOfThePart(Kind kind) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void theReportIsThatOfTheOperatorsOfThePart(ModelKind kind) {
     long live = Tensor.liveCount();
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 1)) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 1)) {
       Linearization linearization = sample.linearize();
       StateSelection some = StateSelection.parse("1:" + linearization.units(), SOME_STEPS);
       StateRestriction selected = some.of(linearization);
@@ -121,9 +123,9 @@ class SelectedAnalysisTest {
 
   /** The loss of the rows that are kept, by loops; the fall of the loss by the dense kernel. */
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void targetsAreComparedAtTheStepsThatAreKept(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 2)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void targetsAreComparedAtTheStepsThatAreKept(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 2)) {
       List<StateBlock> blocks = sample.model.blocks();
       StateBlock output = blocks.get(blocks.size() - 1);
       int before = output.begin() > 0 ? 2 : 0; // units of another block, which stand before it
@@ -181,9 +183,9 @@ class SelectedAnalysisTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void targetsWithoutAReadoutAreThoseOfTheOutputBlock(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 5)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void targetsWithoutAReadoutAreThoseOfTheOutputBlock(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 5)) {
       StateBlock output = sample.model.outputBlock();
       Tensor targets =
           sample.keep(RandomModels.gaussian(DType.F64, Shape.of(3, 6, output.units()), 6));
@@ -259,9 +261,9 @@ class SelectedAnalysisTest {
   @CsvSource({"3, 1, 2, 5", "1, 1, 1, 1", "1, 3, 1, 1"})
   void degenerateSizesAreAnalysedAndWritten(
       int trials, int steps, int inputs, int units, @TempDir Path directory) throws IOException {
-    for (Kind kind : Kind.values()) {
-      try (Sample sample =
-          new Sample(kind, DType.F64, new Sizes(trials, steps, inputs, units), 9)) {
+    for (ModelKind kind : Kind.values()) {
+      try (ModelSample<?> sample =
+          kind.sample(DType.F64, new Sizes(trials, steps, inputs, units), 9)) {
         StateBlock output = sample.model.outputBlock();
         Tensor targets = sample.keep(Tensor.zeros(DType.F64, trials, steps, output.units()));
         for (StateSelection selection :

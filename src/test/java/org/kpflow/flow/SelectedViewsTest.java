@@ -8,7 +8,9 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.ModelKind;
+import org.kpflow.ModelSample;
 import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
@@ -51,10 +53,10 @@ class SelectedViewsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void allMethodsAgreeOnTheKernel(Kind kind) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void allMethodsAgreeOnTheKernel(ModelKind kind) {
     long live = Tensor.liveCount();
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 1)) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 1)) {
       for (StateRestriction selected : selections(sample.linearize())) {
         LinearizationViews[] found = new LinearizationViews[4];
         Method[] methods = {Method.BASIS, Method.FACTOR, Method.HYBRID, Method.SAMPLED};
@@ -90,9 +92,9 @@ class SelectedViewsTest {
    * What hybrid samples: (R P (I - U U*) D_θf)(…)* = R NTK R* - Σ x_c x_c* over the columns taken.
    */
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void theResidualOfAPartCarriesWhatItsColumnsLeaveOut(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 8)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void theResidualOfAPartCarriesWhatItsColumnsLeaveOut(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 8)) {
       Linearization linearization = sample.linearize();
       for (StateRestriction selected : selections(linearization)) {
         ParameterModes modes = sample.keep(ParameterModes.forTangentKernel(selected, 1e-14));
@@ -113,9 +115,9 @@ class SelectedViewsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void aCoarseFactorStaysWithinItsBoundOnAPart(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 2)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void aCoarseFactorStaysWithinItsBoundOnAPart(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 2)) {
       for (StateRestriction selected : selections(sample.linearize())) {
         LinearizationViews coarse =
             sample.keep(
@@ -137,9 +139,9 @@ class SelectedViewsTest {
 
   /** Noise enters the kept variables alone: (R P R*)(R P R*)*, not R P P* R*. */
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void viewsOfPropagationAreThoseOfTheModelOfThePart(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 3)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void viewsOfPropagationAreThoseOfTheModelOfThePart(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 3)) {
       for (StateRestriction selected : selections(sample.linearize())) {
         LinearizationViews basis =
             sample.keep(
@@ -164,9 +166,9 @@ class SelectedViewsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void allEigenvaluesOfAPartAreThoseOfItsMatrix(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 4)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void allEigenvaluesOfAPartAreThoseOfItsMatrix(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 4)) {
       Linearization linearization = sample.linearize();
       for (StateSelection selection :
           List.of(StateSelectionTest.some(linearization), StateSelection.parse("0", "-1"))) {

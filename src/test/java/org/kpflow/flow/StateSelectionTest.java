@@ -11,8 +11,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.ModelKind;
+import org.kpflow.ModelSample;
 import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
@@ -81,10 +82,10 @@ class StateSelectionTest {
   }
 
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void operatorsOfASelectionAreThePartsOfThoseOfTheState(Kind kind) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void operatorsOfASelectionAreThePartsOfThoseOfTheState(ModelKind kind) {
     long live = Tensor.liveCount();
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 1)) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 1)) {
       Linearization linearization = sample.linearize();
       StateRestriction r = some(linearization).of(linearization);
       int[] kept = kept(r);
@@ -113,9 +114,9 @@ class StateSelectionTest {
   }
 
   @ParameterizedTest
-  @MethodSource("org.kpflow.RandomModels#kindsAndTypes")
-  void restrictionsKeepTheContractOfOperators(Kind kind, DType dtype) {
-    try (Sample sample = new Sample(kind, dtype, SIZES, 2)) {
+  @MethodSource("org.kpflow.ModelKind#kindsAndTypes")
+  void restrictionsKeepTheContractOfOperators(ModelKind kind, DType dtype) {
+    try (ModelSample<?> sample = kind.sample(dtype, SIZES, 2)) {
       Linearization linearization = sample.linearize();
       for (StateSelection selection :
           List.of(StateSelection.all(), some(linearization), StateSelection.parse("-1", "0"))) {
@@ -133,9 +134,9 @@ class StateSelectionTest {
    * M_kl M_ll^{-1} M_lk) R P R* = I.
    */
   @ParameterizedTest
-  @EnumSource(Kind.class)
-  void propagationOfASelectionInvertsTheSchurComplement(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 3)) {
+  @MethodSource("org.kpflow.ModelKind#all")
+  void propagationOfASelectionInvertsTheSchurComplement(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 3)) {
       Linearization linearization = sample.linearize();
       StateRestriction r = some(linearization).of(linearization);
       int[] kept = kept(r);
