@@ -36,7 +36,8 @@ void require_steps(const kpflow_linearization& linearization) {
 void require_units_of_a_layer(const kpflow_linearization& linearization, int64_t first, int64_t count) {
   for (int64_t j = 0; j < linearization.layers(); ++j) {
     const Layer layer = linearization.layer(j);
-    if (first >= layer.first && count >= 0 && first - layer.first <= layer.units - count) return;
+    const int64_t unit = first - layer.first;
+    if (first >= layer.first && unit < layer.units && count >= 0 && count <= layer.units - unit) return;
   }
   fail(KPFLOW_INVALID_ARGUMENT, "units: expected a part of one layer, got %lld from %lld",
        static_cast<long long>(count), static_cast<long long>(first));
@@ -157,17 +158,17 @@ int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, int64
   });
 }
 
-int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_input,
-                                        const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_first,
+                                        const double* gram_second, int64_t first, int64_t count, double tolerance,
                                         double cut, int64_t most, int64_t* ranks, double* modes, double* values,
                                         double* rest, kpflow_monitor* monitor) {
   return on_linearization(linearization, [&] {
     require_units_of_a_layer(*linearization, first, count);
     KPFLOW_REQUIRE(tolerance >= 0 && cut >= 0, "tolerance and cut: expected at least 0");
     KPFLOW_REQUIRE(most >= 1, "most: expected at least 1, got %lld", static_cast<long long>(most));
-    KPFLOW_REQUIRE(gram_input != nullptr || gram_hidden != nullptr, "gram: every family is frozen");
+    KPFLOW_REQUIRE(gram_first != nullptr || gram_second != nullptr, "gram: every family is frozen");
     KPFLOW_REQUIRE(ranks != nullptr && modes != nullptr && values != nullptr && rest != nullptr, "out: got NULL");
-    linearization->unit_modes(gram_input, gram_hidden, first, count, tolerance, cut, most, ranks, modes, values, rest,
+    linearization->unit_modes(gram_first, gram_second, first, count, tolerance, cut, most, ranks, modes, values, rest,
                               Progress(monitor));
   });
 }

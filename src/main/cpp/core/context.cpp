@@ -1,5 +1,6 @@
 #include "core/context.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 #if defined(__x86_64__)
@@ -96,3 +97,16 @@ void Progress::advance(int64_t work) const {
 }
 
 }  // namespace kpflow
+
+int64_t kpflow_context::missing_scratch(int64_t bytes, int64_t tasks) const {
+  const int64_t workers = tasks == 1 ? 1 : pool.threads();  // a single task is the caller's, who is worker 0
+  std::vector<int64_t> missing;
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    missing.push_back(std::max<int64_t>(0, bytes - scratch_[static_cast<size_t>(worker)].bytes()));
+  }
+  std::sort(missing.rbegin(), missing.rend());
+  kpflow::checked_product(bytes, workers);  // so that the sum cannot overflow
+  int64_t sum = 0;
+  for (int64_t i = 0; i < std::min(tasks, workers); ++i) sum += missing[static_cast<size_t>(i)];
+  return sum;
+}

@@ -42,7 +42,7 @@ struct kpflow_linearization {
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
   virtual void lyapunov(int64_t count, double* out, double* smallest, const kpflow::Progress& progress) = 0;
   // Leading modes of K's blocks; the arguments of kpflow_linearization_unit_modes.
-  virtual void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count,
+  virtual void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count,
                           double tolerance, double cut, int64_t most, int64_t* ranks, double* modes, double* values,
                           double* rest, const kpflow::Progress& progress) = 0;
   virtual void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,

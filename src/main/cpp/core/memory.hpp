@@ -38,6 +38,7 @@ class AlignedMemory {
     return data_;
   }
   void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
 
  private:
   void* data_ = nullptr;

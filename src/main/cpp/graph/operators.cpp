@@ -56,10 +56,10 @@ class GraphLinearization final : public kpflow_linearization {
   void step_jacobians(int64_t, int64_t, void*) const override { refuse_steps(); }
   void lyapunov(int64_t, double*, double*, const Progress&) override { refuse_steps(); }
 
-  void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+  void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count, double tolerance,
                   double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
                   const Progress& progress) override {
-    kpflow::unit_modes(graph_, context, gram_input, gram_hidden, first, count, tolerance, cut,
+    kpflow::unit_modes(graph_, context, gram_first, gram_second, first, count, tolerance, cut,
                        {most, ranks, modes, values, rest}, progress);
   }
 
@@ -110,8 +110,8 @@ class GraphLinearization final : public kpflow_linearization {
   // J = P D_theta f or D_theta f, with weights of their own for every group_rows rows.
   void jacobian(Sweep sweep, int64_t group_rows, bool adjoint, int64_t s, const T* in, T* out,
                 const Progress& progress) {
-    const int64_t theta = graph_.rows() / group_rows * graph_.parameters;
-    in_blocks(s, theta, [&](int64_t first, int64_t count) {
+    const int64_t groups = graph_.rows() / group_rows, theta = groups * graph_.parameters;
+    in_blocks(s, groups * graph_.packed_size, [&](int64_t first, int64_t count) {
       if (adjoint) {
         sweeps_.reverse(sweep, count, in + first * state_count(), nullptr, out + first * theta, group_rows, progress);
       } else {
@@ -122,7 +122,7 @@ class GraphLinearization final : public kpflow_linearization {
 
   // NTK = J J* or K = D_theta f (D_theta f)*.
   void kernel(Sweep sweep, int64_t s, const T* in, T* out, const Progress& progress) {
-    in_blocks(s, 2 * graph_.parameters, [&](int64_t first, int64_t count) {
+    in_blocks(s, graph_.parameters + graph_.packed_size, [&](int64_t first, int64_t count) {
       T* theta = reserve(between_, count * graph_.parameters);
       const int64_t at = first * state_count(), rows = graph_.rows();
       sweeps_.reverse(sweep, count, in + at, nullptr, theta, rows, progress);
@@ -174,7 +174,8 @@ class GraphLinearization final : public kpflow_linearization {
     return node.slope.size() > 0 ? node.slope[row * node.units + unit] : T(1);
   }
 
-  // Cuts a block of probes so that what lies between the halves of an operator stays bounded, at one probe at least:
+  // Cuts a block of probes so that what lies between the halves of an operator stays bounded, at one probe at least (a gradient, or
+  // perturbed weights packed):
   // body(first, count).
   template <class Body>
   void in_blocks(int64_t s, int64_t scratch_per_probe, const Body& body) {

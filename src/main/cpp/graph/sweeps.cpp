@@ -30,8 +30,8 @@ void clear_rows(int64_t rows, int64_t width, T* x, int64_t stride) {
 template <class T>
 T* reserve(Array<T>& workspace, int64_t count) {
   if (count > workspace.size()) {
-    require_memory(checked_product(count, static_cast<int64_t>(sizeof(T))),
-                   "one probe between the halves of an operator", "use fewer trials or steps, or f32");
+    require_memory(checked_product(count, static_cast<int64_t>(sizeof(T))), "the scratch of an operator",
+                   "use fewer trials or steps, or f32");
     workspace.resize(count);
   }
   return workspace.data();
@@ -44,12 +44,12 @@ int64_t GraphSweeps<T>::panel_rows(int64_t rows) const {
 }
 
 template <class T>
-void GraphSweeps<T>::require_scratch(int64_t panel) {
-  if (panel <= granted_) return;
+void GraphSweeps<T>::require_scratch(int64_t panel, int64_t tasks) {
   const int64_t bytes = checked_product(Panel<T>::elements(graph_, panel), static_cast<int64_t>(sizeof(T)));
-  require_memory(checked_product(bytes, context_.pool.threads()), "the scratch of all workers",
-                 "use fewer steps or threads, or f32");
-  granted_ = panel;
+  const int64_t missing = context_.missing_scratch(bytes, tasks);
+  if (missing <= granted_) return;
+  require_memory(missing, "the scratch of the workers", "use fewer steps or threads, or f32");
+  granted_ = missing;
 }
 
 template <class T>
@@ -142,7 +142,7 @@ template <class T>
 void GraphSweeps<T>::forward(Sweep sweep, int64_t s, const T* in, const T* theta, int64_t group_rows, T* out,
                              const Progress& progress) {
   const int64_t rows = s * graph_.rows(), size = panel_rows(rows), n = graph_.units;
-  require_scratch(size);
+  require_scratch(size, pieces(rows, size));
   const Perturbation<T> weights{theta, pack_weights(theta, rows / group_rows), group_rows};
   context_.pool.run(pieces(rows, size), [&](int64_t task, int worker) {
     const int64_t first = task * size, count = std::min(size, rows - first);
@@ -157,8 +157,8 @@ void GraphSweeps<T>::reverse(Sweep sweep, int64_t s, const T* in, T* out, T* the
                              const Progress& progress) {
   const int64_t rows = s * graph_.rows(), n = graph_.units, p = graph_.parameters;
   const int64_t size = panel_rows(rows), groups = rows / group_rows;
-  require_scratch(size);
   // A task sums the gradients of its rows in order: whole groups where they are small or many, else one part of a group.
+  // The parts' own sums take 256 MiB at most: where p is large there are few, and one probe keeps few workers busy.
   int64_t task_rows = size, parts = 1;
   const bool split = theta != nullptr && group_rows > size;
   if (split) {
@@ -172,6 +172,7 @@ void GraphSweeps<T>::reverse(Sweep sweep, int64_t s, const T* in, T* out, T* the
   }
   T* target = parts > 1 ? reserve(partials_, checked_product(groups * parts, p)) : theta;
   const int64_t span = split ? group_rows : rows, tasks = pieces(span, task_rows);
+  require_scratch(size, rows / span * tasks);
   context_.pool.run(rows / span * tasks, [&](int64_t task, int worker) {
     const int64_t begin = task / tasks * span + task % tasks * task_rows;
     const int64_t end = std::min(begin + task_rows, (task / tasks + 1) * span);

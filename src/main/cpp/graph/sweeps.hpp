@@ -34,14 +34,14 @@ class GraphSweeps {
   T* scratch(int worker, int64_t rows) {
     return context_.template worker_scratch<T>(worker, Panel<T>::elements(graph_, rows));
   }
-  void require_scratch(int64_t panel);
+  void require_scratch(int64_t panel, int64_t tasks);
   const T* pack_weights(const T* theta, int64_t groups);
   void reverse_panel(Sweep sweep, const Panel<T>& panel, const T* in, T* out, const Gradient<T>& gradient) const;
   void forward_panel(Sweep sweep, const Panel<T>& panel, const T* in, const Perturbation<T>& weights, T* out) const;
 
   const Graph<T>& graph_;
   kpflow_context& context_;
-  int64_t granted_ = 0;         // rows of a panel that scratch was found to be available for
+  int64_t granted_ = 0;         // bytes of scratch still to be allocated that were found to be available
   Array<T> packed_, partials_;  // scratch that only grows
 };
 

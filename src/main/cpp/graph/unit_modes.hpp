@@ -7,9 +7,9 @@
 namespace kpflow {
 
 // The modes of units first..first+count-1 of the state with eigenvalues above cut. A weight W or a bias has slopes phi' and the
-// Gram matrix gram_input; gamma of a layer norm has slopes xhat and gram_hidden, 1 1^T. nullptr for a side without weights.
+// Gram matrix gram_first; gamma of a layer norm has slopes xhat and gram_second, 1 1^T. nullptr for a kind without weights.
 template <class T>
-void unit_modes(const Graph<T>& graph, kpflow_context& context, const double* gram_input, const double* gram_hidden,
+void unit_modes(const Graph<T>& graph, kpflow_context& context, const double* gram_first, const double* gram_second,
                 int64_t first, int64_t count, double tolerance, double cut, const UnitModes& out,
                 const Progress& progress);
 

@@ -172,8 +172,9 @@ enum kpflow_operator {
 
 /*
  * out = A in (adjoint = 0) or A* in (adjoint = 1) for a block of s vectors. family is read by D_GATES and CORE only.
- * in and out must not overlap. Every element of out is written. Scratch memory only grows: a block that is
- * not larger than an earlier one allocates nothing on workers that took part in it. The result does not depend on the number of threads.
+ * in and out must not overlap. Every element of out is written. Scratch memory only grows: a call like an earlier one, of the
+ * same op and s, allocates nothing on workers that took part in that. Nor does a smaller block, but for the gradients of a
+ * graph: a block of few probes is summed in parts, which a larger one does not need. The result does not depend on the number of threads.
  */
 int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor);
@@ -181,14 +182,20 @@ int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t 
 /*
  * K = D_theta f (D_theta f)* does not mix units: it is a sum of blocks K_u [m k, m k], one per unit u, over pairs (c, i)
  * of a component and a row. For units first..first+count-1 of one layer: the eigenpairs of K_u above cut, from a pivoted
- * Cholesky factorization that leaves out a trace of at most tolerance. gram_input and gram_hidden [k, k] are the sums of
- * V V^T over the layer's trainable families of a side (1 1^T for elementwise weights, whose sites are slopes here), NULL
- * for a side without any. ranks [count]; modes [count, most, m k], orthonormal rows,
+ * Cholesky factorization that leaves out a trace of at most tolerance. gram_first and gram_second [k, k] are the sums of
+ * V V^T over the layer's trainable families with either kind of slopes, NULL where there is none:
+ *
+ *                      gram_first                          gram_second
+ *   recurrent layer    weight_ih, bias_ih (slopes C)       weight_hh, bias_hh (slopes A)
+ *   linear node        weight, bias (slopes phi')          not read
+ *   layer norm         bias, beta (slopes 1)               weight, gamma: 1 1^T (slopes are its sites)
+ *
+ * ranks [count]; modes [count, most, m k], orthonormal rows,
  * and values [count, most], descending; rest [count, 2]: bounds on the norm and on the trace of what is left out of K_u.
  * Where a rank exceeds most, that unit's modes are not written.
  */
-int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_input,
-                                        const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_first,
+                                        const double* gram_second, int64_t first, int64_t count, double tolerance,
                                         double cut, int64_t most, int64_t* ranks, double* modes, double* values,
                                         double* rest, kpflow_monitor* monitor);
 

@@ -106,6 +106,14 @@ void rotate(const std::vector<double>& factor, int64_t size, double left, double
 
 }  // namespace
 
+void copy_modes(int64_t size, const UnitModes& from, const UnitModes& to) {
+  const int64_t rank = *to.rank = *from.rank;
+  std::copy_n(from.rest, 2, to.rest);
+  if (rank > from.most) return;
+  std::copy_n(from.values, rank, to.values);
+  std::copy_n(from.modes, rank * size, to.modes);
+}
+
 void unit_modes(const UnitBlock& block, double tolerance, double cut, const UnitModes& out, const Progress& progress) {
   std::vector<double> factor;
   const double left = pivoted_cholesky(block, tolerance, factor, progress);

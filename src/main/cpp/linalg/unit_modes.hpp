@@ -51,6 +51,9 @@ struct UnitModes {
   }
 };
 
+// Writes the modes of one unit for another with the same block.
+void copy_modes(int64_t size, const UnitModes& from, const UnitModes& to);
+
 // The modes of a block with eigenvalues above cut, from a factorization that leaves out a trace of at most tolerance.
 void unit_modes(const UnitBlock& block, double tolerance, double cut, const UnitModes& out, const Progress& progress);
 

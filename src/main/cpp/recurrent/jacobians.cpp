@@ -64,8 +64,7 @@ void add_below(const Snapshot<T>& net, const Snapshot<T>& below, const T* record
 }  // namespace
 
 template <class T, class Out>
-void step_jacobian(const Layers<T>& layers, int64_t b, int64_t t, Out* out) {
-  Array<Out> gain;
+void step_jacobian(const Layers<T>& layers, int64_t b, int64_t t, Array<Out>& gain, Out* out) {
   std::fill_n(out, layers[0].stride * layers[0].stride, Out(0));
   for (size_t l = 0; l < layers.size(); ++l) {
     const T* record = layers[l].record(layers[l].row(b, t));
@@ -82,14 +81,14 @@ void lyapunov(const Layers<T>& layers, kpflow_context& context, int64_t count, d
   std::mutex mutex;
   context.pool.run(layers[0].trials, [&](int64_t b, int) {
     // Rows of basis are the columns of Q, so J Q is basis J^T.
-    Array<double> jacobian(n * n), basis(count * n), product(count * n), diagonal(count);
+    Array<double> jacobian(n * n), basis(count * n), product(count * n), diagonal(count), gain;
     std::memset(basis.data(), 0, static_cast<size_t>(count * n) * sizeof(double));
     for (int64_t i = 0; i < count; ++i) basis[i * n + i] = 1;
     std::fill_n(out + b * count, count, 0.0);
     double trial_least = std::numeric_limits<double>::infinity();
     for (int64_t t = 0; t < steps; ++t) {
       progress.advance(1);
-      step_jacobian(layers, b, t, jacobian.data());
+      step_jacobian(layers, b, t, gain, jacobian.data());
       gemm(false, true, count, n, n, 1.0, basis.data(), n, jacobian.data(), n, 0.0, product.data(), n);
       std::swap(basis, product);
       orthonormalize(count, n, basis.data(), diagonal.data());
@@ -105,8 +104,8 @@ void lyapunov(const Layers<T>& layers, kpflow_context& context, int64_t count, d
   *smallest = least;
 }
 
-template void step_jacobian<float, float>(const Layers<float>&, int64_t, int64_t, float*);
-template void step_jacobian<double, double>(const Layers<double>&, int64_t, int64_t, double*);
+template void step_jacobian<float, float>(const Layers<float>&, int64_t, int64_t, Array<float>&, float*);
+template void step_jacobian<double, double>(const Layers<double>&, int64_t, int64_t, Array<double>&, double*);
 template void lyapunov<float>(const Layers<float>&, kpflow_context&, int64_t, double*, double*, const Progress&);
 template void lyapunov<double>(const Layers<double>&, kpflow_context&, int64_t, double*, double*, const Progress&);
 

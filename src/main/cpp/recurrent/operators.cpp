@@ -74,9 +74,10 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   void step_jacobians(int64_t first, int64_t count, void* out) const override {
     const int64_t n = units();
+    Array<T> gain;
     for (int64_t b = 0; b < trials(); ++b) {
       for (int64_t t = 0; t < count; ++t) {
-        step_jacobian(layers_, b, first + t, static_cast<T*>(out) + (b * count + t) * n * n);
+        step_jacobian(layers_, b, first + t, gain, static_cast<T*>(out) + (b * count + t) * n * n);
       }
     }
   }
@@ -85,12 +86,12 @@ class RecurrentLinearization final : public kpflow_linearization {
     kpflow::lyapunov(layers_, context, count, out, smallest, progress);
   }
 
-  void unit_modes(const double* gram_input, const double* gram_hidden, int64_t first, int64_t count, double tolerance,
+  void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count, double tolerance,
                   double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
                   const Progress& progress) override {
     const int64_t all = layers_[0].shape.units;
     const Snapshot<T>& net = layers_[static_cast<size_t>(std::min(first / all, layers() - 1))];
-    kpflow::unit_modes(net, context, gram_input, gram_hidden, first - net.begin / components(), count, tolerance, cut,
+    kpflow::unit_modes(net, context, gram_first, gram_second, first - net.begin / components(), count, tolerance, cut,
                        {most, ranks, modes, values, rest}, progress);
   }
 

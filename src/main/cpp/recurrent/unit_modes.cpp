@@ -3,7 +3,7 @@
 namespace kpflow {
 
 template <class T>
-void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* gram_input, const double* gram_hidden,
+void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* gram_first, const double* gram_second,
                 int64_t first, int64_t count, double tolerance, double cut, const UnitModes& out,
                 const Progress& progress) {
   const RowShape& shape = net.shape;
@@ -12,13 +12,13 @@ void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* g
     const auto slope = [&](int slot, int64_t row) {
       return static_cast<double>(net.record(row)[slot * shape.units + first + u]);
     };
-    if (gram_hidden != nullptr) {
-      block.add_side(gram_hidden, [&](int64_t j, int64_t c, int64_t row) {
+    if (gram_second != nullptr) {
+      block.add_side(gram_second, [&](int64_t j, int64_t c, int64_t row) {
         return slope(shape.record.a(static_cast<int>(j), static_cast<int>(c)), row);
       });
     }
-    if (gram_input != nullptr) {
-      block.add_side(gram_input, [&](int64_t j, int64_t c, int64_t row) {
+    if (gram_first != nullptr) {
+      block.add_side(gram_first, [&](int64_t j, int64_t c, int64_t row) {
         return slope(shape.record.c(static_cast<int>(j), static_cast<int>(c)), row);
       });
     }

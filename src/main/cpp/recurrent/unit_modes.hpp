@@ -6,10 +6,10 @@
 
 namespace kpflow {
 
-// The modes of units first..first+count-1 with eigenvalues above cut: slopes A on the hidden side, C on the input side.
-// gram_input and gram_hidden [k, k] are the sums of V V^T over the trainable families of a side, nullptr for a side without.
+// The modes of units first..first+count-1 with eigenvalues above cut. gram_first [k, k] is the sum of V V^T over the trainable
+// families that read the input, with slopes C, gram_second over those that read the state, with slopes A; nullptr without any.
 template <class T>
-void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* gram_input, const double* gram_hidden,
+void unit_modes(const Snapshot<T>& net, kpflow_context& context, const double* gram_first, const double* gram_second,
                 int64_t first, int64_t count, double tolerance, double cut, const UnitModes& out,
                 const Progress& progress);
 

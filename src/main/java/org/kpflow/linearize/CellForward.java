@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
+import org.kpflow.base.MemoryException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.model.CellBatch;
 import org.kpflow.model.CellFunction;
@@ -45,10 +46,12 @@ final class CellForward implements AutoCloseable {
   /**
    * Runs the model.
    *
+   * @throws MemoryException if what it stores and the engine's copy of it do not fit
    * @throws NumericalException where the cell gives what is not finite
    * @throws CancelledException if the thread is interrupted
    */
   void run() {
+    requireMemory();
     for (int l = 0; l < model.layers(); l++) {
       layers.add(new Layer(l));
     }
@@ -57,6 +60,28 @@ final class CellForward implements AutoCloseable {
     long most = Math.max(1, PANEL / perTrial);
     for (long first = 0; first < trials(); first += most) {
       panel(first, (int) Math.min(most, trials() - first));
+    }
+  }
+
+  /** The engine copies what this has computed, with all slots at most, while this still has it. */
+  private void requireMemory() {
+    long slots = CellTrajectory.slots(model.gates(), model.components());
+    double rows = (double) trials() * steps();
+    double perRow = (double) model.layers() * (slots + model.components() + 1) * model.units();
+    double bytes = rows * (2 * perRow + model.inputs()) * model.dtype().bytes();
+    long available = Engine.availableMemory();
+    if (available >= 0 && bytes > available) {
+      throw new MemoryException(
+          String.format(
+              Locale.ROOT,
+              "forward pass: %d layers of %d units at %d trials of %d steps take %.3g GiB with the"
+                  + " engine's copy, %.3g are available; use fewer trials or steps, or f32",
+              model.layers(),
+              model.units(),
+              trials(),
+              steps(),
+              bytes / (1L << 30),
+              available / (double) (1L << 30)));
     }
   }
 

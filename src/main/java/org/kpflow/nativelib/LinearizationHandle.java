@@ -318,16 +318,18 @@ public final class LinearizationHandle implements AutoCloseable {
    * Eigenpairs above {@code cut} of the blocks K_u of K for units first to first + count - 1 of one
    * layer.
    *
-   * @param gramInput Σ V Vᵀ [k, k] in f64 over the layer's trainable families of the input side, or
-   *     null
-   * @param gramHidden the same of the hidden side, or 1 1ᵀ for elementwise weights
+   * @param gramFirst Σ V Vᵀ [k, k] in f64 over the layer's trainable families that have the first
+   *     kind of slopes, null if there is none: those of a recurrent layer that read its input; all
+   *     of a linear node; the bias β of a layer norm
+   * @param gramSecond the same of the second kind: those of a recurrent layer that read its state;
+   *     for the scale γ of a layer norm, whose sites are these slopes, 1 1ᵀ
    * @param tolerance trace that the Cholesky factorization of a block may leave out
    * @param most room for modes per unit; a unit with more has none written
    * @param modes [count, most, m k] in f64, values [count, most] in f64
    */
   public UnitModes unitModes(
-      NativeMemory gramInput,
-      NativeMemory gramHidden,
+      NativeMemory gramFirst,
+      NativeMemory gramSecond,
       long first,
       long count,
       double tolerance,
@@ -340,7 +342,7 @@ public final class LinearizationHandle implements AutoCloseable {
     Engine.holds(modes, DType.F64, Engine.product(count, most, size));
     Engine.holds(values, DType.F64, Engine.product(count, most));
     List<NativeMemory> used = new ArrayList<>(List.of(modes, values));
-    for (NativeMemory gram : Arrays.asList(gramInput, gramHidden)) {
+    for (NativeMemory gram : Arrays.asList(gramFirst, gramSecond)) {
       if (gram != null) {
         Engine.holds(gram, DType.F64, Engine.product(rows, rows));
         used.add(gram);
@@ -354,8 +356,8 @@ public final class LinearizationHandle implements AutoCloseable {
           monitor ->
               Kpflow.kpflow_linearization_unit_modes(
                   life.linearization,
-                  gramInput == null ? null : Engine.doubles(gramInput),
-                  gramHidden == null ? null : Engine.doubles(gramHidden),
+                  gramFirst == null ? null : Engine.doubles(gramFirst),
+                  gramSecond == null ? null : Engine.doubles(gramSecond),
                   first,
                   count,
                   tolerance,

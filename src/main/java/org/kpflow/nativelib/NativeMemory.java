@@ -59,7 +59,9 @@ public final class NativeMemory implements AutoCloseable {
   public static NativeMemory of(DoubleBuffer buffer) {
     Checks.that(buffer.isDirect(), "buffer: expected a direct one");
     long bytes = (long) buffer.remaining() * Double.BYTES;
-    Allocation allocation = new Borrowed(new DoublePointer(buffer), bytes, buffer);
+    // A slice begins at its own start: a pointer into a buffer would keep its position to itself.
+    Pointer start = new BytePointer(new DoublePointer(buffer.slice())).capacity(bytes);
+    Allocation allocation = new Borrowed(start, bytes, buffer);
     Object owner = new Object();
     allocation.guard(owner);
     return new NativeMemory(allocation, owner, 0, bytes);

@@ -4,6 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -16,7 +21,12 @@ import org.kpflow.RandomModels;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Activation;
+import org.kpflow.model.GraphModel;
+import org.kpflow.model.ModelOptions;
 import org.kpflow.model.WeightFamily;
+import org.kpflow.nativelib.Engine;
+import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.operator.IdentityOperator;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.OperatorContract;
@@ -162,6 +172,113 @@ class GraphOperatorsTest {
         }
       }
       assertArrayEquals(results[0], results[1], kind + ", block of " + s);
+    }
+  }
+
+  /** One sequence is one task: one worker's scratch [T, T] is needed, however many wait. */
+  @Test
+  void scratchIsAskedForByTheWorkersThatHaveATask() {
+    int threads = 256;
+    double available = Engine.availableMemory();
+    int steps = (int) Math.sqrt(1.2 * available / (threads * DType.F32.bytes()));
+    Sizes sizes = new Sizes(1, steps, 1, 1, 1, 1);
+    try (ExecutionContext context = ExecutionContext.withThreads(threads);
+        Sample sample = new Sample(Kind.ATTENTION, DType.F32, sizes, 11)) {
+      Linearization linearization = sample.linearize(context);
+      Tensor probe = sample.keep(GraphModels.probe(linearization, 12));
+      PropagationOperator p = new PropagationOperator(linearization);
+      sample.keep(p.matvec(probe));
+      sample.keep(p.adjoint().matvec(probe));
+    }
+  }
+
+  /** A packed weight has its units padded to whole vectors: 16 or 32 times one unit in f32. */
+  @Test
+  void blocksAreCutWhereTheirPackedWeightsGrowTooLarge() throws IOException {
+    int inputs = 1 << 14;
+    int s = 1 << 10;
+    try (Tensor weight = Tensor.zeros(DType.F32, 1, inputs);
+        Tensor x = Tensor.zeros(DType.F32, 1, 1, inputs)) {
+      x.set(2, 0, 0, inputs - 1);
+      try (GraphModel.Builder builder =
+              GraphModel.builder("one unit", inputs, ModelOptions.of(DType.F32));
+          GraphModel model =
+              builder.linear("Y", "x", "W", weight, null, null, Activation.LINEAR).build();
+          Linearization linearization = Linearization.of(CONTEXT, model, x, null);
+          Tensor theta = Tensor.zeros(DType.F32, s, inputs)) {
+        for (int i = 0; i < s; i++) {
+          theta.set(i, i, inputs - 1);
+        }
+        long before = residentBytes();
+        try (Tensor out = new ParameterJacobian(linearization).matmat(theta)) {
+          long grown = residentBytes() - before;
+          assertTrue(grown < 700L << 20, () -> "grown by " + grown); // they would take 1 or 2 GiB
+          for (int i = 0; i < s; i++) {
+            assertEquals(2 * i, out.get(i, 0, 0, 0));
+          }
+        }
+      }
+    }
+  }
+
+  private static long residentBytes() throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+      if (line.startsWith("VmRSS:")) {
+        return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+      }
+    }
+    throw new IOException("no VmRSS");
+  }
+
+  /** Units with the same block of K get the modes that each would get alone, bit by bit. */
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void modesOfAllUnitsOfANodeAreThoseOfEachAlone(Kind kind) {
+    try (Sample sample = new Sample(kind, DType.F64, Sizes.SMALL, 13)) {
+      Linearization linearization = sample.linearize();
+      for (LinearizationHandle.Layer layer : linearization.layers()) {
+        for (boolean second : new boolean[] {false, true}) {
+          double[] all = modes(linearization, layer.first(), layer.units(), second);
+          int each = all.length / (int) layer.units();
+          for (int u = 0; u < layer.units(); u++) {
+            assertArrayEquals(
+                modes(linearization, layer.first() + u, 1, second),
+                Arrays.copyOfRange(all, u * each, (u + 1) * each),
+                kind + ", " + layer + ", unit " + u);
+          }
+        }
+      }
+    }
+  }
+
+  /** Per unit: rank, bounds of the rest, values and modes; G of all families stands for both. */
+  private static double[] modes(
+      Linearization linearization, long first, long count, boolean second) {
+    long most = linearization.rows();
+    try (Tensor gram = KroneckerCore.gram(linearization);
+        Tensor modes = Tensor.zeros(DType.F64, count, most, most);
+        Tensor values = Tensor.zeros(DType.F64, count, most)) {
+      LinearizationHandle.UnitModes found =
+          linearization
+              .handle()
+              .unitModes(
+                  gram.memory(),
+                  second ? gram.memory() : null,
+                  first,
+                  count,
+                  1e-9,
+                  1e-9,
+                  most,
+                  modes.memory(),
+                  values.memory());
+      DoubleStream out = DoubleStream.empty();
+      for (int u = 0; u < count; u++) {
+        double[] head = {found.ranks()[u], found.rest()[2 * u], found.rest()[2 * u + 1]};
+        out = DoubleStream.concat(out, Arrays.stream(head));
+        out = DoubleStream.concat(out, Arrays.stream(values.slice(u).toDoubles()));
+        out = DoubleStream.concat(out, Arrays.stream(modes.slice(u).toDoubles()));
+      }
+      return out.toArray();
     }
   }
 

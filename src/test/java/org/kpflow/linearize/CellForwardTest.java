@@ -23,6 +23,7 @@ import org.kpflow.RandomModels;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
+import org.kpflow.base.MemoryException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.PropagationOperator;
@@ -31,6 +32,7 @@ import org.kpflow.model.CellFunction;
 import org.kpflow.model.CellModel;
 import org.kpflow.model.Dual;
 import org.kpflow.model.ModelOptions;
+import org.kpflow.nativelib.Engine;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
@@ -104,6 +106,28 @@ class CellForwardTest {
           };
       assertSame(thrown, assertThrows(Throwable.class, () -> run(cell, DType.F64, 2)));
     }
+  }
+
+  /** What the forward pass stores fits, its copy in the engine does not. */
+  @Test
+  void whatItNeedsIsPredictedBeforeTheFirstStep() {
+    int units = 500;
+    long perRow = (4 + 2) * units * 8; // A, C, D and S; site and state
+    int steps = (int) (0.7 * Engine.availableMemory() / perRow);
+    CellFunction cell =
+        new Linear() {
+          @Override
+          public Dual[] step(Dual[] q, Dual[] p, Dual[] previous, long step, int unit) {
+            throw new AssertionError("it ran");
+          }
+        };
+    Sizes sizes = new Sizes(1, steps, 1, units);
+    refused(
+        MemoryException.class,
+        () -> run(cell, DType.F64, 1, sizes, linearization -> {}),
+        "1 layers of " + units + " units",
+        "GiB",
+        "fewer trials or steps");
   }
 
   @ParameterizedTest

@@ -15,6 +15,7 @@ import org.kpflow.base.DType;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.nativelib.LinearizationHandle;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
@@ -40,6 +41,30 @@ class GraphMisuseTest {
       refused(() -> linearization.lyapunov(), "step");
       assertTrue(!linearization.stepsThroughTime());
     }
+  }
+
+  @Test
+  void modesAreAskedForOfUnitsOfOneLayer() {
+    try (Sample sample = new Sample(Kind.MLP_GELU, DType.F64, Sizes.SMALL, 1)) {
+      Linearization linearization = sample.linearize();
+      long n = linearization.units();
+      long rows = linearization.rows();
+      Tensor room = sample.keep(Tensor.zeros(DType.F64, 2, rows, rows));
+      for (long[] bad :
+          new long[][] {{n, 0}, {n, 1}, {n - 1, 2}, {-1, 1}, {-1, 0}, {1L << 40, 0}}) {
+        refused(() -> modes(linearization, room, bad[0], bad[1]), "part of one layer");
+      }
+      assertEquals(0, modes(linearization, room, n - 1, 0).ranks().length);
+      assertEquals(1, modes(linearization, room, n - 1, 1).ranks().length);
+    }
+  }
+
+  private static LinearizationHandle.UnitModes modes(
+      Linearization linearization, Tensor room, long first, long count) {
+    long most = linearization.rows();
+    return linearization
+        .handle()
+        .unitModes(room.memory(), null, first, count, 0, 0, most, room.memory(), room.memory());
   }
 
   private static void along(Sample sample, Tensor inputs, Tensor initial, Tensor trajectory) {

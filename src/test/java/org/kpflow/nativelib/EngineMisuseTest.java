@@ -1,10 +1,14 @@
 package org.kpflow.nativelib;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.kpflow.Refusals.closed;
 import static org.kpflow.Refusals.refused;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -108,6 +112,36 @@ class EngineMisuseTest {
     refused(() -> memory.get(-8, doubles, 0, 1), "access");
     refused(() -> memory.get(505, doubles, 0, 1), "access");
     refused(() -> memory.put(Long.MAX_VALUE, doubles, 0, 1), "access");
+  }
+
+  /** Offsets of borrowed memory count bytes from the buffer's position, as those of any other. */
+  @Test
+  void memoryOfABufferIsItsPartFromPositionToLimit() {
+    DoubleBuffer buffer =
+        ByteBuffer.allocateDirect(12 * 8).order(ByteOrder.nativeOrder()).asDoubleBuffer();
+    for (int i = 0; i < 12; i++) {
+      buffer.put(i, i);
+    }
+    double[] two = new double[2];
+    try (NativeMemory borrowed = NativeMemory.of(buffer.position(2).limit(8))) { // 2 to 7
+      assertEquals(48, borrowed.bytes());
+      borrowed.get(0, two, 0, 2);
+      assertArrayEquals(new double[] {2, 3}, two);
+      borrowed.get(8, two, 0, 2);
+      assertArrayEquals(new double[] {3, 4}, two);
+      borrowed.span(16, 32).get(16, two, 0, 2);
+      assertArrayEquals(new double[] {6, 7}, two);
+      Engine.copy(borrowed.span(16, 8), memory.span(0, 8));
+      memory.get(0, two, 0, 1);
+      assertEquals(4, two[0]);
+      borrowed.span(24, 8).put(0, new double[] {-5}, 0, 1);
+      Engine.copy(memory.span(0, 8), borrowed.span(40, 8));
+      refused(() -> borrowed.get(40, two, 0, 2), "access");
+    }
+    double[] expected = {0, 1, 2, 3, 4, -5, 6, 4, 8, 9, 10, 11};
+    double[] found = new double[12];
+    buffer.clear().get(found);
+    assertArrayEquals(expected, found);
   }
 
   @Test
