@@ -84,8 +84,8 @@ struct kpflow_context {
     return static_cast<T*>(scratch_[static_cast<size_t>(worker)].reserve(elements * static_cast<int64_t>(sizeof(T))));
   }
 
-  // Bytes that are still to be allocated before every worker with a task can have so much scratch: of as many workers as there
-  // are tasks, those that hold the least.
+  // Bytes still to be allocated before every worker that gets a task has so much scratch: with fewer tasks than workers, the
+  // workers that hold the least.
   int64_t missing_scratch(int64_t bytes, int64_t tasks) const;
 
   kpflow::ThreadPool pool;

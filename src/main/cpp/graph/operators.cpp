@@ -174,9 +174,8 @@ class GraphLinearization final : public kpflow_linearization {
     return node.slope.size() > 0 ? node.slope[row * node.units + unit] : T(1);
   }
 
-  // Cuts a block of probes so that what lies between the halves of an operator stays bounded, at one probe at least (a gradient, or
-  // perturbed weights packed):
-  // body(first, count).
+  // Cuts a block of probes so that its scratch (gradients or a state between the halves of an operator, packed weights) stays
+  // bounded, at one probe at least: body(first, count).
   template <class Body>
   void in_blocks(int64_t s, int64_t scratch_per_probe, const Body& body) {
     constexpr int64_t kMostElements = (int64_t(512) << 20) / static_cast<int64_t>(sizeof(T));

@@ -45,11 +45,13 @@ int64_t GraphSweeps<T>::panel_rows(int64_t rows) const {
 
 template <class T>
 void GraphSweeps<T>::require_scratch(int64_t panel, int64_t tasks) {
+  tasks = std::min<int64_t>(tasks, context_.pool.threads());
   const int64_t bytes = checked_product(Panel<T>::elements(graph_, panel), static_cast<int64_t>(sizeof(T)));
-  const int64_t missing = context_.missing_scratch(bytes, tasks);
-  if (missing <= granted_) return;
-  require_memory(missing, "the scratch of the workers", "use fewer steps or threads, or f32");
-  granted_ = missing;
+  if (bytes <= granted_bytes_ && tasks <= granted_tasks_) return;
+  require_memory(context_.missing_scratch(bytes, tasks), "the scratch of the workers",
+                 "use fewer steps or threads, or f32");
+  granted_bytes_ = bytes;
+  granted_tasks_ = tasks;
 }
 
 template <class T>

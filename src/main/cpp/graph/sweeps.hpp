@@ -41,8 +41,8 @@ class GraphSweeps {
 
   const Graph<T>& graph_;
   kpflow_context& context_;
-  int64_t granted_ = 0;         // bytes of scratch still to be allocated that were found to be available
-  Array<T> packed_, partials_;  // scratch that only grows
+  int64_t granted_bytes_ = 0, granted_tasks_ = 0;  // scratch of a worker, and workers, that there was memory for
+  Array<T> packed_, partials_;                     // scratch that only grows
 };
 
 // An array of at least so many elements; what it held is lost when it grows.

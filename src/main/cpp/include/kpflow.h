@@ -172,9 +172,10 @@ enum kpflow_operator {
 
 /*
  * out = A in (adjoint = 0) or A* in (adjoint = 1) for a block of s vectors. family is read by D_GATES and CORE only.
- * in and out must not overlap. Every element of out is written. Scratch memory only grows: a call like an earlier one, of the
- * same op and s, allocates nothing on workers that took part in that. Nor does a smaller block, but for the gradients of a
- * graph: a block of few probes is summed in parts, which a larger one does not need. The result does not depend on the number of threads.
+ * in and out must not overlap. Every element of out is written. The result does not depend on the number of threads.
+ * Scratch memory only grows: a call of the same op and s as an earlier one allocates nothing on workers that took part in
+ * that one. Nor does a call of a smaller s, but for the gradients of a graph: those of few probes are summed in parts,
+ * which more probes do not need.
  */
 int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t op, int32_t family, int32_t adjoint,
                                    int64_t s, const void* in, void* out, kpflow_monitor* monitor);
@@ -190,9 +191,8 @@ int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t 
  *   linear node        weight, bias (slopes phi')          not read
  *   layer norm         bias, beta (slopes 1)               weight, gamma: 1 1^T (slopes are its sites)
  *
- * ranks [count]; modes [count, most, m k], orthonormal rows,
- * and values [count, most], descending; rest [count, 2]: bounds on the norm and on the trace of what is left out of K_u.
- * Where a rank exceeds most, that unit's modes are not written.
+ * ranks [count]; modes [count, most, m k], orthonormal rows, and values [count, most], descending; rest [count, 2]: bounds
+ * on the norm and on the trace of what is left out of K_u. Where a rank exceeds most, that unit's modes are not written.
  */
 int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, const double* gram_first,
                                         const double* gram_second, int64_t first, int64_t count, double tolerance,

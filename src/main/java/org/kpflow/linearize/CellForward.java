@@ -74,8 +74,8 @@ final class CellForward implements AutoCloseable {
       throw new MemoryException(
           String.format(
               Locale.ROOT,
-              "forward pass: %d layers of %d units at %d trials of %d steps take %.3g GiB with the"
-                  + " engine's copy, %.3g are available; use fewer trials or steps, or f32",
+              "forward pass: L = %d, H = %d, B = %d, T = %d take %.3g GiB with the engine's copy,"
+                  + " %.3g are available; use fewer trials or steps, or f32",
               model.layers(),
               model.units(),
               trials(),

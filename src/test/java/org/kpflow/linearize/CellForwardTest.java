@@ -125,7 +125,7 @@ class CellForwardTest {
     refused(
         MemoryException.class,
         () -> run(cell, DType.F64, 1, sizes, linearization -> {}),
-        "1 layers of " + units + " units",
+        "L = 1, H = " + units,
         "GiB",
         "fewer trials or steps");
   }
