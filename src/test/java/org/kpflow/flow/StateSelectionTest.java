@@ -174,7 +174,7 @@ class StateSelectionTest {
     for (int pivot : left) {
       for (int i = 0; i < n; i++) {
         double factor = m[i][pivot] / m[pivot][pivot];
-        for (int j = 0; i != pivot && j < n; j++) {
+        for (int j = 0; factor != 0 && i != pivot && j < n; j++) {
           m[i][j] -= factor * m[pivot][j];
         }
       }
