@@ -5,9 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.kpflow.Refusals.refused;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.kpflow.RandomModels;
@@ -16,6 +20,7 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.analysis.Analysis;
 import org.kpflow.analysis.AnalysisRequest;
 import org.kpflow.analysis.AnalysisResult;
+import org.kpflow.analysis.AnalysisWriter;
 import org.kpflow.analysis.PropagationReport;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
@@ -26,6 +31,7 @@ import org.kpflow.linearize.Linearization;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.StateBlock;
+import org.kpflow.report.Phase;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
@@ -195,7 +201,8 @@ class NeuralOdeTest {
    */
   @ParameterizedTest
   @EnumSource(NeuralOde.Method.class)
-  void theReportOfPropagationCountsStepsOfTheInputs(NeuralOde.Method method) {
+  void theReportOfPropagationCountsStepsOfTheInputs(
+      NeuralOde.Method method, @TempDir Path directory) throws IOException {
     int steps = 12;
     double dt = 0.1;
     boolean euler = method == NeuralOde.Method.EULER;
@@ -257,6 +264,11 @@ class NeuralOdeTest {
       }
       long[] lags = found.transitions().get(0).lags();
       assertEquals(steps - 1, lags[lags.length - 1]);
+      String page =
+          Files.readString(
+              new AnalysisWriter(result, List.of(new Phase("all", 0)), Map.of()).write(directory));
+      assertTrue(page.contains("per step of the inputs"));
+      assertEquals(!euler, page.contains("components of the state that every step overwrites"));
     }
   }
 
