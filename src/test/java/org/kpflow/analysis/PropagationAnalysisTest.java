@@ -4,9 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.GraphModels;
+import org.kpflow.ModelKind;
+import org.kpflow.ModelSample;
 import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
@@ -19,6 +28,7 @@ import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Activation;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.Rnn;
+import org.kpflow.report.Phase;
 import org.kpflow.spectral.DenseEigen;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
@@ -66,6 +76,37 @@ class PropagationAnalysisTest {
       }
     }
     assertEquals(before, Tensor.liveCount());
+  }
+
+  /** Of every model; one that does not step through time has singular values alone. */
+  @ParameterizedTest
+  @MethodSource("org.kpflow.ModelKind#all")
+  void singularValuesOfEveryModelAreThoseOfTheDenseP(ModelKind kind, @TempDir Path directory)
+      throws IOException {
+    for (Sizes sizes : List.of(new Sizes(2, 4, 2, 4), new Sizes(2, 1, 2, 4))) {
+      try (ModelSample<?> sample = kind.sample(DType.F64, sizes, 3)) {
+        AnalysisRequest request =
+            AnalysisRequest.of(ExecutionContext.shared(), sample.model, sample.inputs);
+        try (AnalysisResult result = Analysis.run(request, Progress.NONE);
+            Linearization fromZero = Linearization.of(sample.model, sample.inputs);
+            Tensor dense = new PropagationOperator(fromZero).toDense()) {
+          PropagationReport found = result.report().propagation();
+          long size = fromZero.stateShape().count();
+          double[] singular = DenseEigen.singularValues(dense.reshape(Shape.of(size, size)));
+          within(singular[0], found.largest());
+          within(singular[singular.length - 1], found.smallest());
+          boolean steps = kind instanceof Kind;
+          assertEquals(steps, found.stepsThroughTime());
+          assertEquals(steps, found.lyapunov() != null);
+          assertEquals(steps, result.arrays().contains("transition_norms"));
+          if (kind == Kind.GRU || kind == GraphModels.Kind.ATTENTION) {
+            List<Phase> phases = List.of(new Phase("all", 0));
+            Path page = new AnalysisWriter(result, phases, Map.of()).write(directory);
+            assertEquals(!steps, Files.readString(page).contains("does not step through time"));
+          }
+        }
+      }
+    }
   }
 
   private static void within(double expected, SingularValue found) {

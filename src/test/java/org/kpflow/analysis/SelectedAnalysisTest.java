@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.kpflow.GraphModels;
 import org.kpflow.ModelKind;
 import org.kpflow.ModelSample;
 import org.kpflow.RandomModels;
@@ -27,6 +28,7 @@ import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
+import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.KroneckerCore;
@@ -36,6 +38,7 @@ import org.kpflow.flow.StateSelection;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Readout;
 import org.kpflow.model.StateBlock;
+import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.report.Phase;
 import org.kpflow.spectral.DenseEigen;
@@ -43,6 +46,7 @@ import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
 
 /** The analysis of a part of the state, for every model, against dense operators. */
 class SelectedAnalysisTest {
@@ -280,6 +284,52 @@ class SelectedAnalysisTest {
             assertNotNull(result.report().target());
           }
         }
+      }
+    }
+  }
+
+  /** The first block of an MLP of which only the second layer is trained. */
+  @Test
+  void aPartThatNoTrainedWeightReachesHasNoKernelAndNoCore() {
+    try (GraphModels.Sample sample =
+        new GraphModels.Sample(
+            GraphModels.Kind.MLP_GELU,
+            DType.F64,
+            GraphModels.Sizes.SMALL,
+            10,
+            "mlp_W_1",
+            "mlp_b_1")) {
+      StateSelection first = StateSelection.parse("H_2", null);
+      try (AnalysisResult result =
+          Analysis.run(request(sample, null, null).with(first), Progress.NONE)) {
+        AnalysisReport report = result.report();
+        assertEquals(0, report.operator("NTK").trace().value());
+        assertEquals(0, report.operator("core").trace().value());
+        assertTrue(Double.isNaN(report.cosNtkCore().value()));
+        assertTrue(
+            report.warnings().stream()
+                .anyMatch(
+                    w -> w.contains("NTK is zero: to first order, no trainable weight changes")),
+            report.warnings().toString());
+      }
+    }
+  }
+
+  @Test
+  void anOverflowIsSaidInWordsThatFitTheModel() {
+    for (ModelKind kind : List.of(Kind.RNN_LINEAR, GraphModels.Kind.MLP_LINEAR)) {
+      try (ModelSample<?> sample = kind.sample(DType.F32, SIZES, 11)) {
+        boolean steps = kind == Kind.RNN_LINEAR;
+        for (WeightFamily family : sample.model.families()) {
+          Tensor weight = sample.model.weight(family.name());
+          TensorMath.axpby(CONTEXT, 0, weight, steps ? 1e6 : 1e10, weight);
+        }
+        String remedy = steps ? "f64 or fewer steps" : "f64 or smaller weights";
+        refused(
+            NumericalException.class,
+            () -> Analysis.run(request(sample, null, null), Progress.NONE).close(),
+            "the NTK overflows f32",
+            remedy);
       }
     }
   }

@@ -2,17 +2,26 @@ package org.kpflow.examples;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.kpflow.Refusals.refused;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.kpflow.RandomModels;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.analysis.Analysis;
 import org.kpflow.analysis.AnalysisRequest;
 import org.kpflow.analysis.AnalysisResult;
+import org.kpflow.analysis.AnalysisWriter;
+import org.kpflow.analysis.PropagationReport;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Progress;
@@ -22,6 +31,7 @@ import org.kpflow.linearize.Linearization;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.StateBlock;
+import org.kpflow.report.Phase;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
@@ -182,6 +192,83 @@ class NeuralOdeTest {
         Tensor state = linearization.state()) {
       double[] last = state.slice(0).slice(state.shape().size(1) - 1).toDoubles();
       return java.util.Arrays.copyOf(last, 4);
+    }
+  }
+
+  /**
+   * At h = 0 two uncoupled units with dh/dt = μ h: a time step makes of e_h the factor R(z) of the
+   * method, z = μ dt, and leaves k_4 and the sum behind.
+   */
+  @ParameterizedTest
+  @EnumSource(NeuralOde.Method.class)
+  void theReportOfPropagationCountsStepsOfTheInputs(
+      NeuralOde.Method method, @TempDir Path directory) throws IOException {
+    int steps = 12;
+    double dt = 0.1;
+    boolean euler = method == NeuralOde.Method.EULER;
+    ModelOptions options = ModelOptions.of(DType.F64);
+    try (Tensor hidden = Tensor.of(Shape.of(2, 2), 0.4, 0, 0, -2);
+        Tensor input = Tensor.zeros(DType.F64, 2, 1);
+        Tensor bias = Tensor.zeros(DType.F64, 2);
+        Tensor x = Tensor.zeros(DType.F64, 1, steps, 1);
+        NeuralOde model =
+            new NeuralOde(
+                Map.of(
+                    "weight_hh_l0",
+                    hidden,
+                    "weight_ih_l0",
+                    input,
+                    "bias_hh_l0",
+                    bias,
+                    "bias_ih_l0",
+                    bias),
+                method,
+                dt,
+                1,
+                options);
+        AnalysisResult result =
+            Analysis.run(AnalysisRequest.of(ExecutionContext.shared(), model, x), Progress.NONE)) {
+      double[] growth = new double[2]; // R
+      double[] left = new double[2]; // ‖(R, k_4, sum)‖
+      for (int unit = 0; unit < 2; unit++) {
+        double mu = unit == 0 ? 0.4 - 1 : -2 - 1;
+        double z = mu * dt;
+        growth[unit] = euler ? 1 + z : 1 + z * (1 + z / 2 * (1 + z / 3 * (1 + z / 4)));
+        double fourth = mu * (1 + z * (1 + z / 2 * (1 + z / 2)));
+        double sum = (growth[unit] - 1) / dt;
+        left[unit] = euler ? growth[unit] : Math.hypot(growth[unit], Math.hypot(fourth, sum));
+      }
+      PropagationReport found = result.report().propagation();
+      double[] exponents = found.lyapunov().mean();
+      assertEquals(euler ? 2 : 6, exponents.length);
+      for (int unit = 0; unit < 2; unit++) {
+        double logarithm = (steps - 1) * Math.log(growth[unit]) + Math.log(left[unit]);
+        assertEquals(logarithm / steps, exponents[unit], 1e-12);
+        assertEquals(exponents[unit], result.arrays().get("lyapunov").get(0, unit), 1e-15);
+      }
+      assertEquals(euler ? 0 : 4, found.lyapunov().minusInfinities());
+      assertTrue(
+          result.report().warnings().stream().noneMatch(w -> w.contains("singular")),
+          result.report().warnings().toString());
+      for (int source = 0; source < 3; source++) {
+        PropagationReport.Transitions transitions = found.transitions().get(source);
+        assertEquals(4 * source, transitions.source());
+        for (int i = 0; i < transitions.lags().length; i++) {
+          long lag = transitions.lags()[i];
+          double expected = lag == 0 ? 1 : 0;
+          for (int unit = 0; unit < 2 && lag > 0; unit++) {
+            expected = Math.max(expected, Math.pow(growth[unit], lag - 1) * left[unit]);
+          }
+          assertEquals(expected, transitions.mean()[i], 1e-5 * expected);
+        }
+      }
+      long[] lags = found.transitions().get(0).lags();
+      assertEquals(steps - 1, lags[lags.length - 1]);
+      String page =
+          Files.readString(
+              new AnalysisWriter(result, List.of(new Phase("all", 0)), Map.of()).write(directory));
+      assertTrue(page.contains("per step of the inputs"));
+      assertEquals(!euler, page.contains("components of the state that every step overwrites"));
     }
   }
 

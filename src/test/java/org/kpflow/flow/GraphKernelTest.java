@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.GraphModels.Kind;
 import org.kpflow.GraphModels.Sample;
 import org.kpflow.GraphModels.Sizes;
@@ -34,14 +35,26 @@ class GraphKernelTest {
   @ParameterizedTest
   @EnumSource(Kind.class)
   void theModesAreTheEigenpairsOfKAndTheirColumnsGiveTheTangentKernel(Kind kind) {
+    modes(kind);
+  }
+
+  /** A layer norm's γ and β are different sides of one block of K, each of which may be frozen. */
+  @ParameterizedTest
+  @ValueSource(strings = {"norm1_weight_l0", "norm1_bias_l0"})
+  void theModesAreThoseOfThePartOfALayerNormThatIsTrained(String frozen) {
+    modes(Kind.TRANSFORMER, frozen);
+  }
+
+  private static void modes(Kind kind, String... frozen) {
     long before = Tensor.liveCount();
-    try (Sample sample = new Sample(kind, DType.F64, Sizes.SMALL, 1)) {
+    try (Sample sample = new Sample(kind, DType.F64, Sizes.SMALL, 1, frozen)) {
       Linearization linearization = sample.linearize();
       double[] truth =
           DenseEigen.values(sample.keep(new ParameterOperator(linearization).toDense()));
       ParameterModes modes = sample.keep(ParameterModes.of(linearization, 1e-14));
-      for (int i = 0; i < modes.count(); i++) {
-        assertEquals(truth[i], modes.value(i), 1e-11 * truth[0], kind + ", mode " + i);
+      for (int i = 0; i < truth.length; i++) {
+        double value = i < modes.count() ? modes.value(i) : 0;
+        assertEquals(truth[i], value, 1e-11 * truth[0], kind + ", mode " + i);
       }
       KernelFactor factor = sample.keep(KernelFactor.ofTangentKernel(modes, 1));
       NeuralTangentKernel ntk = new NeuralTangentKernel(linearization);

@@ -160,19 +160,23 @@ class GraphOperatorsTest {
   @MethodSource("org.kpflow.GraphModels#kindsAndTypes")
   void theNumberOfThreadsChangesNoBit(Kind kind, DType dtype) {
     for (int s : new int[] {1, 2, 19}) {
-      double[][] results = new double[2][];
-      for (int i = 0; i < 2; i++) {
-        try (ExecutionContext context = ExecutionContext.withThreads(1 + 3 * i);
-            Sample sample = new Sample(kind, dtype, Sizes.AWKWARD, 7)) {
-          Linearization linearization = sample.linearize(context);
-          Shape block = linearization.stateShape().block(s);
-          Tensor probes = sample.keep(RandomModels.gaussian(dtype, block, 8));
-          results[i] =
-              sample.keep(new NeuralTangentKernel(linearization).matmat(probes)).toDoubles();
-        }
-      }
-      assertArrayEquals(results[0], results[1], kind + ", block of " + s);
+      threads(kind, dtype, Sizes.AWKWARD, s);
     }
+    threads(kind, dtype, new Sizes(3, 200, 2, 4, 2, 2), 3); // a trial is more than a panel's rows
+  }
+
+  private static void threads(Kind kind, DType dtype, Sizes sizes, int s) {
+    double[][] results = new double[2][];
+    for (int i = 0; i < 2; i++) {
+      try (ExecutionContext context = ExecutionContext.withThreads(1 + 2 * i);
+          Sample sample = new Sample(kind, dtype, sizes, 7)) {
+        Linearization linearization = sample.linearize(context);
+        Shape block = linearization.stateShape().block(s);
+        Tensor probes = sample.keep(RandomModels.gaussian(dtype, block, 8));
+        results[i] = sample.keep(new NeuralTangentKernel(linearization).matmat(probes)).toDoubles();
+      }
+    }
+    assertArrayEquals(results[0], results[1], kind + ", block of " + s);
   }
 
   /** One sequence is one task: one worker's scratch [T, T] is needed, however many wait. */

@@ -7,7 +7,10 @@ import org.junit.jupiter.api.Test;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.Activation;
+import org.kpflow.model.GraphModel;
 import org.kpflow.model.Gru;
+import org.kpflow.model.Mlp;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -30,15 +33,38 @@ class LargeBlockTest {
       Map<String, Tensor> weights = Map.of("weight_ih_l0", input, "weight_hh_l0", hidden);
       try (Gru model = new Gru(weights, ModelOptions.of(DType.F32));
           Linearization linearization = Linearization.of(context, model, x, null)) {
-        NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
-        try (Tensor block = kernel.matmat(probes)) {
-          for (long probe : new long[] {0, 673, 674, PROBES - 1}) { // both sides of the cut
-            try (Tensor single = kernel.matvec(probes.slice(probe))) {
-              double norm = TensorMath.norm(context, single);
-              TensorMath.axpby(context, -1, block.slice(probe), 1, single);
-              assertTrue(TensorMath.norm(context, single) < 1e-5 * norm, "probe " + probe);
-            }
-          }
+        assertEqual(linearization, probes, 673); // the last before the cut
+      }
+    }
+  }
+
+  @Test
+  void soDoesABlockOfAFeedForwardModel() {
+    try (Tensor first = random(1, 400, 3);
+        Tensor raw = random(2, 400, 400);
+        Tensor second = Tensor.zeros(DType.F32, 400, 400);
+        Tensor x = random(3, 1, 2, 3);
+        Tensor probes = random(4, 440, 1, 2, 800)) {
+      TensorMath.axpby(context, 1.0 / 20, raw, 0, second);
+      Map<String, Tensor> weights = Map.of("mlp_W_1", first, "mlp_W_2", second);
+      try (GraphModel model = Mlp.of(weights, Activation.TANH, ModelOptions.of(DType.F32));
+          Linearization linearization = Linearization.of(context, model, x, null)) {
+        long most = (512L << 20) / Float.BYTES / (2 * linearization.parameterCount());
+        assertTrue(most < 439, "the block is not cut: " + most);
+        assertEqual(linearization, probes, most - 1);
+      }
+    }
+  }
+
+  /** The kernel on a block equals that on its probes, at both ends and at both sides of the cut. */
+  private void assertEqual(Linearization linearization, Tensor probes, long last) {
+    NeuralTangentKernel kernel = new NeuralTangentKernel(linearization);
+    try (Tensor block = kernel.matmat(probes)) {
+      for (long probe : new long[] {0, last, last + 1, probes.shape().size(0) - 1}) {
+        try (Tensor single = kernel.matvec(probes.slice(probe))) {
+          double norm = TensorMath.norm(context, single);
+          TensorMath.axpby(context, -1, block.slice(probe), 1, single);
+          assertTrue(norm > 0 && TensorMath.norm(context, single) < 1e-5 * norm, "probe " + probe);
         }
       }
     }

@@ -19,6 +19,8 @@ import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.LinearizationViews.Method;
 import org.kpflow.linearize.Linearization;
+import org.kpflow.model.StateBlock;
+import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.DenseEigen;
 import org.kpflow.spectral.ReducedViews;
@@ -33,6 +35,7 @@ class SelectedViewsTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
   private static final List<View> ALL = List.of(View.values());
   private static final Sizes SIZES = new Sizes(3, 6, 2, 6);
+  private static final Sizes ONE_STEP = new Sizes(3, 1, 2, 6);
 
   private static List<StateRestriction> selections(Linearization linearization) {
     return List.of(
@@ -55,8 +58,14 @@ class SelectedViewsTest {
   @ParameterizedTest
   @MethodSource("org.kpflow.ModelKind#all")
   void allMethodsAgreeOnTheKernel(ModelKind kind) {
+    for (Sizes sizes : List.of(SIZES, ONE_STEP)) {
+      allMethodsAgree(kind, sizes);
+    }
+  }
+
+  private static void allMethodsAgree(ModelKind kind, Sizes sizes) {
     long live = Tensor.liveCount();
-    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 1)) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, sizes, 1)) {
       for (StateRestriction selected : selections(sample.linearize())) {
         LinearizationViews[] found = new LinearizationViews[4];
         Method[] methods = {Method.BASIS, Method.FACTOR, Method.HYBRID, Method.SAMPLED};
@@ -79,7 +88,10 @@ class SelectedViewsTest {
               double error = difference(found[i].matrix(view), matrix);
               double claimed = found[i].relativeError(view);
               assertTrue(claimed < 1.5 * tolerances[i], what + " claims " + claimed);
-              assertTrue(error < 4 * claimed + 1e-13, what + ": " + error + ", claimed " + claimed);
+              double biased = i == 2 ? 1e-3 * tolerances[i] : 0; // what the cut leaves out of K
+              assertTrue(
+                  error < 4 * claimed + biased + 1e-13,
+                  what + ": " + error + ", claimed " + claimed);
             }
           }
         }
@@ -141,7 +153,13 @@ class SelectedViewsTest {
   @ParameterizedTest
   @MethodSource("org.kpflow.ModelKind#all")
   void viewsOfPropagationAreThoseOfTheModelOfThePart(ModelKind kind) {
-    try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 3)) {
+    for (Sizes sizes : List.of(SIZES, ONE_STEP)) {
+      viewsOfPropagation(kind, sizes);
+    }
+  }
+
+  private static void viewsOfPropagation(ModelKind kind, Sizes sizes) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, sizes, 3)) {
       for (StateRestriction selected : selections(sample.linearize())) {
         LinearizationViews basis =
             sample.keep(
@@ -232,6 +250,33 @@ class SelectedViewsTest {
         assertTrue(difference(trace.reshape(part.shape()), part) < 1e-14);
       }
       assertTrue(Arrays.stream(selected.units()).allMatch(u -> u >= 1 && u < 4));
+    }
+  }
+
+  /** A family reaches the blocks on which its propagator is not zero, and no others. */
+  @ParameterizedTest
+  @MethodSource("org.kpflow.ModelKind#all")
+  void familiesReachWhatTheyChange(ModelKind kind) {
+    try (ModelSample<?> sample = kind.sample(DType.F64, new Sizes(2, 3, 2, 4), 9)) {
+      Linearization linearization = sample.linearize();
+      for (StateBlock block : linearization.blocks()) {
+        StateRestriction selected = StateSelection.parse(block.name(), null).of(linearization);
+        Tensor expected = sample.keep(Tensor.zeros(DType.F64, selected.rows(), selected.rows()));
+        for (WeightFamily family : linearization.families()) {
+          LinearOperator change =
+              selected.compose(new CorePropagator(linearization, family.name()));
+          boolean changes = change.frobeniusNorm() > 0;
+          assertEquals(changes, family.reaches().contains(block.name()), kind + ", " + family);
+          if (changes) {
+            Tensor sites = sample.keep(linearization.sites(family.name()));
+            double share =
+                family.side() == WeightFamily.Side.ELEMENTWISE ? 1.0 / family.outputs() : 1;
+            TensorMath.gemm(CONTEXT, false, true, share, sites, sites, 1, expected);
+          }
+        }
+        Tensor core = sample.keep(KroneckerCore.gram(selected));
+        assertTrue(difference(core, expected) < 1e-14, kind + ", core of " + block.name());
+      }
     }
   }
 }

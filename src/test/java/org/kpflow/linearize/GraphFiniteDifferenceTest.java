@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.kpflow.GraphModels;
@@ -14,10 +15,12 @@ import org.kpflow.GraphModels.Sizes;
 import org.kpflow.RandomModels;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
+import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.flow.ParameterJacobian;
 import org.kpflow.flow.PropagationOperator;
 import org.kpflow.model.GraphModel;
 import org.kpflow.model.WeightFamily;
+import org.kpflow.operator.IdentityOperator;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
@@ -26,6 +29,7 @@ import org.kpflow.tensor.TensorMath;
 class GraphFiniteDifferenceTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
   private static final Sizes SIZES = new Sizes(2, 5, 3, 6, 2, 3);
+  private static final Sizes LONG = new Sizes(3, 200, 2, 4, 2, 2); // a trial is above a panel's 192
   private static final double STEP = 1e-5;
 
   private static void assertClose(double[] expected, double[] found, double allowed, Kind kind) {
@@ -53,7 +57,13 @@ class GraphFiniteDifferenceTest {
   @ParameterizedTest
   @EnumSource(Kind.class)
   void theJacobianIsTheCentralDifferenceOfTheForwardPass(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 2)) {
+    for (Sizes sizes : List.of(SIZES, LONG)) {
+      jacobian(kind, sizes);
+    }
+  }
+
+  private static void jacobian(Kind kind, Sizes sizes) {
+    try (Sample sample = new Sample(kind, DType.F64, sizes, 2)) {
       Linearization linearization = sample.linearize();
       Shape theta = Shape.of(linearization.parameterCount());
       Tensor direction = sample.keep(RandomModels.gaussian(DType.F64, theta, 3));
@@ -82,7 +92,13 @@ class GraphFiniteDifferenceTest {
   @ParameterizedTest
   @EnumSource(Kind.class)
   void thePropagationIsTheCentralDifferenceOfAnInjection(Kind kind) {
-    try (Sample sample = new Sample(kind, DType.F64, SIZES, 4)) {
+    for (Sizes sizes : List.of(SIZES, LONG)) {
+      propagation(kind, sizes);
+    }
+  }
+
+  private static void propagation(Kind kind, Sizes sizes) {
+    try (Sample sample = new Sample(kind, DType.F64, sizes, 4)) {
       Linearization linearization = sample.linearize();
       Tensor direction = sample.keep(GraphModels.probe(linearization, 5));
       Tensor exact = sample.keep(new PropagationOperator(linearization).matvec(direction));
@@ -112,6 +128,9 @@ class GraphFiniteDifferenceTest {
       double[] expected = sample.keep(new PropagationOperator(own).matvec(probe)).toDoubles();
       assertArrayEquals(
           expected, sample.keep(new PropagationOperator(same).matvec(probe)).toDoubles());
+      assertArrayEquals(
+          sample.keep(new NeuralTangentKernel(own).matvec(probe)).toDoubles(),
+          sample.keep(new NeuralTangentKernel(same).matvec(probe)).toDoubles());
       Tensor other = sample.keep(GraphModels.probe(own, 8));
       Linearization moved =
           sample.keep(Linearization.along(CONTEXT, sample.model, sample.inputs, null, other));
@@ -119,6 +138,10 @@ class GraphFiniteDifferenceTest {
       double[] changed = sample.keep(new PropagationOperator(moved).matvec(probe)).toDoubles();
       boolean linear = kind == Kind.MLP_LINEAR; // its derivatives are the same everywhere
       assertEquals(linear, Arrays.equals(expected, changed), kind.toString());
+      PropagationOperator p = new PropagationOperator(moved);
+      IdentityOperator identity = new IdentityOperator(CONTEXT, p.domain(), DType.F64);
+      assertTrue(p.compose(p.inverse()).compare(identity) < 1e-12, kind + ", P P^-1");
+      assertTrue(p.inverse().compose(p).compare(identity) < 1e-12, kind + ", P^-1 P");
     }
   }
 }
