@@ -54,6 +54,7 @@ final class DescribeCommand implements Callable<Integer> {
         return Exit.OK;
       }
       ModelDescription description = network.description();
+      new SelectionOptions().of(description); // refuses what is no selection
       try (LoadedModel loaded = ModelLoader.load(description, file, DType.F32, null)) {
         NetworkSummary summary = NetworkSummary.of(loaded, file);
         if (json) {

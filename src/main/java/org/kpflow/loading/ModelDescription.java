@@ -280,11 +280,11 @@ public final class ModelDescription {
    * @throws InputException if the description does not say: no checkpoint shows it
    */
   public int heads() {
-    Integer heads = json.count("heads", 1);
-    if (heads == null) {
-      throw json.fault("heads", "the number of attention heads, which no checkpoint shows");
+    if (json.isNull("heads") || !json.has("heads")) {
+      throw json.fault(
+          "heads", "the number of attention heads, which no checkpoint shows; fill it in");
     }
-    return heads;
+    return json.count("heads", 1);
   }
 
   /** Whether attention looks back only; false where the description says nothing. */
@@ -328,22 +328,22 @@ public final class ModelDescription {
 
   /** Patterns ({@code *}, {@code ?}) of names in the file that are left out on purpose. */
   public List<String> ignore() {
-    return json.texts("ignore");
+    return json.parts("ignore");
   }
 
   /** The families that are not trained. */
   public Set<String> freeze() {
-    return new LinkedHashSet<>(json.texts("freeze"));
+    return new LinkedHashSet<>(json.parts("freeze"));
   }
 
   /** The blocks of the state to analyse; empty for all. */
   public List<String> state() {
-    return json.texts("state");
+    return json.partsOrAll("state");
   }
 
   /** The steps to analyse, as ranges; empty for all. */
   public List<String> steps() {
-    return json.texts("steps");
+    return json.partsOrAll("steps");
   }
 
   /** A size that the description gives for checking, or null. */

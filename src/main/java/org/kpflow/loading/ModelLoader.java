@@ -11,6 +11,7 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
+import org.kpflow.io.Finite;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.ModelDescription.Key;
 import org.kpflow.model.Activation;
@@ -23,6 +24,7 @@ import org.kpflow.model.Model;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.Rnn;
+import org.kpflow.model.StateBlock;
 import org.kpflow.model.Transformer;
 import org.kpflow.tensor.Tensor;
 
@@ -60,17 +62,19 @@ public final class ModelLoader {
    * @param dtype the type to compute in
    * @param readout the name of the read-out's layer, so that it is not taken for an unknown part of
    *     the model, or null
-   * @throws InputException if a parameter is missing, is not known or does not fit, or if the
-   *     description contradicts the weights
+   * @throws InputException if a parameter is missing, is not known, is not finite or does not fit,
+   *     or if the description contradicts the weights
    */
   public static LoadedModel load(
       ModelDescription description, TensorMap file, DType dtype, String readout) {
     Checks.notNull(description, "description");
     Checks.notNull(file, "weights");
     ModelLoader loader = new ModelLoader(description, file);
+    loader.requireFinite();
     Model model = loader.build(dtype);
     try {
       loader.checkSizes(model);
+      loader.checkState(model);
       loader.refuseUnknown(model, readout);
       return new LoadedModel(
           model,
@@ -175,6 +179,22 @@ public final class ModelLoader {
       check(Key.UNITS, size("W_q", 0), "W_q");
     } else if (description.type() == Architecture.TRANSFORMER) {
       check(Key.UNITS, size("W_q_l0", 1), "W_q_l0");
+    }
+  }
+
+  private void requireFinite() {
+    for (String name : parameters.used()) {
+      Finite.require(checkpoint.source() + ": " + checkpoint.fileName(name), checkpoint.get(name));
+    }
+  }
+
+  /** The key 'state' names blocks that the model has, or ranges of units. */
+  private void checkState(Model model) {
+    List<String> blocks = model.blocks().stream().map(StateBlock::name).toList();
+    for (String part : description.state()) {
+      if (!blocks.contains(part) && !part.matches("[-0-9:]+")) {
+        throw description.fault(Key.STATE, "blocks of " + blocks + " or units such as 0:10");
+      }
     }
   }
 

@@ -74,9 +74,19 @@ final class TransformerNames {
         takeBlock(checkpoint, found, stack + blocks + ".", "_l" + blocks);
         blocks++;
       }
-      if (blocks == 0) {
-        throw checkpoint.fault(
-            "no " + stack + "0.self_attn.in_proj_weight: expected blocks numbered from 0");
+      String missing = stack + blocks + ".";
+      for (String name : checkpoint.names()) {
+        Matcher other = BLOCK.matcher(name);
+        if (other.matches()
+            && other.group(1).startsWith(stack)
+            && other.group(1).substring(stack.length()).matches("\\d+\\.")
+            && !found.used().contains(name)) {
+          throw checkpoint.fault(
+              "no "
+                  + missing
+                  + "self_attn.in_proj_weight: expected blocks numbered from 0 without a gap, found "
+                  + name);
+        }
       }
       found.take("norm_weight", module + "norm.weight");
       found.take("norm_bias", module + "norm.bias");

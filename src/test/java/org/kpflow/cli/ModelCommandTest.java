@@ -415,4 +415,55 @@ class ModelCommandTest {
       assertTrue(describe(net).out().contains("This is an attention"));
     }
   }
+
+  @Test
+  void describeChecksTheSelectionAndTheNumbers() throws IOException {
+    try (TorchCheckpoint net = new TorchCheckpoint().recurrent("", 3, 0, 3, 5)) {
+      Path steps = model("{'type': 'gru', 'steps': '0:3,x'}");
+      Outcome outcome = describe(net, "--model=" + steps);
+      assertEquals(2, outcome.code());
+      assertTrue(outcome.err().contains("model.json: steps: expected"), outcome.err());
+      outcome = describe(net, "--model=" + model("{'type': 'gru', 'state': 'q'}"));
+      assertEquals(2, outcome.code());
+      assertTrue(outcome.err().contains("key 'state': expected blocks of [h]"), outcome.err());
+      net.get("weight_hh_l0").set(Double.NaN, 0, 0);
+      outcome = describe(net, "--cell=gru");
+      assertEquals(2, outcome.code());
+      assertTrue(outcome.err().contains("weight_hh_l0: element [0, 0] is NaN"), outcome.err());
+    }
+  }
+
+  /** Weights that no one reads may be anything; a layer that may be the read-out may not. */
+  @Test
+  void whatIsNotUsedNeedNotBeFinite() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().recurrent("rnn.", 3, 0, 3, 5).linear("head", 2, 5).with("aux", 2)) {
+      net.get("aux").set(Double.NaN, 1);
+      Path weights = net.write(directory.resolve("net.npz"));
+      Path json = model("{'type': 'gru'}");
+      Path x = array("x.npy", 2, 4, 3);
+      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
+      assertEquals(0, outcome.code(), outcome.err());
+      net.get("head.bias").set(Double.NaN, 1);
+      net.write(weights);
+      outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
+      assertEquals(2, outcome.code());
+      assertTrue(outcome.err().contains("head.bias: element [1] is NaN"), outcome.err());
+    }
+  }
+
+  @Test
+  void aFolderOfWeightsBesideAnotherFileIsOneCheckpoint() throws IOException {
+    Path folder = Files.createDirectories(directory.resolve("weights"));
+    try (TorchCheckpoint net = new TorchCheckpoint().linear("0", 5, 3).linear("2", 2, 5)) {
+      for (String name : List.of("0.weight", "0.bias", "2.weight", "2.bias")) {
+        Npy.write(folder.resolve(name + ".npy"), net.get(name));
+      }
+      net.write(folder.resolve("arrays.npz"));
+    }
+    Outcome outcome =
+        analyze(model("{'type': 'mlp', 'activation': 'relu'}"), folder, array("x.npy", 2, 4, 3));
+    assertEquals(0, outcome.code(), outcome.err());
+    assertTrue(Files.exists(directory.resolve("out").resolve("report.json")));
+  }
 }

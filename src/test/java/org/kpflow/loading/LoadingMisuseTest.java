@@ -284,8 +284,9 @@ class LoadingMisuseTest {
     bad(
         net -> net.block("layers.0.", 4, 6).block("layers.2.", 4, 6),
         "{'type': 'transformer', 'heads': 2}",
-        "not known",
-        "layers.2.self_attn.in_proj_weight");
+        "no layers.1.self_attn.in_proj_weight",
+        "without a gap",
+        "found layers.2.self_attn.in_proj_weight");
     bad(
         net -> net.block("layers.0.", 4, 6).without("layers.0.linear1.weight"),
         "{'type': 'transformer', 'heads': 2}",
@@ -474,6 +475,28 @@ class LoadingMisuseTest {
           assertThrows(InputException.class, () -> net.load("{'type': 'neural_ode', 'dt': 0.1}"))
               .getMessage();
       assertTrue(message.startsWith("model.json: key 'method'"), message);
+    }
+  }
+
+  @Test
+  void aStateThatTheModelDoesNotHave() {
+    bad(
+        LoadingMisuseTest::gru,
+        "{'type': 'gru', 'state': 'h, q'}",
+        "model.json: key 'state': expected blocks of [h] or units such as 0:10",
+        "got 'h, q'");
+  }
+
+  @Test
+  void numbersThatAreNotFiniteAreRefusedWhereTheyAreUsed() {
+    try (TorchCheckpoint net = new TorchCheckpoint().recurrent("rnn.", 3, 0, 3, 5).with("aux", 2)) {
+      net.get("aux").set(Double.NaN, 1);
+      net.load("{'type': 'gru'}").close();
+      net.get("rnn.bias_hh_l0").set(Double.POSITIVE_INFINITY, 2);
+      refused(
+          InputException.class,
+          () -> net.load("{'type': 'gru'}"),
+          "net.npz: rnn.bias_hh_l0: element [2] is Infinity");
     }
   }
 }
