@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.kpflow.base.InputException;
 
@@ -20,6 +21,10 @@ import org.kpflow.base.InputException;
  */
 record Checkpoints(List<Path> paths, boolean series) {
   private static final List<String> FORMS = List.of(".safetensors", ".npz");
+
+  /** A weight matrix by PyTorch's name or ours, as a file of its own. */
+  private static final Pattern PARAMETER =
+      Pattern.compile("(.*\\.)?(weight|\\w+_weight|weight_\\w+|W_q|W_q_l0|mlp_W_1)\\.npy");
 
   /**
    * Puts the files of a folder of checkpoints in its place, in the order of the numbers in their
@@ -68,7 +73,8 @@ record Checkpoints(List<Path> paths, boolean series) {
     try (Stream<Path> listed = Files.list(folder)) {
       List<Path> files =
           listed.filter(file -> !String.valueOf(file.getFileName()).startsWith(".")).toList();
-      if (files.stream().anyMatch(file -> file.toString().endsWith("weight_hh_l0.npy"))) {
+      if (files.stream()
+          .anyMatch(file -> PARAMETER.matcher(file.getFileName().toString()).matches())) {
         return List.of();
       }
       for (String form : FORMS) {
@@ -89,7 +95,7 @@ record Checkpoints(List<Path> paths, boolean series) {
 
   /** The name with its numbers padded, so that step_9 comes before step_10. */
   static String sortable(Path file) {
-    return java.util.regex.Pattern.compile("\\d+")
+    return Pattern.compile("\\d+")
         .matcher(name(file))
         .replaceAll(match -> "0".repeat(Math.max(0, 20 - match.group().length())) + match.group());
   }

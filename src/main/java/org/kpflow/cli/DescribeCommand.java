@@ -30,6 +30,8 @@ import picocli.CommandLine.Option;
       "kpflow describe --weights net.safetensors --json > model.json"
     })
 final class DescribeCommand implements Callable<Integer> {
+  private static final List<String> AN = List.of("attention", "rnn", "lstm", "mlp");
+
   @Option(
       names = "--weights",
       required = true,
@@ -52,6 +54,7 @@ final class DescribeCommand implements Callable<Integer> {
         return Exit.OK;
       }
       ModelDescription description = network.description();
+      new SelectionOptions().of(description); // refuses what is no selection
       try (LoadedModel loaded = ModelLoader.load(description, file, DType.F32, null)) {
         NetworkSummary summary = NetworkSummary.of(loaded, file);
         if (json) {
@@ -107,7 +110,10 @@ final class DescribeCommand implements Callable<Integer> {
 
   private static String understood(Proposal proposal, TensorMap file) {
     try (LoadedModel loaded = ModelLoader.load(proposal.provisional(), file, DType.F32, null)) {
-      return "This is a " + text(NetworkSummary.of(loaded, file));
+      String type = proposal.values().get("type").toString();
+      return "This is "
+          + (AN.contains(type) ? "an " : "a ")
+          + text(NetworkSummary.of(loaded, file));
     } catch (InputException missing) {
       return "This does not load yet: " + missing.getMessage();
     }

@@ -118,9 +118,28 @@ final class NetworkOptions {
    */
   static LoadedModel load(
       ModelDescription description, TensorMap weights, DType dtype, String readout) {
-    for (String name : weights.names()) {
-      Finite.require(weights.source() + ": " + name, weights.get(name));
+    LoadedModel network = ModelLoader.load(description, weights, dtype, readout);
+    try {
+      requireFiniteReadout(network, weights, readout);
+      return network;
+    } catch (InputException fault) {
+      network.close();
+      throw fault;
     }
-    return ModelLoader.load(description, weights, dtype, readout);
+  }
+
+  /** Of the layers that are not the network's, those that may read it. */
+  private static void requireFiniteReadout(LoadedModel network, TensorMap weights, String readout) {
+    for (String name : network.unused()) {
+      String layer = name.replaceFirst("\\.(weight|bias)$", "");
+      String weight = layer + ".weight";
+      boolean reads =
+          weights.contains(weight)
+              && weights.get(weight).shape().rank() == 2
+              && weights.get(weight).shape().size(1) == network.model().outputBlock().units();
+      if (weights.contains(name) && reads && (readout == null || layer.equals(readout))) {
+        Finite.require(weights.source() + ": " + name, weights.get(name));
+      }
+    }
   }
 }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -117,6 +118,7 @@ final class StrictObject {
             + key
             + "': expected "
             + expected
+            + (isNull(key) && !expected.endsWith("; fill it in") ? "; fill it in" : "")
             + ", got "
             + (has(key) ? shown(object.get(key)) : "nothing"));
   }
@@ -159,6 +161,10 @@ final class StrictObject {
       throw fault(key, "a text in quotes, or false for none");
     }
     return value == null || value.isBoolean() ? null : value.asText();
+  }
+
+  boolean isNull(String key) {
+    return has(key) && object.get(key).isNull();
   }
 
   /** Whether the key is there and false. */
@@ -236,6 +242,24 @@ final class StrictObject {
       throw fault(key, "a list of texts, such as [\"...\"]");
     }
     return texts;
+  }
+
+  /** A list of texts, or one text with commas between them as on a command line. */
+  List<String> parts(String key) {
+    List<String> parts = texts(key);
+    if (isText(key)) {
+      parts = Arrays.stream(parts.get(0).split(",", -1)).map(String::strip).toList();
+    }
+    if (parts.stream().anyMatch(String::isBlank)) {
+      throw fault(key, "texts that are not empty, in a list or with commas between them");
+    }
+    return parts;
+  }
+
+  /** The same; {@code all} is an empty list. */
+  List<String> partsOrAll(String key) {
+    List<String> parts = parts(key);
+    return parts.equals(List.of("all")) ? List.of() : parts;
   }
 
   /** The value of a key as it stands. */

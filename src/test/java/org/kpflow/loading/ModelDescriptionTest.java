@@ -73,7 +73,10 @@ class ModelDescriptionTest {
         "{'type': 'attention', 'heads': '2'}         | 'heads' | integer    | got '2'",
         "{'type': 'attention', 'heads': 2.5}         | 'heads' | integer    | got 2.5",
         "{'type': 'attention', 'heads': 0}           | 'heads' | at least 1 | got 0",
-        "{'type': 'attention', 'heads': null}        | 'heads' | integer    | got null",
+        "{'type': 'attention', 'heads': null}        | 'heads' | number of attention heads | fill it in, got null",
+        "{'type': 'gru', 'units': null}              | 'units' | at least 1; fill it in | got null",
+        "{'type': 'gru', 'freeze': 'a,,b'}           | 'freeze' | not empty | got 'a,,b'",
+        "{'type': 'gru', 'state': ['']}              | 'state' | not empty  | got",
         "{'type': 'attention', 'heads': 99999999999} | 'heads' | integer    | 99999999999",
         "{'type': 'attention', 'causal': 1}          | 'causal' | true or false | got 1",
         "{'type': 'attention', 'mlp': true}          | 'mlp' | or false     | got true",
@@ -182,5 +185,28 @@ class ModelDescriptionTest {
     refused(() -> ModelDescription.of(null, "x"), "values", "null");
     refused(() -> ModelDescription.parse(null, "x"), "json", "null");
     refused(() -> ModelDescription.parse("{}", null), "source", "null");
+  }
+
+  /** The forms of --state, --steps and --freeze. */
+  @Test
+  void listsMayBeOneTextWithCommas() {
+    ModelDescription description =
+        parse("{'type': 'gru', 'state': 'h_l0, h_l1', 'steps': '0:3,5:7', 'freeze': 'a,b'}");
+    assertEquals(List.of("h_l0", "h_l1"), description.state());
+    assertEquals(List.of("0:3", "5:7"), description.steps());
+    assertEquals(Set.of("a", "b"), description.freeze());
+    ModelDescription all = parse("{'type': 'gru', 'state': 'all', 'steps': 'all'}");
+    assertEquals(List.of(), all.state());
+    assertEquals(List.of(), all.steps());
+  }
+
+  @Test
+  void otherValuesKeepTheMappingsFile() throws IOException {
+    Path file = directory.resolve("model.json");
+    Files.writeString(file, "{\"type\": \"gru\", \"names\": \"names.json\"}");
+    Files.writeString(directory.resolve("names.json"), "{\"weight_hh_l0\": \"a\"}");
+    ModelDescription description = ModelDescription.read(file).with(Map.of("freeze", "b"));
+    assertEquals(directory.resolve("names.json").toString(), description.namesSource());
+    assertEquals(Map.of("weight_hh_l0", "a"), description.names());
   }
 }
