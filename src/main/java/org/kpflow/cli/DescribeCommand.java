@@ -30,6 +30,8 @@ import picocli.CommandLine.Option;
       "kpflow describe --weights net.safetensors --json > model.json"
     })
 final class DescribeCommand implements Callable<Integer> {
+  private static final List<String> AN = List.of("attention", "rnn", "lstm", "mlp");
+
   @Option(
       names = "--weights",
       required = true,
@@ -107,7 +109,10 @@ final class DescribeCommand implements Callable<Integer> {
 
   private static String understood(Proposal proposal, TensorMap file) {
     try (LoadedModel loaded = ModelLoader.load(proposal.provisional(), file, DType.F32, null)) {
-      return "This is a " + text(NetworkSummary.of(loaded, file));
+      String type = proposal.values().get("type").toString();
+      return "This is "
+          + (AN.contains(type) ? "an " : "a ")
+          + text(NetworkSummary.of(loaded, file));
     } catch (InputException missing) {
       return "This does not load yet: " + missing.getMessage();
     }

@@ -1,10 +1,10 @@
 package org.kpflow.loading;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.kpflow.loading.LinearStack.Layer;
 import org.kpflow.loading.ModelDescription.Key;
 
@@ -38,17 +38,19 @@ final class AttentionNames {
             "in_proj_weight, q_proj_weight or W_q");
     found.own(prefix);
     take(checkpoint, found, prefix, "");
-    if (!description.isWithout(Key.MLP)) {
-      List<Layer> layers = mlp(checkpoint, description, prefix);
-      if (!layers.isEmpty()) {
-        found.own(commonParent(layers));
-        LinearStack.take(found, LinearStack.chain(checkpoint, layers));
-      }
+    List<Layer> layers =
+        description.isWithout(Key.MLP) ? List.of() : mlp(checkpoint, description, prefix);
+    List<String> parts = new ArrayList<>(List.of(prefix.replaceFirst("\\.$", "")));
+    layers.forEach(layer -> parts.add(layer.name()));
+    if (!layers.isEmpty()) {
+      found.own(LinearStack.commonParent(parts.subList(1, parts.size())));
+      LinearStack.take(found, LinearStack.chain(checkpoint, layers));
     }
+    found.surround(LinearStack.commonParent(parts));
     return found;
   }
 
-  /** The layers that the description names, or the only two or more beside one another. */
+  /** The layers that the description names, or those of the only numbered stack. */
   private static List<Layer> mlp(
       Checkpoint checkpoint, ModelDescription description, String attention) {
     String wanted = description.part(Key.MLP);
@@ -59,25 +61,30 @@ final class AttentionNames {
       }
       return layers;
     }
-    String scope = description.prefix() == null ? "" : description.prefix();
-    List<Layer> around =
-        LinearStack.layers(checkpoint, scope.equals(attention) ? "" : scope).stream()
-            .filter(layer -> !layer.name().equals(attention + "out_proj"))
-            .filter(layer -> attention.isEmpty() || !layer.name().startsWith(attention))
-            .toList();
-    Map<String, List<Layer>> stacks = LinearStack.byParent(around);
-    stacks.values().removeIf(layers -> layers.size() < 2);
+    List<Layer> around = around(checkpoint, description.prefix(), attention);
+    Map<String, List<Layer>> stacks = LinearStack.numbered(around);
     if (stacks.size() > 1) {
       throw checkpoint.fault(
-          "more than one stack of linear layers, behind "
+          "more than one stack of linear layers, "
               + Checkpoint.quoted(stacks.keySet())
-              + "; choose one with \"mlp\", or none with \"mlp\": false");
+              + "; choose one with \"mlp\": what stands before its names, or none with \"mlp\": false");
+    }
+    if (stacks.isEmpty() && around.size() > 1) {
+      throw checkpoint.fault(
+          "linear layers that may be an MLP behind the attention or not, "
+              + Checkpoint.quoted(around.stream().map(Layer::name).toList())
+              + "; say so with \"mlp\": what stands before the names of its layers, or false for none");
     }
     return stacks.isEmpty() ? List.of() : stacks.values().iterator().next();
   }
 
-  private static String commonParent(List<Layer> layers) {
-    return layers.stream().map(Layer::parent).collect(Collectors.minBy(String::compareTo)).get();
+  /** The linear layers outside of the attention, behind a prefix that is not its own. */
+  static List<Layer> around(Checkpoint checkpoint, String prefix, String attention) {
+    String scope = prefix == null || prefix.equals(attention) ? "" : prefix;
+    return LinearStack.layers(checkpoint, scope).stream()
+        .filter(layer -> !layer.name().equals(attention + "out_proj"))
+        .filter(layer -> attention.isEmpty() || !layer.name().startsWith(attention))
+        .toList();
   }
 
   /** Takes the parameters of one nn.MultiheadAttention; those of the model end in a suffix. */

@@ -128,6 +128,29 @@ final class Checkpoint {
     return fileNames.get(name);
   }
 
+  /** Refuses layers that no architecture of ours has, which names and shapes show. */
+  void refuseUnsupported() {
+    for (String name : names()) {
+      boolean batchNorm = name.equals("running_mean") || name.endsWith(".running_mean");
+      boolean kernel = name.endsWith(".weight") && get(name).shape().rank() > 2;
+      if (batchNorm || kernel) {
+        throw fault(
+            name
+                + " "
+                + get(name).shape()
+                + ": "
+                + (batchNorm ? "batch norm is" : "convolutions are")
+                + " not supported; leave out on purpose what is not part of the network with \"ignore\"");
+      }
+    }
+  }
+
+  /** Whether it is NAME.weight [n], or NAME.bias beside it, as a norm has. */
+  boolean isNorm(String name) {
+    String weight = name.replaceFirst("\\.(weight|bias)$", "") + ".weight";
+    return !weight.startsWith(name + ".") && has(weight) && get(weight).shape().rank() == 1;
+  }
+
   /** The exception for a fault of the file's content. */
   InputException fault(String message) {
     return new InputException(source + ": " + message);

@@ -62,6 +62,37 @@ final class LinearStack {
   }
 
   /**
+   * Layers that stand beside one another under names that differ by numbers alone, two or more, by
+   * what the names have in common: {@code fc#}, {@code mlp.#}.
+   */
+  static Map<String, List<Layer>> numbered(List<Layer> layers) {
+    Map<String, List<Layer>> groups = new TreeMap<>();
+    for (Layer layer : layers) {
+      String last = layer.name().substring(layer.parent().length());
+      String stem = Spelling.stem(last);
+      if (!stem.equals(last)) {
+        groups.computeIfAbsent(layer.parent() + stem, key -> new ArrayList<>()).add(layer);
+      }
+    }
+    groups.values().removeIf(group -> group.size() < 2);
+    return groups;
+  }
+
+  /** What stands before the last dot that all names have in common. */
+  static String commonParent(List<String> names) {
+    String common = names.get(0);
+    for (String name : names) {
+      int length = 0;
+      while (length < Math.min(common.length(), name.length())
+          && common.charAt(length) == name.charAt(length)) {
+        length++;
+      }
+      common = common.substring(0, length);
+    }
+    return common.substring(0, common.lastIndexOf('.') + 1);
+  }
+
+  /**
    * The layers in the order in which one reads the other.
    *
    * @throws org.kpflow.base.InputException if there is no such order, or more than one

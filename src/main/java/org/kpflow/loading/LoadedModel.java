@@ -17,6 +17,9 @@ import org.kpflow.model.Model;
  *     attn.in_proj_weight[0:8]} for some of its rows
  * @param layers recurrent layers, layers of an MLP, or blocks of a transformer
  * @param unused names in the file that are not the model's
+ * @param suspicious those NAME of them, neither ignored nor the model's, that have a NAME.weight
+ *     [n] of the width n of a block of the state: norms that the forward pass may have and the
+ *     model has not
  */
 public record LoadedModel(
     Model model,
@@ -24,7 +27,8 @@ public record LoadedModel(
     Set<String> prefixes,
     Map<String, String> sources,
     int layers,
-    List<String> unused)
+    List<String> unused,
+    List<String> suspicious)
     implements AutoCloseable {
   @Override
   public void close() {

@@ -87,10 +87,11 @@ public final class ModelDescription {
 
   private final StrictObject json;
   private final Architecture type;
+  private final StrictObject mapping;
   private final Map<String, String> names;
-  private final String namesSource;
 
-  private ModelDescription(StrictObject json, Path directory) {
+  /** With a mapping that was read before, or null to read it. */
+  private ModelDescription(StrictObject json, Path directory, StrictObject known) {
     this.json = json;
     json.requireKnown(KEYS);
     if (!json.has("type")) {
@@ -105,9 +106,8 @@ public final class ModelDescription {
       }
     }
     checkValues();
-    StrictObject mapping = mapping(directory);
+    this.mapping = known != null ? known : mapping(directory);
     this.names = mapping == null ? null : mapping.allTexts();
-    this.namesSource = mapping == null ? null : mapping.source();
     if (names != null) {
       checkNames();
     }
@@ -170,7 +170,7 @@ public final class ModelDescription {
       throw json.fault("prefix", "no prefix beside 'names', which hold whole names");
     }
     if (names.isEmpty()) {
-      throw new InputException(namesSource + ": expected at least one parameter, got {}");
+      throw new InputException(namesSource() + ": expected at least one parameter, got {}");
     }
     Map<String, String> taken = new HashMap<>();
     names.forEach(
@@ -180,7 +180,7 @@ public final class ModelDescription {
             throw new InputException(
                 String.format(
                     "%s: expected a name of its own for every parameter, got %s for '%s' and '%s'",
-                    namesSource, Spelling.quote(file), other, parameter));
+                    namesSource(), Spelling.quote(file), other, parameter));
           }
         });
   }
@@ -194,7 +194,7 @@ public final class ModelDescription {
     StrictObject json =
         StrictObject.read(
             file, "a JSON file that describes the model, such as {\"type\": \"gru\"}");
-    return new ModelDescription(json, file.toAbsolutePath().getParent());
+    return new ModelDescription(json, file.toAbsolutePath().getParent(), null);
   }
 
   /**
@@ -206,7 +206,7 @@ public final class ModelDescription {
   public static ModelDescription parse(String json, String source) {
     Checks.notNull(json, "json");
     return new ModelDescription(
-        StrictObject.parse(json, Checks.notNull(source, "source")), Path.of(""));
+        StrictObject.parse(json, Checks.notNull(source, "source")), Path.of(""), null);
   }
 
   /**
@@ -219,7 +219,7 @@ public final class ModelDescription {
   public static ModelDescription of(Map<String, ?> values, String source) {
     Checks.notNull(values, "values");
     return new ModelDescription(
-        StrictObject.of(values, Checks.notNull(source, "source")), Path.of(""));
+        StrictObject.of(values, Checks.notNull(source, "source")), Path.of(""), null);
   }
 
   /** Where it comes from, for messages. */
@@ -323,7 +323,7 @@ public final class ModelDescription {
 
   /** Where {@link #names} come from, for messages. */
   String namesSource() {
-    return namesSource;
+    return mapping.source();
   }
 
   /** Patterns ({@code *}, {@code ?}) of names in the file that are left out on purpose. */
@@ -360,11 +360,9 @@ public final class ModelDescription {
   public ModelDescription with(Map<String, ?> values) {
     Map<String, Object> all = new LinkedHashMap<>();
     json.keys().forEach(key -> all.put(key, json.value(key)));
-    if (names != null) {
-      all.put("names", names);
-    }
     all.putAll(values);
-    return of(all, source());
+    return new ModelDescription(
+        StrictObject.of(all, source()), Path.of(""), values.containsKey("names") ? null : mapping);
   }
 
   /** As JSON. */

@@ -40,6 +40,9 @@ public final class ModelLoader {
     this.description = description;
     this.file = file;
     this.checkpoint = Checkpoint.of(file, description);
+    if (description.names() == null) {
+      checkpoint.refuseUnsupported();
+    }
     this.parameters =
         switch (description.type()) {
           case RNN, LEAKY_RNN, GRU, LSTM, NEURAL_ODE ->
@@ -75,7 +78,8 @@ public final class ModelLoader {
           Set.copyOf(loader.parameters.prefixes()),
           Map.copyOf(loader.parameters.sources()),
           loader.layers(),
-          loader.unused());
+          loader.unused(),
+          loader.suspicious(model));
     } catch (RuntimeException | Error failure) {
       model.close();
       throw failure;
@@ -127,6 +131,9 @@ public final class ModelLoader {
   /** The fault with the file it is in: the description's, or that of the weights. */
   private InputException explained(RuntimeException fault) {
     String message = String.valueOf(fault.getMessage());
+    if (message.startsWith(description.source() + ": ")) {
+      return new InputException(message, fault);
+    }
     String subject = message.substring(0, Math.max(0, message.indexOf(':')));
     if (ModelDescription.KEYS.contains(subject)) {
       return new InputException(description.source() + ": " + message, fault);
@@ -224,7 +231,10 @@ public final class ModelLoader {
             + description.type()
             + ": "
             + Checkpoint.listed(unknown)
-            + "; leave out on purpose what is not part of it with \"ignore\"");
+            + (description.type() == Architecture.ATTENTION
+                ? "; layer norms and residual connections are those of the type transformer;"
+                : ";")
+            + " leave out on purpose what is not part of it with \"ignore\"");
   }
 
   private boolean isUnknown(String name, Model model, String readout) {
@@ -234,18 +244,23 @@ public final class ModelLoader {
     if (description.names() != null) {
       return true;
     }
-    String prefix =
-        parameters.prefixes().stream().filter(name::startsWith).findFirst().orElse(null);
-    if (prefix == null
-        || readout != null
-            && (name.equals(readout + ".weight") || name.equals(readout + ".bias"))) {
+    if (readout != null && (name.equals(readout + ".weight") || name.equals(readout + ".bias"))) {
       return false;
     }
-    boolean separated =
-        parameters.prefixes().stream().anyMatch(own -> !own.isEmpty() && name.startsWith(own));
-    // a folder of arrays holds inputs and the like beside the weights
-    return separated
-        || !Files.isDirectory(Path.of(checkpoint.source())) && !mayBeReadout(name, model);
+    if (parameters.prefixes().stream().anyMatch(own -> !own.isEmpty() && name.startsWith(own))) {
+      return true;
+    }
+    if (parameters.prefixes().contains("")) {
+      // a folder of arrays holds inputs and the like beside the weights
+      return !Files.isDirectory(Path.of(checkpoint.source())) && !mayBeReadout(name, model);
+    }
+    String around = parameters.neighbourhood();
+    if (around == null || !name.startsWith(around)) {
+      return false;
+    }
+    return around.isEmpty()
+        ? name.matches("[^.]+(\\.\\d+)*\\.(weight|bias)") && checkpoint.isNorm(name)
+        : !mayBeReadout(name, model);
   }
 
   /** Whether an entry is NAME.weight or NAME.bias of a layer that fits behind the model. */
@@ -266,5 +281,17 @@ public final class ModelLoader {
     unused.addAll(file.skipped().keySet());
     unused.removeIf(used::contains);
     return List.copyOf(unused);
+  }
+
+  /** Norms of a width that the state has, which the model does not compute. */
+  private List<String> suspicious(Model model) {
+    Set<Long> widths = new TreeSet<>();
+    model.blocks().forEach(block -> widths.add(block.units()));
+    return checkpoint.names().stream()
+        .filter(name -> name.endsWith(".weight") && checkpoint.isNorm(name))
+        .filter(name -> !parameters.used().contains(name))
+        .filter(name -> widths.contains(checkpoint.get(name).shape().size(0)))
+        .map(name -> name.substring(0, name.length() - ".weight".length()))
+        .toList();
   }
 }

@@ -17,6 +17,7 @@ final class Parameters {
   private final Map<String, String> sources = new LinkedHashMap<>();
   private final Set<String> used = new LinkedHashSet<>();
   private final Set<String> prefixes = new LinkedHashSet<>();
+  private String neighbourhood;
 
   Parameters(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
@@ -25,6 +26,11 @@ final class Parameters {
   /** Notes that names behind a prefix belong to the model. */
   void own(String prefix) {
     prefixes.add(prefix);
+  }
+
+  /** Notes what stands before the names of all parts of the model, and of what is between them. */
+  void surround(String prefix) {
+    neighbourhood = prefix;
   }
 
   /** Takes an entry as a parameter, if the file has it. */
@@ -87,6 +93,11 @@ final class Parameters {
   /** The entries of the checkpoint that were taken. */
   Set<String> used() {
     return used;
+  }
+
+  /** What {@link #surround} noted, or null. */
+  String neighbourhood() {
+    return neighbourhood;
   }
 
   /** What stands before the model's own names. */

@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.LinearStack.Layer;
@@ -18,22 +20,43 @@ import org.kpflow.loading.LinearStack.Layer;
 public record Proposal(Map<String, Object> values, Map<String, String> notes) {
   private static final String HEADS = "num_heads, which no checkpoint shows; fill it in";
   private static final String BETWEEN = "what stands between the linear layers; fill it in";
+  private static final String MLP =
+      "what stands before the layers behind the attention, or false for none; fill it in";
+  private static final String EMBEDDING =
+      "the name of the layer that embeds the input, or false for none; fill it in";
   private static final String DEFAULT = "PyTorch's default, which no checkpoint shows; check it";
 
   /**
    * The descriptions that fit: of transformers, attention and recurrent layers, or, where there are
-   * none, of stacks of linear layers. Empty if nothing is known.
+   * none, of stacks of linear layers; those that load come first. Empty if nothing is known.
+   *
+   * @throws InputException if there are recurrent layers, of a kind that is not supported
    */
   public static List<Proposal> of(TensorMap file) {
     Checkpoint checkpoint = Checkpoint.of(file);
     List<Proposal> found = new ArrayList<>();
-    transformers(checkpoint, found);
+    transformers(checkpoint, file, found);
     attention(checkpoint, found);
     recurrent(checkpoint, found);
-    if (found.isEmpty()) {
+    TreeSet<String> recurrent = checkpoint.prefixes(RecurrentNames.ANCHOR);
+    if (found.isEmpty() && recurrent.isEmpty()) {
       stacks(checkpoint, found);
+    } else if (found.isEmpty()) {
+      throw RecurrentNames.notSupported(checkpoint, recurrent.first());
     }
-    return found;
+    List<Proposal> sorted = new ArrayList<>(found.stream().filter(one -> one.loads(file)).toList());
+    found.removeAll(sorted);
+    sorted.addAll(found);
+    return sorted;
+  }
+
+  private boolean loads(TensorMap file) {
+    try {
+      ModelLoader.load(provisional(), file, DType.F32, null).close();
+      return true;
+    } catch (InputException missing) {
+      return false;
+    }
   }
 
   private static Proposal start(Architecture type, String prefix, boolean several) {
@@ -51,7 +74,13 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
     return this;
   }
 
-  private static void transformers(Checkpoint checkpoint, List<Proposal> found) {
+  private Proposal with(String key, Object value) {
+    Map<String, Object> more = new LinkedHashMap<>(values);
+    more.put(key, value);
+    return new Proposal(more, notes);
+  }
+
+  private static void transformers(Checkpoint checkpoint, TensorMap file, List<Proposal> found) {
     TreeSet<String> stacks = checkpoint.prefixes(TransformerNames.OWN_ANCHOR);
     if (stacks.isEmpty()) {
       stacks = TransformerNames.stacks(checkpoint);
@@ -62,6 +91,10 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
               .say("heads", null, HEADS)
               .say("activation", "relu", DEFAULT)
               .say("causal", false, DEFAULT));
+      Proposal last = found.get(found.size() - 1);
+      if (!last.loads(file) && last.with("embedding", false).loads(file)) {
+        last.say("embedding", null, EMBEDDING);
+      }
     }
   }
 
@@ -76,11 +109,13 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
           start(Architecture.ATTENTION, prefix, prefixes.size() > 1)
               .say("heads", null, HEADS)
               .say("causal", false, DEFAULT);
-      boolean mlp =
-          LinearStack.byParent(LinearStack.layers(checkpoint, "")).values().stream()
-              .anyMatch(layers -> layers.size() > 1);
-      if (mlp || checkpoint.has(prefix + "mlp_W_2")) {
+      List<Layer> around = AttentionNames.around(checkpoint, prefix, prefix);
+      int stacks = LinearStack.numbered(around).size();
+      if (stacks > 0 || checkpoint.has(prefix + "mlp_W_2")) {
         proposal.say("activation", null, BETWEEN);
+      }
+      if (stacks > 1 || stacks == 0 && around.size() > 1) {
+        proposal.say("mlp", null, MLP);
       }
       found.add(proposal);
     }
@@ -92,7 +127,10 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
     for (String prefix : prefixes) {
       Shape hidden = checkpoint.get(prefix + RecurrentNames.ANCHOR).shape();
       boolean several = prefixes.size() > 1;
-      if (hidden.rank() != 2 || hidden.size(1) < 1 || hidden.size(0) % hidden.size(1) != 0) {
+      if (checkpoint.has(prefix + "weight_hr_l0")
+          || hidden.rank() != 2
+          || hidden.size(1) < 1
+          || hidden.size(0) % hidden.size(1) != 0) {
         continue;
       }
       long gates = hidden.size(0) / hidden.size(1);
@@ -120,7 +158,14 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
               : proposal);
     }
     if (own.isEmpty()) {
-      Map<String, List<Layer>> groups = LinearStack.byParent(LinearStack.layers(checkpoint, ""));
+      List<Layer> all = LinearStack.layers(checkpoint, "");
+      Map<String, List<Layer>> groups = LinearStack.byParent(all);
+      String common =
+          all.isEmpty() ? "" : LinearStack.commonParent(all.stream().map(Layer::name).toList());
+      long stems = all.stream().map(layer -> Spelling.stem(layer.name())).distinct().count();
+      if (groups.size() > 1 && stems == 1) { // blocks.0.fc, blocks.1.fc
+        found.add(start(Architecture.MLP, common, true).say("activation", null, BETWEEN));
+      }
       groups.forEach(
           (parent, layers) -> {
             Proposal proposal = start(Architecture.MLP, parent, groups.size() > 1);
@@ -130,14 +175,20 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
   }
 
   /**
-   * The description with one head and a tanh where these have to be filled in: good for everything
-   * that does not depend on them, such as names and sizes.
+   * The description with one head, a tanh and no further parts where these have to be filled in:
+   * good for everything that does not depend on them, such as names and sizes.
    */
   public ModelDescription provisional() {
     Map<String, Object> all = new LinkedHashMap<>(values);
     all.replaceAll(
         (key, value) ->
-            value != null ? value : key.equals("heads") || key.equals("dt") ? (Object) 1 : "tanh");
+            value != null
+                ? value
+                : switch (key) {
+                  case "heads", "dt" -> 1;
+                  case "mlp", "embedding" -> false;
+                  default -> "tanh";
+                });
     return ModelDescription.of(all, "the proposed description");
   }
 }

@@ -1,6 +1,7 @@
 package org.kpflow.loading;
 
 import java.util.regex.Pattern;
+import org.kpflow.base.InputException;
 
 /**
  * The names of PyTorch's nn.RNN, nn.GRU and nn.LSTM: {@code weight_ih_l0}, {@code weight_hh_l0},
@@ -20,6 +21,12 @@ final class RecurrentNames {
             description.prefix(), checkpoint.prefixes(ANCHOR), "recurrent layer", ANCHOR);
     Parameters found = new Parameters(checkpoint);
     found.own(prefix);
+    refuseUnsupported(checkpoint, prefix);
+    found.takeAll(prefix, KNOWN);
+    return found;
+  }
+
+  private static void refuseUnsupported(Checkpoint checkpoint, String prefix) {
     for (String name : checkpoint.names()) {
       String bare = name.startsWith(prefix) ? name.substring(prefix.length()) : "";
       if (bare.matches("(weight|bias)_.*_reverse")) {
@@ -32,7 +39,16 @@ final class RecurrentNames {
             name + ": projections are not supported; expected a layer with proj_size=0");
       }
     }
-    found.takeAll(prefix, KNOWN);
-    return found;
+  }
+
+  /** The exception for a layer that is none of PyTorch's in a form that we know. */
+  static InputException notSupported(Checkpoint checkpoint, String prefix) {
+    refuseUnsupported(checkpoint, prefix);
+    return checkpoint.fault(
+        prefix
+            + ANCHOR
+            + " "
+            + checkpoint.get(prefix + ANCHOR).shape()
+            + ": expected 1, 3 or 4 times as many rows as columns, those of an RNN, GRU or LSTM");
   }
 }

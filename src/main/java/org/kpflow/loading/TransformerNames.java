@@ -1,6 +1,7 @@
 package org.kpflow.loading;
 
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,6 +32,7 @@ final class TransformerNames {
       String prefix = checkpoint.prefix(description.prefix(), own, "transformer", OWN_ANCHOR);
       found.own(prefix);
       found.takeAll(prefix, OWN_NAMES);
+      requireGains(checkpoint, found);
       return found;
     }
     String stack =
@@ -40,7 +42,8 @@ final class TransformerNames {
             "transformer",
             "layers.0.self_attn.in_proj_weight, self_attn.in_proj_weight or W_q_l0");
     long width = takeBlocks(checkpoint, found, stack);
-    takeEmbedding(checkpoint, description, found, width);
+    takeEmbedding(checkpoint, description, found, stack, width);
+    requireGains(checkpoint, found);
     return found;
   }
 
@@ -103,35 +106,81 @@ final class TransformerNames {
     }
   }
 
-  /** The layer that the description names, or the only one whose shape is [width, n_in]. */
+  /** A norm without a gain has no bias either: PyTorch's elementwise_affine=False. */
+  private static void requireGains(Checkpoint checkpoint, Parameters found) {
+    for (String name : found.tensors().keySet()) {
+      String gain = name.replaceFirst("^(norm[12]?)_bias", "$1_weight");
+      if (!found.tensors().containsKey(gain)) {
+        throw checkpoint.fault(
+            found.sources().get(name)
+                + ": the bias of a layer norm without a weight; expected both or neither");
+      }
+    }
+  }
+
+  /** The layer that the description names, or the only one that can be nothing else. */
   private static void takeEmbedding(
-      Checkpoint checkpoint, ModelDescription description, Parameters found, long width) {
+      Checkpoint checkpoint,
+      ModelDescription description,
+      Parameters found,
+      String stack,
+      long width) {
     if (description.isWithout(Key.EMBEDDING)) {
       return;
     }
     String wanted = description.part(Key.EMBEDDING);
+    List<Layer> outside = outside(checkpoint, found);
     List<Layer> fitting =
-        LinearStack.layers(checkpoint, "").stream()
-            .filter(layer -> !found.used().contains(layer.entry("weight")))
+        outside.stream()
             .filter(
-                layer ->
-                    wanted == null
-                        ? layer.outputs() == width && layer.inputs() != width
-                        : layer.name().equals(wanted))
+                layer -> wanted == null ? layer.outputs() == width : layer.name().equals(wanted))
             .toList();
     if (wanted != null && fitting.isEmpty()) {
       throw description.fault(
           Key.EMBEDDING, "NAME of a linear layer NAME.weight [" + width + ", n_in] in the weights");
     }
-    if (fitting.size() > 1) {
+    if (wanted == null && isAmbiguous(fitting, outside, stack, width)) {
       throw checkpoint.fault(
-          "more than one linear layer that may embed the input, "
+          (fitting.size() > 1 ? "more than one linear layer" : "a linear layer")
+              + " that may embed the input or not, "
               + Checkpoint.quoted(fitting.stream().map(Layer::name).toList())
-              + "; choose one with \"embedding\", or none with \"embedding\": false");
+              + "; choose with \"embedding\": its name, or false for none");
     }
     for (Layer embedding : fitting) {
       found.take("W_in", embedding.entry("weight"));
       found.take("b_in", embedding.entry("bias"));
     }
+  }
+
+  /** The linear layers that stand in no block, whether of this transformer or of another. */
+  private static List<Layer> outside(Checkpoint checkpoint, Parameters found) {
+    Set<String> blocks = new TreeSet<>();
+    for (String name : checkpoint.names()) {
+      Matcher block = BLOCK.matcher(name);
+      if (block.matches() && !block.group(1).isEmpty()) {
+        blocks.add(block.group(1));
+      }
+    }
+    return LinearStack.layers(checkpoint, "").stream()
+        .filter(layer -> !found.used().contains(layer.entry("weight")))
+        .filter(layer -> blocks.stream().noneMatch(layer.name()::startsWith))
+        .toList();
+  }
+
+  /** Layers [width, n] are more than one, square, or one of an MLP's, before or behind. */
+  private static boolean isAmbiguous(
+      List<Layer> fitting, List<Layer> outside, String stack, long width) {
+    if (fitting.size() != 1) {
+      return !fitting.isEmpty();
+    }
+    Layer layer = fitting.get(0);
+    boolean numbered =
+        LinearStack.numbered(outside).values().stream().anyMatch(group -> group.contains(layer));
+    // embed beside encoder.layers stands alone; head.fc2 beside head.fc1 is one of a module's
+    boolean inModule =
+        !stack.startsWith(layer.parent())
+            && outside.stream()
+                .anyMatch(other -> other != layer && other.name().startsWith(layer.parent()));
+    return layer.inputs() == width || numbered || inModule;
   }
 }

@@ -479,4 +479,73 @@ class ModelCommandTest {
     assertTrue(proposed.out().contains("not read: it "), proposed.out());
     assertTrue(proposed.out().contains("does not load yet"), proposed.out());
   }
+
+  private Outcome describe(TorchCheckpoint net, String... more) {
+    Path weights = net.write(directory.resolve("net.npz"));
+    return run(
+        Stream.concat(Stream.of("describe", "--weights=" + weights), Stream.of(more))
+            .toArray(String[]::new));
+  }
+
+  /** Not as an MLP of its matrices, nor as the cell that rows over columns would say. */
+  @ParameterizedTest
+  @CsvSource({"3", "5", "8"})
+  void describeDoesNotTakeAnLstmWithProjectionsForAnythingElse(int projection) {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .with("rnn.weight_ih_l0", 24, 3)
+            .with("rnn.weight_hh_l0", 24, projection)
+            .with("rnn.weight_hr_l0", projection, 6)
+            .linear("fc", 2, projection)) {
+      Outcome outcome = describe(net);
+      assertEquals(2, outcome.code(), outcome.out());
+      assertTrue(
+          outcome.err().contains("rnn.weight_hr_l0: projections are not supported"), outcome.err());
+    }
+  }
+
+  @Test
+  void describeProposesFirstWhatLoads() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .block("decoder.layers.0.", 4, 6)
+            .attention("decoder.layers.0.multihead_attn.", 4)
+            .block("encoder.layers.0.", 4, 6)) {
+      Outcome outcome = describe(net, "--json");
+      assertEquals("encoder.layers.", JSON.readTree(outcome.out()).path("prefix").asText());
+    }
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .recurrent("a.", 3, 0, 3, 5)
+            .with("a.weight_ih_l0_reverse", 15, 3)
+            .recurrent("b.", 3, 0, 3, 5)) {
+      Outcome outcome = describe(net, "--json");
+      assertEquals("b.", JSON.readTree(outcome.out()).path("prefix").asText());
+    }
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .linear("blocks.0.fc", 5, 3)
+            .linear("blocks.1.fc", 5, 5)
+            .linear("blocks.2.fc", 2, 5)) {
+      JsonNode chain = JSON.readTree(describe(net, "--json").out());
+      assertEquals("blocks.", chain.path("prefix").asText());
+      assertTrue(describe(net).out().contains("This is an mlp, 3 layers"));
+    }
+  }
+
+  /** What the file leaves open is proposed as null, so that it is not overlooked. */
+  @Test
+  void describeProposesTheKeysThatSettleWhatIsAmbiguous() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().block("layers.0.", 4, 6).linear("embed", 4, 4).linear("fc", 2, 4)) {
+      JsonNode proposed = JSON.readTree(describe(net, "--json").out());
+      assertTrue(proposed.has("embedding") && proposed.path("embedding").isNull());
+    }
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().attention("attn.", 4).linear("embed", 4, 4).linear("fc", 2, 4)) {
+      JsonNode proposed = JSON.readTree(describe(net, "--json").out());
+      assertTrue(proposed.has("mlp") && proposed.path("mlp").isNull());
+      assertTrue(describe(net).out().contains("This is an attention"));
+    }
+  }
 }

@@ -1,6 +1,8 @@
 package org.kpflow.loading;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.kpflow.Refusals.refused;
 
 import java.util.Map;
@@ -264,7 +266,7 @@ class LoadingMisuseTest {
                 .linear("n.2", 2, 5),
         "{'type': 'attention', 'heads': 2}",
         "more than one stack",
-        "'m.', 'n.'",
+        "'m.#', 'n.#'",
         "\"mlp\": false");
     bad(
         net -> net.attention("a.", 4),
@@ -354,5 +356,124 @@ class LoadingMisuseTest {
     ModelDescription gru = ModelDescription.of(Map.of("type", "gru"), "here");
     refused(() -> ModelLoader.load(null, file, DType.F64, null), "description", "null");
     refused(() -> ModelLoader.load(gru, null, DType.F64, null), "weights", "null");
+  }
+
+  private static final String ATTENTION = "{'type': 'attention', 'heads': 2, 'activation': 'relu'}";
+  private static final String TRANSFORMER = "{'type': 'transformer', 'heads': 2}";
+
+  @Test
+  void normsBetweenAnAttentionAndItsMlp() {
+    bad( // a transformer block by hand
+        net ->
+            net.attention("block.attn.", 4)
+                .norm("block.norm1", 4)
+                .norm("block.norm2", 4)
+                .linear("block.mlp.0", 8, 4)
+                .linear("block.mlp.2", 4, 8)
+                .linear("block.head", 2, 4),
+        ATTENTION,
+        "net.npz: not known to a model of type attention: ",
+        "block.norm1.weight [4], block.norm1.bias [4], block.norm2.weight [4], block.norm2.bias [4]; ",
+        "type transformer",
+        "\"ignore\"");
+    for (String name : new String[] {"norm1", "ln_2", "layer_norm", "bns.0"}) {
+      bad(
+          net ->
+              net.attention("attn.", 4)
+                  .norm(name, 4)
+                  .linear("mlp.0", 8, 4)
+                  .linear("mlp.2", 4, 8)
+                  .linear("head", 2, 4),
+          ATTENTION,
+          "attention: " + name + ".weight [4], " + name + ".bias [4];");
+    }
+    bad( // no MLP either
+        net -> net.attention("block.attn.", 4).norm("block.norm1", 4),
+        ATTENTION,
+        "block.norm1.weight [4], block.norm1.bias [4]");
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().attention("m.attn.", 4).norm("m.norm1", 4).linear("m.head", 2, 4)) {
+      net.load("{'type': 'attention', 'heads': 2, 'ignore': ['m.norm1.*']}").close();
+    }
+  }
+
+  @Test
+  void linearLayersBesideAnAttentionThatMayBeAnythingAreAskedFor() {
+    bad(
+        net -> net.attention("attn.", 4).linear("embed", 4, 4).linear("fc", 2, 4),
+        ATTENTION,
+        "'embed', 'fc'",
+        "\"mlp\": what stands before the names of its layers, or false");
+    bad( // those of other blocks are not the one's behind
+        net ->
+            net.attention("b.0.attn.", 4)
+                .linear("b.0.mlp.0", 8, 4)
+                .linear("b.0.mlp.2", 4, 8)
+                .linear("b.1.mlp.0", 8, 4)
+                .linear("b.1.mlp.2", 4, 8),
+        ATTENTION,
+        "more than one stack",
+        "'b.0.mlp.#', 'b.1.mlp.#'");
+  }
+
+  @Test
+  void layersThatMayEmbedTheInputOrNotAreAskedFor() {
+    bad( // square: an embedding, or a read-out
+        net -> net.block("layers.0.", 4, 6).linear("embed", 4, 4).linear("head", 2, 4),
+        TRANSFORMER,
+        "a linear layer that may embed the input or not, 'embed'",
+        "\"embedding\": its name, or false");
+    bad( // an MLP behind the blocks
+        net -> net.block("layers.0.", 4, 6).linear("head.0", 6, 4).linear("head.2", 4, 6),
+        TRANSFORMER,
+        "'head.2'",
+        "\"embedding\"");
+    bad(
+        net -> net.block("e.layers.0.", 4, 6).linear("head.in", 6, 4).linear("head.out", 4, 6),
+        TRANSFORMER,
+        "'head.out'",
+        "\"embedding\"");
+  }
+
+  @Test
+  void aLayerNormWithABiasAndNoWeight() {
+    bad(
+        net -> net.block("enc.layers.0.", 4, 6).without("enc.layers.0.norm2.weight"),
+        TRANSFORMER,
+        "net.npz: enc.layers.0.norm2.bias",
+        "without a weight");
+    bad(
+        net -> net.block("enc.layers.0.", 4, 6).norm("enc.norm", 4).without("enc.norm.weight"),
+        TRANSFORMER,
+        "net.npz: enc.norm.bias",
+        "without a weight");
+  }
+
+  @Test
+  void convolutionsAndBatchNorm() {
+    bad(
+        net -> net.with("conv.0.weight", 4, 1, 3, 3).linear("fc.0", 8, 4).linear("fc.2", 2, 8),
+        "{'type': 'mlp', 'activation': 'relu'}",
+        "net.npz: conv.0.weight [4, 1, 3, 3]: convolutions are not supported",
+        "\"ignore\"");
+    bad(
+        net ->
+            net.linear("fc.0", 8, 4)
+                .linear("fc.2", 2, 8)
+                .norm("bns.0", 8)
+                .with("bns.0.running_mean", 8),
+        "{'type': 'mlp', 'activation': 'relu'}",
+        "net.npz: bns.0.running_mean [8]: batch norm is not supported");
+  }
+
+  /** One file, the one at fault: the description's where a key is missing. */
+  @Test
+  void aFaultOfTheDescriptionDoesNotBlameTheWeights() {
+    try (TorchCheckpoint net = new TorchCheckpoint().recurrent("", 1, 0, 3, 5)) {
+      String message =
+          assertThrows(InputException.class, () -> net.load("{'type': 'neural_ode', 'dt': 0.1}"))
+              .getMessage();
+      assertTrue(message.startsWith("model.json: key 'method'"), message);
+    }
   }
 }

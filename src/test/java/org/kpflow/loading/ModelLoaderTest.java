@@ -387,4 +387,54 @@ class ModelLoaderTest {
       }
     }
   }
+
+  /** An encoder beside a decoder: no layer of the decoder's blocks embeds the encoder's input. */
+  @Test
+  void theLayersOfOtherBlocksAreNoEmbedding() {
+    try (TorchCheckpoint net = new TorchCheckpoint()) {
+      net.block("encoder.layers.0.", E, 6).block("decoder.layers.0.", E, 6);
+      net.linear("src", E, 3);
+      String encoder = "{'type': 'transformer', 'heads': 2, 'prefix': 'encoder.layers.'}";
+      try (LoadedModel loaded = net.load(encoder)) {
+        assertEquals("src.weight", loaded.sources().get("W_in"));
+        assertEquals(
+            List.of("decoder.layers.0.norm1", "decoder.layers.0.norm2"), loaded.suspicious());
+      }
+      net.without("src.weight").without("src.bias");
+      try (LoadedModel loaded = net.load(encoder)) {
+        assertEquals(E, loaded.model().inputs());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "lstm, norm, 5, norm",
+    "lstm, norm, 6, ''",
+    "transformer, model.ln_f, 4, model.ln_f",
+    "mlp, bns.0, 5, bns.0"
+  })
+  void normsThatTheModelLeavesOutAreSuspicious(
+      String type, String name, int width, String expected) {
+    try (TorchCheckpoint net = new TorchCheckpoint().norm(name, width)) {
+      switch (type) {
+        case "lstm" -> net.recurrent("lstm.", 4, 0, 3, 5).linear("fc", 2, 5);
+        case "mlp" -> net.linear("fcs.0", 5, 3).linear("fcs.1", 2, 5);
+        default -> net.block("model.encoder.layers.0.", E, 6).linear("model.head", 2, E);
+      }
+      String keys =
+          switch (type) {
+            case "lstm" -> "";
+            case "mlp" -> ", 'activation': 'relu', 'prefix': 'fcs.'";
+            default -> ", 'heads': 2";
+          };
+      String json = "{'type': '" + type + "'" + keys;
+      try (LoadedModel loaded = net.load(json + "}")) {
+        assertEquals(expected.isEmpty() ? List.of() : List.of(expected), loaded.suspicious());
+      }
+      try (LoadedModel loaded = net.load(json + ", 'ignore': ['" + name + ".*']}")) {
+        assertEquals(List.of(), loaded.suspicious()); // left out on purpose
+      }
+    }
+  }
 }
