@@ -317,11 +317,10 @@ final class AnalyzeCommand implements Callable<Integer> {
                 RngState.of(seed),
                 given.part);
         List<String> warnings = new ArrayList<>(given.warnings);
-        List<String> between = ReadoutLayer.suspicious(parameters, loaded);
-        if (given.y != null && !between.isEmpty()) {
+        if (given.y != null && !loaded.suspicious().isEmpty()) {
           warnings.add(
               "not used: "
-                  + String.join(", ", between)
+                  + String.join(", ", loaded.suspicious())
                   + "; is there anything between the network and its read-out?");
         }
         return Analysis.run(request, diagnosis, given.progress).warning(warnings);

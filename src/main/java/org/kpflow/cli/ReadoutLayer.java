@@ -99,25 +99,4 @@ final class ReadoutLayer {
         .sorted()
         .collect(Collectors.joining(", "));
   }
-
-  /**
-   * Layers NAME.weight, NAME.bias of as many numbers as the output block has units, such as a
-   * norm's, that are not the network's: they may stand between it and its read-out.
-   */
-  static List<String> suspicious(TensorMap weights, LoadedModel network) {
-    Shape wanted = Shape.of(network.model().outputBlock().units());
-    return network.unused().stream()
-        .filter(known -> known.endsWith(WEIGHT))
-        .map(known -> known.substring(0, known.length() - WEIGHT.length()))
-        .filter(
-            layer ->
-                List.of(WEIGHT, ".bias").stream()
-                    .map(part -> layer + part)
-                    .allMatch(
-                        part ->
-                            network.unused().contains(part)
-                                && weights.contains(part)
-                                && weights.get(part).shape().equals(wanted)))
-        .toList();
-  }
 }
