@@ -2,6 +2,7 @@ package org.kpflow.analysis;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Estimate;
 
@@ -62,5 +63,30 @@ public record AnalysisReport(
   public ViewReport view(String operator, String view) {
     OperatorReport found = operator(operator);
     return found == null ? null : found.views().get(view);
+  }
+
+  /** This report with more warnings. */
+  AnalysisReport warning(List<String> more) {
+    List<String> all = Stream.concat(warnings.stream(), more.stream()).toList();
+    return new AnalysisReport(
+        model,
+        sizes,
+        selection,
+        dtype,
+        method,
+        columns,
+        samples,
+        seed,
+        threads,
+        operators,
+        spectrum,
+        cosNtkCore,
+        cosTemporal,
+        target,
+        propagation,
+        objectives,
+        all,
+        partial,
+        seconds);
   }
 }

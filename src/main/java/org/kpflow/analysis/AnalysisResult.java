@@ -1,5 +1,6 @@
 package org.kpflow.analysis;
 
+import java.util.List;
 import org.kpflow.io.TensorMap;
 import org.kpflow.tensor.Tensor;
 
@@ -18,6 +19,11 @@ import org.kpflow.tensor.Tensor;
  */
 public record AnalysisResult(AnalysisReport report, TensorMap arrays, Tensor eigenvectors)
     implements AutoCloseable {
+  /** This result, in whose place it stands, with more warnings in its report. */
+  public AnalysisResult warning(List<String> more) {
+    return new AnalysisResult(report.warning(more), arrays, eigenvectors);
+  }
+
   @Override
   public void close() {
     arrays.close();

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.InputException;
 import org.kpflow.io.Npz;
@@ -22,6 +24,7 @@ import org.kpflow.report.Plots;
 import org.kpflow.report.Section;
 import org.kpflow.report.SpectrumPanel;
 import org.kpflow.report.TemporalMode;
+import org.kpflow.spectral.View;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -116,14 +119,12 @@ public final class AnalysisWriter {
     text.append(
         String.format(
             Locale.ROOT,
-            "%d trials of %d steps, state of %,d numbers, %,d trainable weights.",
-            report.sizes().get("trials"),
-            report.sizes().get("steps"),
+            "%s of %s, state of %,d numbers, %,d trainable weights.",
+            count(report.sizes().get("trials"), "trial"),
+            count(report.sizes().get("steps"), "step"),
             report.sizes().get("state"),
             report.sizes().get("parameters")));
-    if (!report.selection().whole()) {
-      text.append(" A part of the state: ").append(report.selection()).append('.');
-    }
+    text.append(report.selection().sentence());
     List<String> ranks = new ArrayList<>();
     for (OperatorReport operator : report.operators()) {
       ViewReport view = operator.views().get("temp");
@@ -146,6 +147,10 @@ public final class AnalysisWriter {
           String.format(Locale.ROOT, " cos(NTK, V Vᵀ ⊗ I) = %s.", text(report.cosNtkCore())));
     }
     return text.toString();
+  }
+
+  private static String count(long number, String what) {
+    return number + " " + what + (number == 1 ? "" : "s");
   }
 
   private static String modes(ViewReport view) {
@@ -231,7 +236,7 @@ public final class AnalysisWriter {
       return kernel.eigenvalues();
     }
     double[] all = result.arrays().get("ntk_all_eigenvalues").toDoubles();
-    return java.util.Arrays.copyOf(all, (int) report.spectrum().rank());
+    return Arrays.copyOf(all, (int) report.spectrum().rank());
   }
 
   /** Ranks of the NTK itself, where all eigenvalues are known. */
@@ -258,7 +263,12 @@ public final class AnalysisWriter {
   private Section views(Path directory) throws IOException {
     List<NumberRow> rows = new ArrayList<>();
     List<SpectrumPanel> panels = new ArrayList<>();
-    for (String view : report.operator("NTK").views().keySet()) {
+    boolean overTime = report.sizes().get("steps") > 1;
+    List<String> shown =
+        report.operator("NTK").views().keySet().stream()
+            .filter(view -> overTime || !view.equals("time"))
+            .toList();
+    for (String view : shown) {
       List<Curve> curves = new ArrayList<>();
       for (OperatorReport operator : report.operators()) {
         ViewReport found = operator.views().get(view);
@@ -282,7 +292,9 @@ public final class AnalysisWriter {
     List<Figure> figures = new ArrayList<>();
     if (report.operator("NTK").views().containsKey("temp")) {
       figures.add(cumulative(directory));
-      figures.add(temporalModes(directory));
+      if (overTime) { // one step is a dot
+        figures.add(temporalModes(directory));
+      }
     }
     if (!panels.isEmpty()) {
       figures.add(
@@ -294,15 +306,34 @@ public final class AnalysisWriter {
     }
     return new Section(
         "Reduced views",
-        "Partial traces over units (temp), over trials and steps (space), over steps and units (batch), over trials and units (time).",
+        shown.isEmpty() ? "" : "Partial traces over " + traced(shown) + ".",
         rows,
         figures);
   }
 
+  /** What the partial traces of views are taken over. */
+  private static String traced(List<String> views) {
+    List<String> axes = List.of("trials", "steps", "units");
+    return views.stream()
+        .map(
+            view ->
+                Arrays.stream(View.of(view).tracedAxes())
+                        .mapToObj(axes::get)
+                        .collect(Collectors.joining(" and "))
+                    + " ("
+                    + view
+                    + ")")
+        .collect(Collectors.joining(", "));
+  }
+
   private Figure cumulative(Path directory) throws IOException {
     List<Curve> curves = new ArrayList<>();
+    List<String> sampled = new ArrayList<>();
     for (OperatorReport operator : report.operators()) {
       ViewReport view = operator.views().get("temp");
+      if (view.relativeError() != 0) {
+        sampled.add(LABELS.get(operator.name()));
+      }
       curves.add(
           Curve.cumulative(LABELS.get(operator.name()), view.eigenvalues(), view.trace().value()));
     }
@@ -310,10 +341,12 @@ public final class AnalysisWriter {
         directory,
         CUMULATIVE,
         Plots.cumulativeVariance(curves),
-        report.operators().stream().allMatch(o -> o.views().get("temp").relativeError() == 0)
-            ? "Share of the temporal view's trace that the leading modes carry."
-            : "Share of the temporal view's trace that the leading modes carry. Noise raises the curves of what is sampled, P P* at large,"
-                + " so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json).");
+        "Share of the temporal view's trace that the leading modes carry."
+            + (sampled.isEmpty()
+                ? ""
+                : " Noise raises the curves of what is sampled ("
+                    + String.join(", ", sampled)
+                    + "), so the numbers of modes in the legend tend to be too small (modes95 to modes95Upper in report.json)."));
   }
 
   private Figure temporalModes(Path directory) throws IOException {
@@ -327,7 +360,7 @@ public final class AnalysisWriter {
       double[] flat = modes.slice(mode).toDoubles();
       double[][] curves = new double[trials][];
       for (int b = 0; b < trials; b++) {
-        curves[b] = java.util.Arrays.copyOfRange(flat, b * steps, (b + 1) * steps);
+        curves[b] = Arrays.copyOfRange(flat, b * steps, (b + 1) * steps);
       }
       drawn.add(new TemporalMode(view.eigenvalues()[mode] / view.trace().value(), curves));
     }

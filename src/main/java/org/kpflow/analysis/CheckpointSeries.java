@@ -26,6 +26,7 @@ public final class CheckpointSeries implements AutoCloseable {
   private final int wanted;
   private final List<CheckpointReport> checkpoints = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
+  private SelectionReport selection;
   private Tensor eigenvectors; // of the last checkpoint [modes, B, T, n]
   private Tensor temporalModes; // of the last checkpoint [modes, k]
   private int temporalModes95;
@@ -53,6 +54,7 @@ public final class CheckpointSeries implements AutoCloseable {
   public void add(String name, Path weights, AnalysisResult result) {
     AnalysisReport report = result.report();
     OperatorReport kernel = report.operator("NTK");
+    selection = report.selection();
     Map<String, Estimate> traces = new LinkedHashMap<>();
     Map<String, Map<String, Estimate>> ratios = new LinkedHashMap<>();
     for (OperatorReport operator : report.operators()) {
@@ -112,7 +114,7 @@ public final class CheckpointSeries implements AutoCloseable {
   public SeriesReport report() {
     boolean partial =
         checkpoints.size() < wanted || checkpoints.stream().anyMatch(CheckpointReport::partial);
-    return new SeriesReport(wanted, checkpoints, warnings, partial);
+    return new SeriesReport(wanted, selection, checkpoints, warnings, partial);
   }
 
   private record Overlap(double value, int modes) {}

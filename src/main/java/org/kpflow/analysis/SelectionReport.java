@@ -2,7 +2,6 @@ package org.kpflow.analysis;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.kpflow.flow.StateRestriction;
 import org.kpflow.model.StateBlock;
 
@@ -25,6 +24,8 @@ public record SelectionReport(
     int[] steps,
     long stepsOfState,
     long stepsPerInput) {
+  private static final int NAMED = 4; // blocks of so many are all named
+  private static final int NAMED_FIRST = 2; // of more
 
   static SelectionReport of(StateRestriction selected) {
     return new SelectionReport(
@@ -42,19 +43,30 @@ public record SelectionReport(
     return Arrays.stream(steps).map(step -> (int) (step / stepsPerInput)).toArray();
   }
 
-  /** In words: h (4 of 8 units), 3 of 6 steps. */
+  /** In words: h (4 of 8 units) at 3 of 6 steps, all 8 units at 3 of 6 steps. */
   @Override
   public String toString() {
     long kept = blocks.stream().mapToLong(StateBlock::units).sum();
-    return blocks.stream().map(StateBlock::name).collect(Collectors.joining(", "))
-        + " ("
-        + kept
-        + " of "
-        + unitsOfState
-        + " units) at "
-        + steps.length
-        + " of "
-        + stepsOfState
-        + " steps";
+    return (kept == unitsOfState
+            ? "all " + kept + " units"
+            : names() + " (" + kept + " of " + unitsOfState + " units)")
+        + " at "
+        + (steps.length == stepsOfState
+            ? (steps.length == 1 ? "the only step" : "all " + steps.length + " steps")
+            : steps.length + " of " + stepsOfState + " steps");
+  }
+
+  /** The names of the blocks: all of a few, else the first. */
+  private String names() {
+    List<String> names = blocks.stream().map(StateBlock::name).toList();
+    int left = names.size() - NAMED_FIRST;
+    return names.size() <= NAMED
+        ? String.join(", ", names)
+        : String.join(", ", names.subList(0, NAMED_FIRST)) + " and " + left + " more";
+  }
+
+  /** What a summary says of a part of the state, and nothing of the whole. */
+  String sentence() {
+    return whole ? "" : " A part of the state: " + this + ".";
   }
 }

@@ -8,12 +8,17 @@ import java.util.stream.IntStream;
  * Checkpoints of one training, in order.
  *
  * @param wanted how many there were to analyse
+ * @param selection which part of the state was analysed; null before the first analysis
  * @param checkpoints those that were reached
  * @param warnings what limits the results
  * @param partial whether one failed, was not reached, or is partial itself
  */
 public record SeriesReport(
-    int wanted, List<CheckpointReport> checkpoints, List<String> warnings, boolean partial) {
+    int wanted,
+    SelectionReport selection,
+    List<CheckpointReport> checkpoints,
+    List<String> warnings,
+    boolean partial) {
 
   /** Copies the lists. */
   public SeriesReport {

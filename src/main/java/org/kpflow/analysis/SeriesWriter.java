@@ -97,10 +97,11 @@ public final class SeriesWriter {
     long done = report.checkpoints().stream().filter(found -> found.report() != null).count();
     return String.format(
         Locale.ROOT,
-        "%d of %d checkpoints analysed%s.",
+        "%d of %d checkpoints analysed%s.%s",
         done,
         report.wanted(),
-        report.partial() ? "; the series is partial" : "");
+        report.partial() ? "; the series is partial" : "",
+        report.selection() == null ? "" : report.selection().sentence());
   }
 
   private List<Link> links() {

@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -104,7 +105,7 @@ final class TargetAnalysis {
       TensorMath.gemm(context, true, false, 1, matrix, matrix, 0, gram);
       try (DenseEigen eigen = DenseEigen.of(gram);
           Tensor weights = eigen.vectors().copy()) {
-        double total = java.util.Arrays.stream(eigen.values()).map(v -> Math.max(v, 0)).sum();
+        double total = Arrays.stream(eigen.values()).map(v -> Math.max(v, 0)).sum();
         int count = 0;
         while (count < outputs && eigen.values()[count] > 1e-12 * eigen.values()[0]) {
           count++;

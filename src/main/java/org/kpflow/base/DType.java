@@ -1,5 +1,7 @@
 package org.kpflow.base;
 
+import java.util.Locale;
+
 /** Element types of tensors and operators. */
 public enum DType {
   F32(4, 1, Math.ulp(1f)),
@@ -46,6 +48,6 @@ public enum DType {
 
   @Override
   public String toString() {
-    return name().toLowerCase(java.util.Locale.ROOT);
+    return name().toLowerCase(Locale.ROOT);
   }
 }

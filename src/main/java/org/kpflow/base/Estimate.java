@@ -1,5 +1,7 @@
 package org.kpflow.base;
 
+import java.util.Arrays;
+
 /**
  * A number with its evidence.
  *
@@ -35,7 +37,7 @@ public record Estimate(double value, double standardError, long matvecs, long se
    * error (NaN).
    */
   public static Estimate ofSamples(double[] samples, long matvecs, long seed) {
-    double mean = java.util.Arrays.stream(samples).average().orElse(Double.NaN);
+    double mean = Arrays.stream(samples).average().orElse(Double.NaN);
     double squares = 0;
     for (double sample : samples) {
       squares += (sample - mean) * (sample - mean);

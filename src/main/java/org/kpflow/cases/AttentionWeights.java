@@ -1,5 +1,6 @@
 package org.kpflow.cases;
 
+import java.util.Arrays;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.model.GraphModel;
@@ -38,7 +39,7 @@ final class AttentionWeights {
           scores[u] += h[query + i] * h[key + i] / Math.sqrt(size);
         }
       }
-      double most = java.util.Arrays.stream(scores).max().orElseThrow();
+      double most = Arrays.stream(scores).max().orElseThrow();
       for (int u = 0; u < scores.length; u++) {
         sum += weights[row * steps + u] = Math.exp(scores[u] - most);
       }

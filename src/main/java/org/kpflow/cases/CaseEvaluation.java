@@ -2,8 +2,10 @@ package org.kpflow.cases;
 
 import static java.util.stream.Collectors.toCollection;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -110,7 +112,7 @@ public final class CaseEvaluation implements AutoCloseable {
   /** The part of the state that an array {@code ntk_block_NAME} is about. */
   StateRestriction block(String array) {
     String name = array.substring(BLOCK.length());
-    return new StateSelection(java.util.List.of(name), java.util.List.of()).of(linearization);
+    return new StateSelection(List.of(name), List.of()).of(linearization);
   }
 
   /** Names of the blocks of a feed-forward model; none for a recurrent one. */
@@ -125,10 +127,10 @@ public final class CaseEvaluation implements AutoCloseable {
     return views.computeIfAbsent(
         operator,
         key -> {
-          java.util.List<View> all = java.util.List.of(View.values());
+          List<View> all = List.of(View.values());
           if (key.startsWith(BLOCK)) {
             return ReducedViews.ofOperator(
-                block(key).tangentKernel(), java.util.List.of(View.TEMP, View.SPACE), done -> {});
+                block(key).tangentKernel(), List.of(View.TEMP, View.SPACE), done -> {});
           }
           return switch (key) {
             case "ntk" ->
@@ -288,8 +290,7 @@ public final class CaseEvaluation implements AutoCloseable {
 
   private Tensor lyapunov() {
     double[][] exponents = linearization.lyapunov().exponents();
-    double[] flat =
-        java.util.Arrays.stream(exponents).flatMapToDouble(java.util.Arrays::stream).toArray();
+    double[] flat = Arrays.stream(exponents).flatMapToDouble(Arrays::stream).toArray();
     return Tensor.of(Shape.of(linearization.trials(), linearization.units()), flat);
   }
 
@@ -302,7 +303,7 @@ public final class CaseEvaluation implements AutoCloseable {
   }
 
   /** The trainable families of the case's model. */
-  public java.util.List<WeightFamily> families() {
+  public List<WeightFamily> families() {
     return linearization.trainableFamilies();
   }
 

@@ -1,6 +1,7 @@
 package org.kpflow.cases;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -312,7 +313,7 @@ public final class CaseMetrics {
     }
     double sum = 0;
     for (double[] exponents : found.exponents()) {
-      sum += java.util.Arrays.stream(exponents).max().orElse(Double.NaN);
+      sum += Arrays.stream(exponents).max().orElse(Double.NaN);
     }
     return finite(sum / found.exponents().length);
   }

@@ -5,12 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.kpflow.analysis.Analysis;
 import org.kpflow.analysis.AnalysisRequest;
 import org.kpflow.analysis.AnalysisResult;
@@ -36,7 +34,9 @@ import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** kpflow analyze: a user's weights and inputs in, a report out. */
 @Command(
@@ -46,6 +46,8 @@ import picocli.CommandLine.Option;
     description =
         "Analyses the NTK of a trained network: report.json, arrays.npz, plots and report.html.")
 final class AnalyzeCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
   @Mixin private NetworkOptions network;
 
   @Option(
@@ -189,6 +191,12 @@ final class AnalyzeCommand implements Callable<Integer> {
           "--objectives: expected --targets with it; without, there is no error");
     }
     ModelDescription description = network.description();
+    if (initialState != null && !description.type().isRecurrent()) {
+      throw new InputException(
+          "--initial-state: expected none for a network of type "
+              + description.type()
+              + ", which does not step through time");
+    }
     StateSelection part = selected.of(description);
     DType dtype = device.dtype(DType.F32);
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
@@ -213,6 +221,8 @@ final class AnalyzeCommand implements Callable<Integer> {
               objectives(selection, x),
               dtype,
               marks,
+              new Provenance(description, selected, inputs, targets, seed),
+              withoutEffect(description, x),
               progress);
       return StopOnInterrupt.during(
           () ->
@@ -233,6 +243,8 @@ final class AnalyzeCommand implements Callable<Integer> {
       Objectives objectives,
       DType dtype,
       List<Phase> marks,
+      Provenance provenance,
+      List<String> warnings,
       ConsoleProgress progress) {}
 
   private int single(Path path, Given given) throws IOException {
@@ -267,8 +279,7 @@ final class AnalyzeCommand implements Callable<Integer> {
             writer(result, path, given).write(directory);
           }
         };
-    Map<String, String> facts = sources(paths, given);
-    facts.put("seed", Long.toString(seed));
+    Map<String, String> facts = given.provenance.of(paths);
     SeriesReport report = new SeriesRun(paths, out, facts).run(given.context, step);
     if (json) {
       JsonWriter.write(System.out, report);
@@ -305,9 +316,55 @@ final class AnalyzeCommand implements Callable<Integer> {
                 wholeSpectrum,
                 RngState.of(seed),
                 given.part);
-        return Analysis.run(request, diagnosis, given.progress);
+        List<String> warnings = new ArrayList<>(given.warnings);
+        if (given.y != null && !loaded.suspicious().isEmpty()) {
+          warnings.add(
+              "not used: "
+                  + String.join(", ", loaded.suspicious())
+                  + "; is there anything between the network and its read-out?");
+        }
+        return Analysis.run(request, diagnosis, given.progress).warning(warnings);
+      } catch (IllegalArgumentException fault) {
+        throw named(fault);
       }
     }
+  }
+
+  /** The fault of an argument with the option and the file that it comes from. */
+  private IllegalArgumentException named(IllegalArgumentException fault) {
+    Map<String, Path> files = new HashMap<>();
+    files.put("inputs", inputs);
+    files.put("targets", targets);
+    files.put("initialState", initialState);
+    String message = String.valueOf(fault.getMessage());
+    String argument = message.substring(0, Math.max(0, message.indexOf(':')));
+    if (files.get(argument) == null) {
+      return fault;
+    }
+    String option = argument.equals("initialState") ? "initial-state" : argument;
+    return new IllegalArgumentException(
+        "--" + option + " " + files.get(argument) + message.substring(argument.length()), fault);
+  }
+
+  /** A warning where options on time were given for a network that has none. */
+  private List<String> withoutEffect(ModelDescription description, Tensor x) {
+    if (description.type().isRecurrent()) {
+      return List.of();
+    }
+    List<String> options = new ArrayList<>();
+    if (!phases.isEmpty() && x.shape().size(1) == 1) {
+      options.add("--phases");
+    }
+    if (spec.commandLine().getParseResult().hasMatchedOption("--lyapunov")) {
+      options.add("--lyapunov");
+    }
+    return options.isEmpty()
+        ? List.of()
+        : List.of(
+            String.join(", ", options)
+                + ": not used, since a network of type "
+                + description.type()
+                + " does not step through time");
   }
 
   /** The read-out for the targets; what it and the network leave of the file is noted. */
@@ -327,7 +384,10 @@ final class AnalyzeCommand implements Callable<Integer> {
   }
 
   private AnalysisWriter writer(AnalysisResult result, Path path, Given given) {
-    return new AnalysisWriter(result, given.marks, provenance(result, path, given));
+    return new AnalysisWriter(
+        result,
+        given.marks,
+        given.provenance.of(result.report(), path, notUsed.getOrDefault(path, List.of())));
   }
 
   /** outputs, trials, or the labels of a file. */
@@ -346,37 +406,6 @@ final class AnalyzeCommand implements Callable<Integer> {
               + "'");
     }
     return Objectives.groups(selection.labels(file, x.shape().size(0)));
-  }
-
-  /** Where the numbers come from. */
-  private Map<String, String> sources(List<Path> paths, Given given) {
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("version", "kpflow " + Main.VERSION);
-    facts.put("network", given.description.toString());
-    facts.put("weights", paths.stream().map(Path::toString).collect(Collectors.joining(", ")));
-    facts.put("inputs", inputs.toString());
-    if (targets != null) {
-      facts.put("targets", targets.toString());
-    }
-    return facts;
-  }
-
-  private Map<String, String> provenance(AnalysisResult result, Path path, Given given) {
-    Map<String, String> facts = sources(List.of(path), given);
-    if (!notUsed.getOrDefault(path, List.of()).isEmpty()) {
-      facts.put("not used", String.join(", ", notUsed.get(path)));
-    }
-    facts.put("dtype", result.report().dtype());
-    facts.put(
-        "method",
-        (result.report().method() == null ? "none" : result.report().method())
-            + (result.report().columns() > 0 ? ", " + result.report().columns() + " columns" : "")
-            + (result.report().samples() > 0 ? ", " + result.report().samples() + " samples" : ""));
-    facts.put("seed", Long.toString(seed));
-    facts.put("threads", Integer.toString(result.report().threads()));
-    facts.put(
-        "wall time", String.format(java.util.Locale.ROOT, "%.1f s", result.report().seconds()));
-    return facts;
   }
 
   private static Phase phase(String text) {

@@ -18,8 +18,7 @@ import picocli.CommandLine.ScopeType;
     version = "kpflow " + Main.VERSION,
     mixinStandardHelpOptions = true,
     synopsisSubcommandLabel = "COMMAND",
-    description =
-        "Spectra of the global empirical neural tangent kernel of trained recurrent networks.",
+    description = "Spectra of the global empirical neural tangent kernel of trained networks.",
     subcommands = {
       DemoCommand.class,
       AnalyzeCommand.class,

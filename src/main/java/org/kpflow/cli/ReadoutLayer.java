@@ -1,6 +1,8 @@
 package org.kpflow.cli;
 
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
@@ -51,12 +53,21 @@ final class ReadoutLayer {
   /**
    * The read-out of a layer's name.
    *
-   * @throws InputException if there is none of the name, or it does not read the output block
+   * @throws InputException if there is none of the name, if it is the network's own, or if it does
+   *     not read the output block
    */
   static Readout read(
       ExecutionContext context, TensorMap weights, LoadedModel network, String layer, DType dtype) {
     long units = network.model().outputBlock().units();
     Tensor weight = weights.get(layer + WEIGHT);
+    if (!network.unused().contains(layer + WEIGHT)) {
+      throw new InputException(
+          "--readout: '"
+              + layer
+              + "' is the network's "
+              + parameters(network, layer + WEIGHT)
+              + "; expected a layer behind it");
+    }
     if (weight.shape().rank() != 2 || weight.shape().size(1) != units) {
       throw new InputException(
           weights.source()
@@ -77,5 +88,15 @@ final class ReadoutLayer {
         weights.contains(bias) ? weights.get(bias) : null,
         network.model().outputBlock(),
         dtype);
+  }
+
+  /** The parameters that a name in the file holds; rows of it stand there as NAME[0:8]. */
+  private static String parameters(LoadedModel network, String name) {
+    return network.sources().entrySet().stream()
+        .filter(
+            source -> source.getValue().equals(name) || source.getValue().startsWith(name + "["))
+        .map(Map.Entry::getKey)
+        .sorted()
+        .collect(Collectors.joining(", "));
   }
 }

@@ -1,5 +1,8 @@
 package org.kpflow.cli;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.kpflow.base.InputException;
 import org.kpflow.flow.StateSelection;
 import org.kpflow.loading.ModelDescription;
@@ -35,5 +38,28 @@ final class SelectionOptions {
     } catch (InputException wrong) {
       throw new InputException(description.source() + ": " + wrong.getMessage(), wrong);
     }
+  }
+
+  /** Adds what was given to the facts of a report. */
+  void addTo(Map<String, String> facts) {
+    if (state != null) {
+      facts.put("state", state);
+    }
+    if (steps != null) {
+      facts.put("steps", steps);
+    }
+  }
+
+  /** The description with what was given in place of its own; an empty list is all. */
+  ModelDescription in(ModelDescription description) {
+    StateSelection given = StateSelection.parse(state, steps);
+    Map<String, List<String>> values = new LinkedHashMap<>();
+    if (state != null) {
+      values.put("state", given.units());
+    }
+    if (steps != null) {
+      values.put("steps", given.steps());
+    }
+    return values.isEmpty() ? description : description.with(values);
   }
 }

@@ -9,6 +9,7 @@ import org.kpflow.analysis.CheckpointSeries;
 import org.kpflow.analysis.SeriesReport;
 import org.kpflow.analysis.SeriesWriter;
 import org.kpflow.base.CancelledException;
+import org.kpflow.base.InputException;
 import org.kpflow.base.KpflowException;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
@@ -92,7 +93,7 @@ final class SeriesRun {
       firstFailure =
           failure instanceof KpflowException known
               ? known
-              : new org.kpflow.base.InputException(failure.getMessage(), failure);
+              : new InputException(failure.getMessage(), failure);
     }
   }
 }

@@ -1,6 +1,7 @@
 package org.kpflow.cli;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -10,9 +11,8 @@ final class TextTable {
 
   TextTable row(Object... cells) {
     rows.add(
-        java.util.Arrays.stream(cells)
-            .map(
-                cell -> cell instanceof long[] shape ? java.util.Arrays.toString(shape) : "" + cell)
+        Arrays.stream(cells)
+            .map(cell -> cell instanceof long[] shape ? Arrays.toString(shape) : "" + cell)
             .map(text -> text.replaceAll("\\p{Cntrl}", "?"))
             .toArray(String[]::new));
     return this;

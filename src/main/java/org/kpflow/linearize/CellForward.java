@@ -23,6 +23,9 @@ import org.kpflow.tensor.Tensor;
  * f64; sites, states and derivatives are rounded once, where the model is in f32.
  */
 final class CellForward implements AutoCloseable {
+  private static final String DIVERGES = "the cell diverges there";
+  private static final String STEEP = "the cell has an infinite slope there";
+
   private static final long PANEL = 1 << 20; // doubles in the batches of a panel of trials
 
   private final ExecutionContext context;
@@ -170,6 +173,7 @@ final class CellForward implements AutoCloseable {
     private final NativeMemory next;
     private final NativeMemory q;
     private final NativeMemory p;
+    private final NativeMemory previous;
     private final List<NativeMemory> derivatives; // A, C, D and S
 
     Batch(Layer layer, long first, int count) {
@@ -183,6 +187,7 @@ final class CellForward implements AutoCloseable {
       next = wrap(batch.next());
       q = wrap(batch.q());
       p = wrap(batch.p());
+      previous = wrap(batch.previous());
       derivatives =
           List.of(
               wrap(batch.nextByHidden()),
@@ -190,7 +195,6 @@ final class CellForward implements AutoCloseable {
               wrap(batch.nextByState()),
               wrap(batch.siteByState()));
       if (initial != null) {
-        NativeMemory previous = wrap(batch.previous());
         long n = model.stateUnits();
         load(initial, first * n + layer.index * state(), n, previous, state());
       }
@@ -213,8 +217,8 @@ final class CellForward implements AutoCloseable {
       long units = model.units();
       batch.begin(first, count, t);
       cell.siteBatch(batch);
-      requireFinite("what it reads of the state", batch.site());
-      requireFinite("a derivative of the cell", batch.siteByState());
+      requireFinite("what it reads of the state", batch.site(), DIVERGES);
+      requireFinite("a derivative of the cell", batch.siteByState(), STEEP);
       gates(layer.weightHh, layer.biasHh, site, q);
       if (below == null) {
         long d = model.inputs();
@@ -229,12 +233,12 @@ final class CellForward implements AutoCloseable {
         long from = (first * steps() + t) * n + layer.index * state();
         load(trajectory, from, steps() * n, next, state());
       }
-      requireFinite("the state", batch.next());
-      requireFinite("a derivative of the cell", batch.nextByHidden());
-      requireFinite("a derivative of the cell", batch.nextByInput());
-      requireFinite("a derivative of the cell", batch.nextByState());
+      requireFinite("the state", batch.next(), DIVERGES);
+      requireFinite("a derivative of the cell", batch.nextByHidden(), STEEP);
+      requireFinite("a derivative of the cell", batch.nextByInput(), STEEP);
+      requireFinite("a derivative of the cell", batch.nextByState(), STEEP);
       store(t);
-      batch.previous().put(batch.next());
+      copy(state(), DType.F64, next, state(), DType.F64, previous, state());
     }
 
     /** out [count, g H] = in Wᵀ + b. */
@@ -307,7 +311,7 @@ final class CellForward implements AutoCloseable {
           new long[] {toStride, 1});
     }
 
-    private void requireFinite(String what, DoubleBuffer values) {
+    private void requireFinite(String what, DoubleBuffer values, String infinite) {
       double largest = model.dtype() == DType.F32 ? Float.MAX_VALUE : Double.MAX_VALUE;
       for (int i = 0; i < values.limit(); i++) {
         if (!(Math.abs(values.get(i)) <= largest)) {
@@ -321,9 +325,11 @@ final class CellForward implements AutoCloseable {
                   batch.step(),
                   i % batch.units(),
                   model.layers() == 1 ? "" : " of layer " + layer.index,
-                  model.dtype() == DType.F32 && Double.isFinite(values.get(i))
+                  Double.isFinite(values.get(i))
                       ? "it overflows in f32, try f64"
-                      : "the cell diverges there, or left it out"));
+                      : Double.isInfinite(values.get(i))
+                          ? infinite
+                          : "the cell diverges there, or left it out"));
         }
       }
     }

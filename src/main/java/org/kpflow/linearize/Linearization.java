@@ -1,5 +1,6 @@
 package org.kpflow.linearize;
 
+import java.util.Arrays;
 import java.util.List;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
@@ -307,7 +308,7 @@ public final class Linearization implements AutoCloseable {
     int width = (int) count;
     double[][] exponents = new double[(int) trials()][];
     for (int b = 0; b < exponents.length; b++) {
-      exponents[b] = java.util.Arrays.copyOfRange(flat, b * width, (b + 1) * width);
+      exponents[b] = Arrays.copyOfRange(flat, b * width, (b + 1) * width);
     }
     return new Lyapunov(exponents, flat[flat.length - 1]);
   }

@@ -1,6 +1,7 @@
 package org.kpflow.linearize;
 
 import java.util.Arrays;
+import java.util.function.ToDoubleFunction;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Estimate;
 
@@ -90,7 +91,7 @@ public record LyapunovSpectrum(double[][] exponents, long units, double smallest
     return complete ? descending.length : Double.NaN;
   }
 
-  private Estimate overTrials(java.util.function.ToDoubleFunction<double[]> value) {
+  private Estimate overTrials(ToDoubleFunction<double[]> value) {
     double[] samples = Arrays.stream(exponents).mapToDouble(value).toArray();
     if (Arrays.stream(samples).anyMatch(sample -> sample == Double.NEGATIVE_INFINITY)) {
       return new Estimate(Double.NEGATIVE_INFINITY, Double.NaN, 0);

@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.Locale;
 import java.util.Map;
 import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
@@ -55,7 +56,7 @@ public final class AttentionBlock {
       boolean causal,
       String suffix) {
     for (String letter : new String[] {"q", "k", "z"}) {
-      String name = letter.toUpperCase(java.util.Locale.ROOT) + suffix;
+      String name = letter.toUpperCase(Locale.ROOT) + suffix;
       given.linear(
           builder, name, input, "W_" + letter + suffix, "b_" + letter + suffix, Activation.LINEAR);
     }

@@ -8,7 +8,7 @@ import org.kpflow.base.Checks;
 /**
  * One step of a {@link CellFunction} for several trials, on off-heap buffers. All have one row per
  * trial and H units as their last axis. Every buffer that a function has to fill must be filled
- * whole: what was left out counts as not finite.
+ * whole: what was left out counts as not finite. Those to be read cannot be written.
  */
 public final class CellBatch {
   private final int gates;
@@ -105,17 +105,17 @@ public final class CellBatch {
 
   /** The previous state [rows, m, H], to read. */
   public DoubleBuffer previous() {
-    return part(previous, components);
+    return part(previous, components).asReadOnlyBuffer();
   }
 
   /** W_hh v + b_hh [rows, g, H], to read. */
   public DoubleBuffer q() {
-    return part(q, gates);
+    return part(q, gates).asReadOnlyBuffer();
   }
 
   /** W_ih x + b_ih [rows, g, H], to read. */
   public DoubleBuffer p() {
-    return part(p, gates);
+    return part(p, gates).asReadOnlyBuffer();
   }
 
   /** v [rows, H]. */

@@ -22,7 +22,10 @@ public interface CellFunction {
     return 1;
   }
 
-  /** The names of the entries, as blocks of the state: h, s1, s2 and so on. */
+  /**
+   * The names of the entries, as blocks of the state: h, s1, s2 and so on. Letters, digits and _, a
+   * letter first, and not {@code all}.
+   */
   default List<String> componentNames() {
     return IntStream.range(0, components()).mapToObj(c -> c == 0 ? "h" : "s" + c).toList();
   }

@@ -1,8 +1,9 @@
 package org.kpflow.model;
 
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.regex.Pattern;
 import org.kpflow.base.Checks;
 import org.kpflow.tensor.Tensor;
 
@@ -12,6 +13,7 @@ import org.kpflow.tensor.Tensor;
  */
 public class CellModel extends RecurrentModel {
   private static final int MOST = 32;
+  private static final Pattern NAME = Pattern.compile("\\p{L}[\\p{L}\\p{N}_]*");
 
   private final CellFunction function;
   private final int stages;
@@ -46,10 +48,17 @@ public class CellModel extends RecurrentModel {
     long components = Checks.range("components", function.components(), 1, MOST);
     List<String> names = Checks.notNull(function.componentNames(), "componentNames");
     Checks.that(
-        names.size() == components && Set.copyOf(names).size() == components,
+        names.size() == components && new HashSet<>(names).size() == components,
         "componentNames: expected %d different names, got %s",
         components,
         names);
+    for (String name : names) {
+      Checks.that(
+          name != null && NAME.matcher(name).matches() && !name.equals("all"),
+          "componentNames: expected letters, digits and _, a letter first, and not 'all', since they"
+              + " name blocks of the state; got '%s'",
+          name);
+    }
     return names;
   }
 

@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.Arrays;
 import org.kpflow.base.Checks;
 
 /**
@@ -238,6 +239,6 @@ public final class Dual {
 
   @Override
   public String toString() {
-    return value + " " + java.util.Arrays.toString(partials);
+    return value + " " + Arrays.toString(partials);
   }
 }

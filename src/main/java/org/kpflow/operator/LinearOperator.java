@@ -2,6 +2,7 @@ package org.kpflow.operator;
 
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Consumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
@@ -429,7 +430,7 @@ public abstract class LinearOperator {
         other.range);
   }
 
-  private Tensor fresh(Shape shape, java.util.function.Consumer<Tensor> body) {
+  private Tensor fresh(Shape shape, Consumer<Tensor> body) {
     Tensor out = Tensor.zeros(dtype, shape);
     try {
       body.accept(out);

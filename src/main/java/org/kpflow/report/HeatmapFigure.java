@@ -2,6 +2,7 @@ package org.kpflow.report;
 
 import java.awt.Color;
 import java.util.List;
+import java.util.Locale;
 
 /** A matrix of cosines as coloured cells, the first row on top. */
 final class HeatmapFigure {
@@ -76,6 +77,6 @@ final class HeatmapFigure {
 
   private static String hundredths(double value) {
     double rounded = Math.rint(100 * value) / 100 + 0.0; // + 0.0: no minus before a zero
-    return String.format(java.util.Locale.ROOT, "%.2f", rounded).replace('-', '−');
+    return String.format(Locale.ROOT, "%.2f", rounded).replace('-', '−');
   }
 }

@@ -134,6 +134,23 @@ class CheckpointSeriesTest {
   }
 
   @Test
+  void theSeriesSaysWhichPartOfTheStateWasAnalysed() throws IOException {
+    List<Path> paths = List.of(checkpoint("a", 1), checkpoint("b", 1.1));
+    Outcome outcome = analyze(paths, "--state", "0:3", "--steps", "1:4");
+    assertEquals(0, outcome.code(), outcome.err());
+    JsonNode selection = json("series.json").path("series").path("selection");
+    assertEquals("0:3", selection.path("units").asText(), selection.toString());
+    assertEquals("[1,2,3]", selection.path("steps").toString());
+    assertFalse(selection.path("whole").asBoolean(true));
+    assertEquals("0:3", json("series.json").path("provenance").path("state").asText());
+    String said = "A part of the state: h (3 of " + selection.path("unitsOfState").asLong();
+    assertTrue(outcome.out().contains(said), outcome.out());
+    assertTrue(Files.readString(directory.resolve("out").resolve("report.html")).contains(said));
+    assertEquals(0, analyze(paths).code());
+    assertTrue(json("series.json").path("series").path("selection").path("whole").asBoolean());
+  }
+
+  @Test
   void theOverlapOfEqualCheckpointsIsOne() throws IOException {
     Outcome outcome = analyze(List.of(checkpoint("a", 1), checkpoint("b", 1)), "--json");
     assertEquals(0, outcome.code(), outcome.err());

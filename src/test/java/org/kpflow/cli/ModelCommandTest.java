@@ -193,6 +193,139 @@ class ModelCommandTest {
     assertTrue(recurrent.err().contains("expected 3 axes"), recurrent.err());
   }
 
+  private JsonNode written(String file) throws IOException {
+    return JSON.readTree(directory.resolve("out").resolve(file).toFile());
+  }
+
+  /** The network's own layer is no read-out; it would be applied twice. */
+  @Test
+  void aReadoutThatIsTheNetworksOwnLayerIsRefused() throws IOException {
+    try (TorchCheckpoint net = new TorchCheckpoint().linear("0", 4, 3).linear("2", 4, 4)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Path json = model("{'type': 'mlp', 'activation': 'relu'}");
+      Path x = array("x.npy", 6, 3);
+      Outcome outcome =
+          analyze(json, weights, x, "--targets=" + array("y.npy", 6, 4), "--readout=2");
+      assertEquals(2, outcome.code(), outcome.out());
+      assertTrue(
+          outcome
+              .err()
+              .contains("--readout: '2' is the network's mlp_W_2; expected a layer behind it"),
+          outcome.err());
+    }
+  }
+
+  /** A norm on the way to the read-out is not part of what is analysed, and is asked for. */
+  @Test
+  void layersThatMayStandInFrontOfTheReadoutAreAskedFor() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint()
+            .recurrent("rnn.", 3, 0, 3, 5)
+            .norm("norm", 5)
+            .norm("other", 4)
+            .linear("head", 2, 5)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Path json = model("{'type': 'gru'}");
+      Path x = array("x.npy", 2, 4, 3);
+      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
+      assertEquals(0, outcome.code(), outcome.err());
+      assertEquals(
+          "[\"not used: norm; is there anything between the network and its read-out?\"]",
+          JSON.readTree(outcome.out()).path("warnings").toString());
+      outcome = analyze(json, weights, x);
+      assertEquals("[]", JSON.readTree(outcome.out()).path("warnings").toString());
+    }
+  }
+
+  /** What the options replace in the model file is not shown as if it held. */
+  @Test
+  void theProvenanceHasTheSelectionThatWasUsed() throws IOException {
+    Path weights = checkpoint("transformer");
+    Path json = model("{'type': 'transformer', 'heads': 2, 'state': ['N'], 'steps': '1:3'}");
+    Path x = array("x.npy", 2, 4, 3);
+    assertEquals(0, analyze(json, weights, x).code());
+    JsonNode facts = written("report.json").path("provenance");
+    assertEquals(json.toString(), facts.path("model").asText());
+    assertEquals("[\"N\"]", JSON.readTree(facts.path("network").asText()).path("state").toString());
+    assertTrue(facts.path("state").isMissingNode(), facts.toString());
+    assertEquals(0, analyze(json, weights, x, "--state=all", "--steps=0:2,3").code());
+    facts = written("report.json").path("provenance");
+    JsonNode network = JSON.readTree(facts.path("network").asText());
+    assertEquals("[]", network.path("state").toString());
+    assertEquals("[\"0:2\",\"3\"]", network.path("steps").toString());
+    assertEquals("all", facts.path("state").asText());
+    assertEquals("0:2,3", facts.path("steps").asText());
+  }
+
+  /** A selection of steps names no block; of a list of blocks the first stand for the others. */
+  @Test
+  void aSelectionIsSaidInFewWords() throws IOException {
+    Path weights = checkpoint("transformer");
+    Path json = model("{'type': 'transformer', 'heads': 2}");
+    Path x = array("x.npy", 2, 4, 3);
+    Path out = directory.resolve("out");
+    assertEquals(0, analyze(json, weights, x, "--steps=1:3").code());
+    String page = Files.readString(out.resolve("report.html"));
+    assertTrue(page.contains("A part of the state: all 54 units at 2 of 4 steps."), page);
+    assertEquals(0, analyze(json, weights, x, "--state=4:54").code());
+    page = Files.readString(out.resolve("report.html"));
+    assertTrue(page.contains(" and 10 more (50 of 54 units) at all 4 steps"), page);
+  }
+
+  /** One step is no time: nothing is said or drawn of it, and options on it are pointed out. */
+  @Test
+  void aNetworkWithoutTimeHasNoPicturesOfTimeAndSaysWhatItDidNotUse() throws IOException {
+    try (TorchCheckpoint net = new TorchCheckpoint().linear("0", 5, 3).linear("2", 4, 5)) {
+      Path weights = net.write(directory.resolve("net.npz"));
+      Path json = model("{'type': 'mlp', 'activation': 'relu'}");
+      Path x = array("x.npy", 6, 3);
+      Outcome outcome = analyze(json, weights, x, "--phases=all:0", "--lyapunov=3");
+      assertEquals(0, outcome.code(), outcome.err());
+      assertEquals(
+          "[\"--phases, --lyapunov: not used, since a network of type mlp does not step through time\"]",
+          JSON.readTree(outcome.out()).path("warnings").toString());
+      Path out = directory.resolve("out");
+      String page = Files.readString(out.resolve("report.html"));
+      assertTrue(page.contains("6 trials of 1 step, state of 54 numbers"), page);
+      assertFalse(page.contains("time: participation ratio"), page);
+      assertFalse(page.contains("trials and units (time)"), page);
+      assertFalse(page.contains("P P* at large"), page);
+      assertFalse(Files.exists(out.resolve("temporal_modes.png")));
+      assertTrue(Files.exists(out.resolve("view_spectra.png")));
+      assertEquals(0, analyze(json, weights, array("long.npy", 2, 4, 3)).code());
+      page = Files.readString(out.resolve("report.html"));
+      assertTrue(page.contains("trials and units (time)"), page);
+      assertTrue(Files.exists(out.resolve("temporal_modes.png")));
+    }
+  }
+
+  /** What does not fit is told with the option and the file it stands in. */
+  @Test
+  void aShapeThatDoesNotFitIsToldWithItsOptionAndFile() throws IOException {
+    Path gru = checkpoint("gru");
+    Path json = model("{'type': 'gru'}");
+    Path wide = array("wide.npy", 2, 4, 7);
+    Path x = array("x.npy", 2, 4, 3);
+    Path y = array("y.npy", 2, 3, 2);
+    for (String[] wrong :
+        new String[][] {
+          {wide.toString(), "--seed=0", "--inputs " + wide + ": expected shape"},
+          {x.toString(), "--targets=" + y, "--targets " + y + ": expected shape"},
+          {x.toString(), "--initial-state=" + array("h.npy", 2, 4), "--initial-state " + directory}
+        }) {
+      Outcome outcome = analyze(json, gru, Path.of(wrong[0]), wrong[1]);
+      assertEquals(2, outcome.code(), outcome.err());
+      assertTrue(outcome.err().contains("kpflow: " + wrong[2]), outcome.err());
+    }
+    Path mlp = model("{'type': 'mlp', 'activation': 'tanh', 'ignore': ['head.*']}");
+    Outcome outcome =
+        analyze(mlp, checkpoint("mlp"), x, "--initial-state=" + directory.resolve("h.npy"));
+    assertEquals(2, outcome.code(), outcome.err());
+    assertTrue(
+        outcome.err().contains("--initial-state: expected none for a network of type mlp"),
+        outcome.err());
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.kpflow.Refusals.refused;
 
 import java.nio.DoubleBuffer;
+import java.nio.ReadOnlyBufferException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -210,6 +212,23 @@ class CellForwardTest {
     refused(() -> run(none, DType.F64, 1), "site", "null");
   }
 
+  /** h' = sqrt(q - its value): finite at 0, where its slope is not. */
+  @Test
+  void anInfiniteSlopeIsSaidToBeOne() {
+    CellFunction root =
+        new Linear() {
+          @Override
+          public Dual[] step(Dual[] q, Dual[] p, Dual[] previous, long step, int unit) {
+            return new Dual[] {q[0].minus(q[0].value()).sqrt()};
+          }
+        };
+    refused(
+        NumericalException.class,
+        () -> run(root, DType.F64, 1),
+        "a derivative of the cell",
+        "infinite slope");
+  }
+
   /** Buffers end where they end, and what is kept of them stays valid memory. */
   @Test
   void aBatchThatIsMisusedStopsWithAnException() {
@@ -242,8 +261,19 @@ class CellForwardTest {
         };
     run(keeping, DType.F64, 2);
     for (DoubleBuffer buffer : kept) {
-      buffer.put(0, buffer.get(buffer.limit() - 1));
+      assertEquals(buffer.get(0), buffer.duplicate().get());
     }
+    CellFunction writing =
+        new Linear() {
+          @Override
+          public void stepBatch(CellBatch batch) {
+            for (DoubleBuffer given : List.of(batch.previous(), batch.q(), batch.p())) {
+              assertThrows(ReadOnlyBufferException.class, () -> given.put(0, 1));
+            }
+            super.stepBatch(batch);
+          }
+        };
+    run(writing, DType.F64, 2);
     CellFunction moving =
         new Linear() {
           @Override
@@ -293,6 +323,16 @@ class CellForwardTest {
           }
         };
     refused(() -> new CellModel("x", names, weights, options), "componentNames", "[h, k]");
+    for (String bad : new String[] {"", "a,b", "0:3", "5", " h", "all", null}) {
+      CellFunction named =
+          new Linear() {
+            @Override
+            public List<String> componentNames() {
+              return Collections.singletonList(bad);
+            }
+          };
+      refused(() -> new CellModel("x", named, weights, options), "componentNames", "'" + bad + "'");
+    }
     refused(() -> new CellModel("x", null, weights, options), "function", "null");
     refused(() -> new CellModel(null, new Linear(), weights, options), "name", "null");
     weights.values().forEach(Tensor::close);
