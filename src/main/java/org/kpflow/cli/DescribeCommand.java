@@ -30,6 +30,7 @@ import picocli.CommandLine.Option;
       "kpflow describe --weights net.safetensors --json > model.json"
     })
 final class DescribeCommand implements Callable<Integer> {
+  private static final String NOT_YET = "This does not load yet: ";
   private static final List<String> AN = List.of("attention", "rnn", "lstm", "mlp");
 
   @Option(
@@ -60,7 +61,7 @@ final class DescribeCommand implements Callable<Integer> {
         if (json) {
           JsonWriter.write(System.out, summary);
         } else {
-          System.out.print(file.source() + ": " + text(summary));
+          System.out.print(file.source() + ": " + text(summary) + warning(loaded));
         }
       }
       return Exit.OK;
@@ -80,6 +81,10 @@ final class DescribeCommand implements Callable<Integer> {
     if (json) {
       JsonWriter.write(System.out, first.values());
       note(first);
+      String state = understood(first, file);
+      if (state.startsWith(NOT_YET)) {
+        System.err.println("kpflow: " + state);
+      }
       if (proposals.size() > 1) {
         System.err.println(
             "kpflow: " + (proposals.size() - 1) + " more fit; describe without --json shows all");
@@ -113,10 +118,20 @@ final class DescribeCommand implements Callable<Integer> {
       String type = proposal.values().get("type").toString();
       return "This is "
           + (AN.contains(type) ? "an " : "a ")
-          + text(NetworkSummary.of(loaded, file));
+          + text(NetworkSummary.of(loaded, file))
+          + warning(loaded);
     } catch (InputException missing) {
-      return "This does not load yet: " + missing.getMessage();
+      return NOT_YET + missing.getMessage();
     }
+  }
+
+  private static String warning(LoadedModel network) {
+    return network.suspicious().isEmpty()
+        ? ""
+        : String.format(
+            "%nwarning: %s: not used, and may be norms that the forward pass has and this network has not;"
+                + " say that they are no part of it with \"ignore\"%n",
+            String.join(", ", network.suspicious()));
   }
 
   private static String contents(TensorMap file) {

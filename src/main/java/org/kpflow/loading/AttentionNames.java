@@ -21,8 +21,8 @@ final class AttentionNames {
 
   private AttentionNames() {}
 
-  static Parameters find(Checkpoint checkpoint, ModelDescription description) {
-    Parameters found = new Parameters(checkpoint);
+  static FoundParameters find(Checkpoint checkpoint, ModelDescription description) {
+    FoundParameters found = new FoundParameters(checkpoint);
     TreeSet<String> own = checkpoint.prefixes(OWN_ANCHOR);
     if (!own.isEmpty()) {
       String prefix = checkpoint.prefix(description.prefix(), own, "attention block", OWN_ANCHOR);
@@ -88,7 +88,7 @@ final class AttentionNames {
   }
 
   /** Takes the parameters of one nn.MultiheadAttention; those of the model end in a suffix. */
-  static void take(Checkpoint checkpoint, Parameters found, String prefix, String suffix) {
+  static void take(Checkpoint checkpoint, FoundParameters found, String prefix, String suffix) {
     for (String extra : new String[] {"bias_k", "bias_v"}) {
       if (checkpoint.has(prefix + extra)) {
         throw checkpoint.fault(

@@ -146,8 +146,8 @@ final class LinearStack {
   }
 
   /** The stack of a model that is nothing else; of its own names, {@code mlp_W_1} says that. */
-  static Parameters find(Checkpoint checkpoint, ModelDescription description) {
-    Parameters found = new Parameters(checkpoint);
+  static FoundParameters find(Checkpoint checkpoint, ModelDescription description) {
+    FoundParameters found = new FoundParameters(checkpoint);
     TreeSet<String> own = checkpoint.prefixes(OWN_ANCHOR);
     if (!own.isEmpty()) {
       String prefix = checkpoint.prefix(description.prefix(), own, "MLP", OWN_ANCHOR);
@@ -179,7 +179,7 @@ final class LinearStack {
   }
 
   /** Takes layers as {@code mlp_W_1}, {@code mlp_b_1}, {@code mlp_W_2}, ... */
-  static void take(Parameters found, List<Layer> chain) {
+  static void take(FoundParameters found, List<Layer> chain) {
     for (int l = 1; l <= chain.size(); l++) {
       found.take("mlp_W_" + l, chain.get(l - 1).entry("weight"));
       found.take("mlp_b_" + l, chain.get(l - 1).entry("bias"));

@@ -36,7 +36,7 @@ public final class ModelLoader {
   private final ModelDescription description;
   private final TensorMap file;
   private final Checkpoint checkpoint;
-  private final Parameters parameters;
+  private final FoundParameters parameters;
 
   private ModelLoader(ModelDescription description, TensorMap file) {
     this.description = description;
@@ -236,6 +236,9 @@ public final class ModelLoader {
     if (unknown.isEmpty()) {
       return;
     }
+    boolean norms =
+        checkpoint.names().stream()
+            .anyMatch(name -> checkpoint.isNorm(name) && isUnknown(name, model, readout));
     if (description.names() != null) {
       throw new InputException(
           description.namesSource()
@@ -251,8 +254,8 @@ public final class ModelLoader {
             + description.type()
             + ": "
             + Checkpoint.listed(unknown)
-            + (description.type() == Architecture.ATTENTION
-                ? "; layer norms and residual connections are those of the type transformer;"
+            + (description.type() == Architecture.ATTENTION && norms
+                ? "; layer norms and residual connections are those of the type transformer (a block of other names needs its \"names\");"
                 : ";")
             + " leave out on purpose what is not part of it with \"ignore\"");
   }

@@ -1,6 +1,7 @@
 package org.kpflow.loading;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -166,11 +167,13 @@ public record Proposal(Map<String, Object> values, Map<String, String> notes) {
       if (groups.size() > 1 && stems == 1) { // blocks.0.fc, blocks.1.fc
         found.add(start(Architecture.MLP, common, true).say("activation", null, BETWEEN));
       }
-      groups.forEach(
-          (parent, layers) -> {
-            Proposal proposal = start(Architecture.MLP, parent, groups.size() > 1);
-            found.add(layers.size() > 1 ? proposal.say("activation", null, BETWEEN) : proposal);
-          });
+      List<List<Layer>> longestFirst = new ArrayList<>(groups.values());
+      longestFirst.sort(Comparator.comparing(layers -> -layers.size()));
+      for (List<Layer> layers : longestFirst) {
+        Proposal proposal =
+            start(Architecture.MLP, layers.get(0).parent(), longestFirst.size() > 1);
+        found.add(layers.size() > 1 ? proposal.say("activation", null, BETWEEN) : proposal);
+      }
     }
   }
 

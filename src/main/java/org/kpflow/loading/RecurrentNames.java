@@ -15,11 +15,11 @@ final class RecurrentNames {
 
   private RecurrentNames() {}
 
-  static Parameters find(Checkpoint checkpoint, ModelDescription description) {
+  static FoundParameters find(Checkpoint checkpoint, ModelDescription description) {
     String prefix =
         checkpoint.prefix(
             description.prefix(), checkpoint.prefixes(ANCHOR), "recurrent layer", ANCHOR);
-    Parameters found = new Parameters(checkpoint);
+    FoundParameters found = new FoundParameters(checkpoint);
     found.own(prefix);
     refuseUnsupported(checkpoint, prefix);
     found.takeAll(prefix, KNOWN);

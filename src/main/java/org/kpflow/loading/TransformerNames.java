@@ -25,8 +25,8 @@ final class TransformerNames {
 
   private TransformerNames() {}
 
-  static Parameters find(Checkpoint checkpoint, ModelDescription description) {
-    Parameters found = new Parameters(checkpoint);
+  static FoundParameters find(Checkpoint checkpoint, ModelDescription description) {
+    FoundParameters found = new FoundParameters(checkpoint);
     TreeSet<String> own = checkpoint.prefixes(OWN_ANCHOR);
     if (!own.isEmpty()) {
       String prefix = checkpoint.prefix(description.prefix(), own, "transformer", OWN_ANCHOR);
@@ -61,7 +61,7 @@ final class TransformerNames {
   }
 
   /** Takes all blocks and the norm behind them; the width that the first one reads. */
-  private static long takeBlocks(Checkpoint checkpoint, Parameters found, String stack) {
+  private static long takeBlocks(Checkpoint checkpoint, FoundParameters found, String stack) {
     if (isBlock(checkpoint, stack)) {
       found.own(stack);
       takeBlock(checkpoint, found, stack, "_l0");
@@ -105,7 +105,7 @@ final class TransformerNames {
   }
 
   private static void takeBlock(
-      Checkpoint checkpoint, Parameters found, String prefix, String suffix) {
+      Checkpoint checkpoint, FoundParameters found, String prefix, String suffix) {
     AttentionNames.take(checkpoint, found, prefix + "self_attn.", suffix);
     for (String kind : new String[] {"weight", "bias"}) {
       String letter = kind.equals("weight") ? "W" : "b";
@@ -117,7 +117,7 @@ final class TransformerNames {
   }
 
   /** A norm without a gain has no bias either: PyTorch's elementwise_affine=False. */
-  private static void requireGains(Checkpoint checkpoint, Parameters found) {
+  private static void requireGains(Checkpoint checkpoint, FoundParameters found) {
     for (String name : found.tensors().keySet()) {
       String gain = name.replaceFirst("^(norm[12]?)_bias", "$1_weight");
       if (!found.tensors().containsKey(gain)) {
@@ -132,7 +132,7 @@ final class TransformerNames {
   private static void takeEmbedding(
       Checkpoint checkpoint,
       ModelDescription description,
-      Parameters found,
+      FoundParameters found,
       String stack,
       long width) {
     if (description.isWithout(Key.EMBEDDING)) {
@@ -163,7 +163,7 @@ final class TransformerNames {
   }
 
   /** The linear layers that stand in no block, whether of this transformer or of another. */
-  private static List<Layer> outside(Checkpoint checkpoint, Parameters found) {
+  private static List<Layer> outside(Checkpoint checkpoint, FoundParameters found) {
     Set<String> blocks = new TreeSet<>();
     for (String name : checkpoint.names()) {
       Matcher block = BLOCK.matcher(name);

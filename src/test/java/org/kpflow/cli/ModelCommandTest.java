@@ -599,4 +599,26 @@ class ModelCommandTest {
     assertEquals(0, outcome.code(), outcome.err());
     assertTrue(Files.exists(directory.resolve("out").resolve("report.json")));
   }
+
+  @Test
+  void describeWarnsOfNormsThatAreNotUsed() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().recurrent("rnn.", 4, 0, 3, 5).norm("norm", 5).linear("fc", 2, 5)) {
+      String warning = "warning: norm: not used, and may be norms";
+      assertTrue(describe(net).out().contains(warning));
+      assertTrue(describe(net, "--cell=lstm").out().contains(warning));
+      assertFalse(describe(net, "--cell=lstm", "--ignore=norm.*").out().contains("warning"));
+    }
+  }
+
+  @Test
+  void describeSaysOnStderrThatItsJsonDoesNotLoad() throws IOException {
+    try (TorchCheckpoint net =
+        new TorchCheckpoint().linear("0", 5, 3).linear("2", 2, 5).with("1.running_mean", 5)) {
+      Outcome outcome = describe(net, "--json");
+      assertEquals("mlp", JSON.readTree(outcome.out()).path("type").asText());
+      assertTrue(outcome.err().contains("does not load yet"), outcome.err());
+      assertTrue(outcome.err().contains("batch norm"), outcome.err());
+    }
+  }
 }

@@ -11,7 +11,7 @@ import org.kpflow.tensor.Tensor;
  * The parameters of one model, found in a checkpoint: by the names that the model's factory knows,
  * each with where it stands in the file. The tensors are views of the file's.
  */
-final class Parameters {
+final class FoundParameters {
   private final Checkpoint checkpoint;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final Map<String, String> sources = new LinkedHashMap<>();
@@ -19,7 +19,7 @@ final class Parameters {
   private final Set<String> prefixes = new LinkedHashSet<>();
   private String neighbourhood;
 
-  Parameters(Checkpoint checkpoint) {
+  FoundParameters(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
   }
 
