@@ -37,14 +37,13 @@ public final class AnalysisWriter {
   private static final String CUMULATIVE = "cumulative_variance";
   private static final String TEMPORAL_MODES = "temporal_modes";
   private static final String VIEW_SPECTRA = "view_spectra";
-  private static final String TARGETS = "target_alignment";
   private static final List<String> PICTURES =
       List.of(
           SPECTRUM,
           CUMULATIVE,
           TEMPORAL_MODES,
           VIEW_SPECTRA,
-          TARGETS,
+          TargetSection.PICTURE,
           PropagationSection.PICTURE,
           ObjectiveSection.PICTURE);
   private static final Map<String, String> LABELS =
@@ -91,7 +90,7 @@ public final class AnalysisWriter {
       sections.add(overview(directory));
       sections.add(views(directory));
       if (report.target() != null) {
-        sections.add(target(directory));
+        sections.add(TargetSection.of(report.target(), directory));
       }
       if (report.objectives() != null) {
         sections.add(ObjectiveSection.of(report.objectives(), result.arrays(), directory));
@@ -369,55 +368,6 @@ public final class AnalysisWriter {
         TEMPORAL_MODES,
         Plots.temporalModes(drawn, kept, phases),
         "Leading temporal modes of the NTK, one curve per trial, with their share of the trace.");
-  }
-
-  private Section target(Path directory) throws IOException {
-    TargetReport target = report.target();
-    List<NumberRow> rows = new ArrayList<>();
-    rows.add(NumberRow.exact("loss", target.loss(), "Mean squared error over all outputs."));
-    rows.add(
-        NumberRow.exact(
-            "<NTK err, err>",
-            target.lossDecrease(),
-            "How fast a gradient step of rate 1 lowers the loss."));
-    target
-        .lossDecreaseByFamily()
-        .forEach(
-            (family, value) ->
-                rows.add(
-                    NumberRow.exact("  through " + family, value, "Its part by Corollary 2.")));
-    double[] quotients = new double[target.modes().size()];
-    for (int i = 0; i < quotients.length; i++) {
-      TargetReport.Mode mode = target.modes().get(i);
-      quotients[i] = mode.relativeRayleigh();
-      rows.add(
-          NumberRow.exact(
-              "target mode " + (i + 1) + ": Rayleigh quotient / λ₁",
-              mode.relativeRayleigh(),
-              String.format(
-                  Locale.ROOT,
-                  "It is %.1f %% of the target; %s of it inside the leading temporal modes, %s inside the leading eigenvectors.",
-                  100 * mode.share(),
-                  percent(mode.temporalShare()),
-                  percent(mode.stateShare()))));
-    }
-    List<Figure> figures = new ArrayList<>();
-    if (quotients.length > 0) {
-      figures.add(
-          figure(
-              directory,
-              TARGETS,
-              Plots.targetAlignment(List.of(Curve.exact("NTK", quotients))),
-              "Rayleigh quotient of each target mode over the NTK's largest eigenvalue."));
-    }
-    return new Section(
-        "Targets", "How much of the task the NTK can reach from here.", rows, figures);
-  }
-
-  private static String percent(double share) {
-    return Double.isNaN(share)
-        ? "an unknown part"
-        : String.format(Locale.ROOT, "%.1f %%", 100 * share);
   }
 
   private static NumberRow row(String name, Estimate estimate, String meaning) {
