@@ -46,14 +46,18 @@ final class PropagationSection {
               List.of(spectrum(found.lyapunov()))));
     }
     List<Trend> decays = found.transitions().stream().map(PropagationSection::decay).toList();
-    if (decays.stream().anyMatch(decay -> decay.x().length > 1)) {
+    boolean transitions = decays.stream().anyMatch(decay -> decay.x().length > 1);
+    if (transitions) {
       panels.add(new TrendPanel("State transitions", "lag", "norm", true, decays));
     }
     List<Figure> figures = new ArrayList<>();
     if (!panels.isEmpty()) {
       figures.add(
           AnalysisWriter.figure(
-              directory, PICTURE, Plots.trends("Propagation", panels), caption(found)));
+              directory,
+              PICTURE,
+              Plots.trends("Propagation", panels),
+              caption(found, transitions)));
     }
     return new Section(
         "Propagation",
@@ -122,20 +126,27 @@ final class PropagationSection {
         transitions.standardErrors());
   }
 
-  private static String caption(PropagationReport found) {
-    String exponents =
-        found.lyapunov() == null
-            ? ""
-            : "Above, the "
-                + found.lyapunov().mean().length
-                + " leading of "
-                + found.lyapunov().units()
-                + " finite-time Lyapunov exponents, mean over trials. Below, ";
-    long trials = found.transitions().get(0).trials();
-    return exponents
-        + (exponents.isEmpty() ? "T" : "t")
-        + "he norm ‖Φ(s + lag, s)‖₂ of the state transitions, mean over "
-        + (trials == 1 ? "one trial" : trials + " trials")
-        + ". Bars are one standard error over trials.";
+  /** What the panels show, the exponents above the transitions where there are both. */
+  private static String caption(PropagationReport found, boolean transitions) {
+    List<String> parts = new ArrayList<>();
+    if (found.lyapunov() != null) {
+      parts.add(
+          "the "
+              + found.lyapunov().mean().length
+              + " leading of "
+              + found.lyapunov().units()
+              + " finite-time Lyapunov exponents, mean over trials");
+    }
+    if (transitions) {
+      long trials = found.transitions().get(0).trials();
+      parts.add(
+          "the norm ‖Φ(s + lag, s)‖₂ of the state transitions, mean over "
+              + (trials == 1 ? "one trial" : trials + " trials"));
+    }
+    String what =
+        parts.size() == 2
+            ? "Above, " + parts.get(0) + ". Below, " + parts.get(1)
+            : "T" + parts.get(0).substring(1);
+    return what + ". Bars are one standard error over trials.";
   }
 }

@@ -1,6 +1,7 @@
 package org.kpflow.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -85,6 +86,8 @@ final class NetworkOptions {
       throw new InputException(
           "--model, --cell: expected one of them, got " + (model == null ? "neither" : "both"));
     }
+    requireUsed("--activation", activation, Cell.rnn, Cell.leaky_rnn);
+    requireUsed("--dt", dt, Cell.leaky_rnn);
     Map<String, Object> values = new LinkedHashMap<>();
     if (cell != null) {
       values.put("type", cell.toString());
@@ -102,6 +105,14 @@ final class NetworkOptions {
     return model == null
         ? ModelDescription.of(values, "--cell " + cell)
         : ModelDescription.read(model).with(values);
+  }
+
+  /** Refuses an option that the cell does not read. */
+  private void requireUsed(String option, Object value, Cell... cells) {
+    if (value != null && cell != null && !List.of(cells).contains(cell)) {
+      throw new InputException(
+          option + ": goes with --cell " + Arrays.toString(cells) + ", got --cell " + cell);
+    }
   }
 
   private static void put(Map<String, Object> values, String key, Object value) {

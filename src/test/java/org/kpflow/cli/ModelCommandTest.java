@@ -338,7 +338,7 @@ class ModelCommandTest {
         "--model MODEL --steps a    | steps: expected steps such as",
         "--model MODEL --state a    | state: expected blocks of [h]",
         "--model absent.json        | absent.json: no such file",
-        "--cell gru --activation relu | --cell gru: key 'activation' is not for a model of type gru",
+        "--cell gru --activation relu | --activation: goes with --cell [rnn, leaky_rnn], got --cell gru",
         "--cell leaky_rnn --dt 2    | --cell leaky_rnn: key 'dt': expected a number above 0 and at most 1",
         "--cell gru --prefix x.     | no recurrent layer behind the prefix 'x.'; expected one of 'rnn.'"
       })
