@@ -9,7 +9,6 @@ import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.MemoryException;
-import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.Budget;
@@ -23,18 +22,11 @@ import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.StateRestriction;
 import org.kpflow.io.TensorMap;
 import org.kpflow.linearize.Linearization;
-import org.kpflow.model.Readout;
-import org.kpflow.model.StateBlock;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.spectral.BlockKrylovOptions;
 import org.kpflow.spectral.EigenPairs;
-import org.kpflow.spectral.Eigensolver;
-import org.kpflow.spectral.LanczosOptions;
-import org.kpflow.spectral.NoConvergenceException;
 import org.kpflow.spectral.ReducedViews;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.ExecutionContext;
-import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -47,7 +39,6 @@ public final class Analysis {
   private static final long LARGE_VIEW = 4096; // views of P P* above this size are left out
   private static final int NORM_PROBES = 32;
   private static final long SAVED_SIZE = 1024; // views up to this size are saved as matrices
-  private static final double EIGENVALUE_TOLERANCE = 1e-6;
   private static final double INEXACT = 0.075; // warned about where no tolerance was given
   private static final double INEXACT_RATIO = 1.5; // of the tolerance: errors are estimates
 
@@ -182,40 +173,19 @@ public final class Analysis {
   }
 
   private void analyseTargets() {
-    StateBlock read =
-        request.readout() == null ? request.model().outputBlock() : request.readout().block();
-    StateBlock place = selected.place(read);
-    if (place == null) {
-      warn(
-          "the targets are left out: they are compared with what is read from %s, which the"
-              + " selection (%s) does not keep as a whole",
-          read.name(), request.selection());
-      return;
-    }
-    long stages = selected.linearization().stepsPerInput();
-    if (Arrays.stream(selected.steps()).anyMatch(step -> (step + 1) % stages != 0)) {
-      warn(
-          "the targets are left out: the network takes %d steps per input and has an output after"
-              + " the last, of which the selection (%s) keeps others",
-          stages, request.selection());
-      return;
-    }
-    stage("targets", 0);
-    double[] leading = operators.get(0).eigenvalues();
-    Shape shape = request.targets().shape();
-    try (Readout readout =
-            request.readout() == null
-                ? Readout.identity(context, place, selected.dtype())
-                : request.readout().at(place);
-        Tensor held = selected.linearization().held(request.targets());
-        Tensor kept = selected.keptRows(held)) {
-      Tensor targets =
-          kept.reshape(Shape.of(shape.size(0), selected.range().size(1), shape.size(2)));
+    try (SelectedTargets found = SelectedTargets.of(request, selected)) {
+      if (found.missing() != null) {
+        warnings.add(found.missing());
+        return;
+      }
+      stage("targets", 0);
+      double[] leading = operators.get(0).eigenvalues();
       target =
-          new TargetAnalysis(selected, readout, targets, arrays, eigenvectors)
+          new TargetAnalysis(selected, found.readout(), found.targets(), arrays, eigenvectors)
               .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
       objectives =
-          ObjectiveReport.of(selected, readout, targets, diagnosis.objectives(), arrays, warnings);
+          ObjectiveReport.of(
+              selected, found.readout(), found.targets(), diagnosis.objectives(), arrays, warnings);
     }
   }
 
@@ -234,9 +204,9 @@ public final class Analysis {
   /** Eigenvalues, norm and views of the NTK; cancelled halfway, it reports what it has. */
   private void analyseKernel(Tensor gram) {
     LinearOperator ntk = selected.tangentKernel();
-    int modes = (int) Math.min(request.modes(), selected.range().count());
     stage("leading eigenvalues of the NTK", 0);
-    try (EigenPairs pairs = leadingPairs(ntk, modes)) {
+    try (EigenPairs pairs =
+        new LeadingModes(request, diagnosis, selected, this::unfinished).find(ntk)) {
       eigenvectors = pairs.vectors().copy();
       arrays.put("ntk_eigenvalues", Tensor.of(Shape.of(pairs.values().length), pairs.values()));
       operators.add(kernelReport(pairs, UNKNOWN, UNKNOWN, Map.of()));
@@ -367,45 +337,6 @@ public final class Analysis {
       needed.add(View.TEMP);
     }
     return needed;
-  }
-
-  /** Lanczos with single vectors for few modes, with blocks for many. */
-  private Eigensolver eigensolver(int modes, Tensor start) {
-    long state = selected.range().count();
-    double tolerance = Math.max(EIGENVALUE_TOLERANCE, selected.dtype().epsilon());
-    RngState rng = request.rng().split(1);
-    if (modes <= Eigensolver.MOST_SINGLE_MODES) {
-      LanczosOptions options =
-          LanczosOptions.largest(modes)
-              .tolerance(tolerance)
-              .basis((int) Math.min(state, 2L * modes + 12))
-              .seed(rng.seed());
-      return Eigensolver.of(start == null ? options : options.start(start));
-    }
-    BlockKrylovOptions options = BlockKrylovOptions.largest(modes).tolerance(tolerance).rng(rng);
-    return Eigensolver.of(start == null ? options : options.start(diagnosis.start()));
-  }
-
-  /** The pairs asked for, or those that converged, with a warning. */
-  private EigenPairs leadingPairs(LinearOperator operator, int modes) {
-    try (Tensor start = diagnosis.startVector(selected)) {
-      return eigensolver(modes, start).solve(operator);
-    } catch (NoConvergenceException unfinished) {
-      unfinished(unfinished.getMessage());
-      return unfinished.partial();
-    } catch (NumericalException overflow) {
-      boolean narrow = selected.dtype() == DType.F32;
-      boolean steps = selected.linearization().stepsThroughTime();
-      throw new NumericalException(
-          "the NTK overflows "
-              + selected.dtype()
-              + ", where weights change the state too strongly ("
-              + overflow.getMessage()
-              + "); use "
-              + (narrow ? "f64 or " : "")
-              + (steps ? "fewer steps" : "smaller weights and inputs"),
-          overflow);
-    }
   }
 
   private void unfinished(String warning) {

@@ -23,15 +23,16 @@ import org.kpflow.tensor.TensorMath;
  *
  * @param squares ||R P E_l||² per layer, 0 for layers without trainable weights
  * @param whole ||R P||²
+ * @param largest λ_1 of ⊕_l ||R P E_l||² K_l
  */
-record LayerGains(double[] squares, double whole) {
+record LayerGains(double[] squares, double whole, double largest) {
   private static final double TOLERANCE = 1e-3; // of singular values, to which bounds are enlarged
 
   /** All layers alike, for K itself. */
   static LayerGains none(Linearization linearization) {
     double[] ones = new double[linearization.layers().size()];
     Arrays.fill(ones, 1);
-    return new LayerGains(ones, 1);
+    return new LayerGains(ones, 1, largest(linearization, ones));
   }
 
   static LayerGains of(StateRestriction selected) {
@@ -48,7 +49,7 @@ record LayerGains(double[] squares, double whole) {
       LinearOperator seen = selected.response().compose(embedding(linearization, l));
       squares[l] = layers.size() == 1 ? whole : Math.min(whole, square(seen));
     }
-    return new LayerGains(squares, whole);
+    return new LayerGains(squares, whole, largest(linearization, squares));
   }
 
   /** E_l: [B, T, m H_l] -> [B, T, n]. */
@@ -71,10 +72,10 @@ record LayerGains(double[] squares, double whole) {
   }
 
   /** λ_1 of the direct sum of ||R P E_l||² K_l. */
-  double largest(Linearization linearization) {
+  private static double largest(Linearization linearization, double[] squares) {
     LinearOperator kernel = new ParameterOperator(linearization);
     if (Arrays.stream(squares).anyMatch(square -> square != 1)) {
-      LinearOperator scaled = scaling(linearization);
+      LinearOperator scaled = scaling(linearization, squares);
       kernel = scaled.compose(kernel).compose(scaled);
     }
     try (EigenPairs pairs = Eigsh.solve(kernel, LanczosOptions.largest(1).tolerance(TOLERANCE))) {
@@ -86,7 +87,7 @@ record LayerGains(double[] squares, double whole) {
   }
 
   /** ⊕_l ||R P E_l|| I. */
-  private LinearOperator scaling(Linearization linearization) {
+  private static LinearOperator scaling(Linearization linearization, double[] squares) {
     long n = linearization.units();
     return FunctionOperator.selfAdjoint(
         linearization.context(),

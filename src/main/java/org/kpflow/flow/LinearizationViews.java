@@ -239,9 +239,10 @@ public final class LinearizationViews implements AutoCloseable {
         norms.put(view, normBelow(pilot, view));
       }
     }
+    LayerGains gains = LayerGains.of(selected);
     double cut = Math.min(1e-4, tolerance * 1e-1);
     while (true) {
-      try (ParameterModes modes = ParameterModes.forTangentKernel(selected, cut);
+      try (ParameterModes modes = ParameterModes.forTangentKernel(selected, gains, cut);
           KernelFactor factor = KernelFactor.ofTangentKernel(modes)) {
         double excess = excess(factor, norms, tolerance);
         if (cut <= EXACT_CUT || excess <= 1) {

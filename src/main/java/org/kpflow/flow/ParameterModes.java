@@ -114,8 +114,8 @@ public final class ParameterModes implements AutoCloseable {
    * @throws MemoryException if the Gram matrices of the sites [k, k] or the modes do not fit
    */
   public static ParameterModes of(Linearization linearization, double cut) {
-    Checks.notNull(linearization, "linearization");
-    return of(linearization, null, cut);
+    requireTrainable(Checks.notNull(linearization, "linearization"), cut);
+    return of(linearization, null, LayerGains.none(linearization), cut);
   }
 
   /**
@@ -125,18 +125,27 @@ public final class ParameterModes implements AutoCloseable {
    * modes.
    */
   public static ParameterModes forTangentKernel(StateRestriction selected, double cut) {
-    return of(Checks.notNull(selected, "selection").linearization(), selected, cut);
+    requireTrainable(Checks.notNull(selected, "selection").linearization(), cut);
+    return forTangentKernel(selected, LayerGains.of(selected), cut);
   }
 
-  private static ParameterModes of(
-      Linearization linearization, StateRestriction selected, double cut) {
+  /** The same for gains that are known. */
+  static ParameterModes forTangentKernel(StateRestriction selected, LayerGains gains, double cut) {
+    requireTrainable(selected.linearization(), cut);
+    return of(selected.linearization(), selected, gains, cut);
+  }
+
+  private static void requireTrainable(Linearization linearization, double cut) {
     Checks.that(cut >= 1e-14 && cut < 1, "cut: expected 1e-14 to 1, got %s", cut);
     Checks.that(
         !linearization.trainableFamilies().isEmpty(),
         "model: every family is frozen; expected a trainable one");
     requireMemory(linearization);
-    LayerGains gains = selected == null ? LayerGains.none(linearization) : LayerGains.of(selected);
-    double least = cut * gains.largest(linearization);
+  }
+
+  private static ParameterModes of(
+      Linearization linearization, StateRestriction selected, LayerGains gains, double cut) {
+    double least = cut * gains.largest();
     List<Unit> units = new ArrayList<>();
     try {
       for (int layer = 0; layer < linearization.layers().size(); layer++) {

@@ -4,7 +4,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.kpflow.base.DType;
-import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.CellFunction;
@@ -16,7 +15,6 @@ import org.kpflow.model.RecurrentModel;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
-import org.kpflow.tensor.TensorMath;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -101,25 +99,19 @@ public class CellBenchmark {
     context = ExecutionContext.withThreads(threads);
     RngState rng = RngState.of(1);
     Map<String, Tensor> weights = new LinkedHashMap<>();
-    weights.put("weight_ih_l0", gaussian(rng.split(1), 1, 3L * units, INPUTS));
-    weights.put("weight_hh_l0", gaussian(rng.split(2), 1 / Math.sqrt(units), 3L * units, units));
+    weights.put(
+        "weight_ih_l0", Gaussian.tensor(context, dtype, rng.split(1), 1, 3L * units, INPUTS));
+    weights.put(
+        "weight_hh_l0",
+        Gaussian.tensor(context, dtype, rng.split(2), 1 / Math.sqrt(units), 3L * units, units));
     builtIn = new Gru(weights, ModelOptions.of(dtype));
     written = new CellModel("gru", new WrittenGru(), weights, ModelOptions.of(dtype));
     weights.values().forEach(Tensor::close);
-    inputs = gaussian(rng.split(3), 1, trials, steps, INPUTS);
+    inputs = Gaussian.tensor(context, dtype, rng.split(3), 1, trials, steps, INPUTS);
     ofBuiltIn = Linearization.of(context, builtIn, inputs, null);
     ofWritten = Linearization.of(context, written, inputs, null);
-    in = gaussian(rng.split(4), 1, probes, trials, steps, units);
+    in = Gaussian.tensor(context, dtype, rng.split(4), 1, probes, trials, steps, units);
     out = Tensor.zeros(dtype, in.shape());
-  }
-
-  private Tensor gaussian(RngState rng, double scale, long... sizes) {
-    Tensor scaled = Tensor.zeros(dtype, Shape.of(sizes));
-    try (Tensor raw = Tensor.zeros(dtype, Shape.of(sizes))) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, raw);
-      TensorMath.axpby(context, scale, raw, 0, scaled);
-    }
-    return scaled;
   }
 
   @TearDown(Level.Trial)

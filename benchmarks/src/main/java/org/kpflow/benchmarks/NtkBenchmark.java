@@ -4,7 +4,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.kpflow.base.DType;
-import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.flow.ParameterOperator;
 import org.kpflow.flow.PropagationOperator;
@@ -84,27 +83,21 @@ public class NtkBenchmark {
     context = ExecutionContext.withThreads(threads);
     RngState rng = RngState.of(1);
     Map<String, Tensor> weights = new LinkedHashMap<>();
-    weights.put("weight_ih_l0", gaussian(rng.split(1), 1, 3L * units, INPUTS));
-    weights.put("weight_hh_l0", gaussian(rng.split(2), 1 / Math.sqrt(units), 3L * units, units));
+    weights.put(
+        "weight_ih_l0", Gaussian.tensor(context, dtype, rng.split(1), 1, 3L * units, INPUTS));
+    weights.put(
+        "weight_hh_l0",
+        Gaussian.tensor(context, dtype, rng.split(2), 1 / Math.sqrt(units), 3L * units, units));
     try (Gru model = new Gru(weights, ModelOptions.of(dtype));
-        Tensor inputs = gaussian(rng.split(3), 1, trials, steps, INPUTS)) {
+        Tensor inputs = Gaussian.tensor(context, dtype, rng.split(3), 1, trials, steps, INPUTS)) {
       linearization = Linearization.of(context, model, inputs, null);
     }
     weights.values().forEach(Tensor::close);
-    in = gaussian(rng.split(4), 1, probes, trials, steps, units);
+    in = Gaussian.tensor(context, dtype, rng.split(4), 1, probes, trials, steps, units);
     out = Tensor.zeros(dtype, in.shape());
-    a = gaussian(rng.split(5), 1, GEMM_SIZE, GEMM_SIZE);
-    b = gaussian(rng.split(6), 1, GEMM_SIZE, GEMM_SIZE);
+    a = Gaussian.tensor(context, dtype, rng.split(5), 1, GEMM_SIZE, GEMM_SIZE);
+    b = Gaussian.tensor(context, dtype, rng.split(6), 1, GEMM_SIZE, GEMM_SIZE);
     c = Tensor.zeros(dtype, GEMM_SIZE, GEMM_SIZE);
-  }
-
-  private Tensor gaussian(RngState rng, double scale, long... sizes) {
-    Tensor scaled = Tensor.zeros(dtype, Shape.of(sizes));
-    try (Tensor raw = Tensor.zeros(dtype, Shape.of(sizes))) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, raw);
-      TensorMath.axpby(context, scale, raw, 0, scaled);
-    }
-    return scaled;
   }
 
   @TearDown(Level.Trial)

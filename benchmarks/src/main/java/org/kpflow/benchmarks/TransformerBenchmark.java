@@ -4,7 +4,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.kpflow.base.DType;
-import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Activation;
@@ -103,15 +102,17 @@ public class TransformerBenchmark {
     for (int l = 1; l <= LAYERS; l++) {
       int columns = l == 1 ? width : hidden;
       put(weights, "mlp_W_" + l + "_l0", l == LAYERS ? width : hidden, columns);
-      weights.put("mlp_b_" + l + "_l0", gaussian(rng.split(l), 0.1, l == LAYERS ? width : hidden));
+      weights.put(
+          "mlp_b_" + l + "_l0",
+          Gaussian.tensor(context, dtype, rng.split(l), 0.1, l == LAYERS ? width : hidden));
     }
     for (String name : new String[] {"norm1", "norm2"}) {
-      weights.put(name + "_weight_l0", gaussian(rng.split(11), 0.5, width));
-      weights.put(name + "_bias_l0", gaussian(rng.split(12), 0.5, width));
+      weights.put(name + "_weight_l0", Gaussian.tensor(context, dtype, rng.split(11), 0.5, width));
+      weights.put(name + "_bias_l0", Gaussian.tensor(context, dtype, rng.split(12), 0.5, width));
     }
     try (GraphModel model =
             Transformer.of(weights, heads, false, Activation.GELU, 1e-5, ModelOptions.of(dtype));
-        Tensor x = gaussian(rng.split(13), 1, trials, steps, inputs)) {
+        Tensor x = Gaussian.tensor(context, dtype, rng.split(13), 1, trials, steps, inputs)) {
       linearization = Linearization.of(context, model, x, null);
       double rows = 1.0 * trials * steps;
       for (GraphModel.Node node : model.nodes()) {
@@ -126,21 +127,21 @@ public class TransformerBenchmark {
     }
     weights.values().forEach(Tensor::close);
     kernel = new NeuralTangentKernel(linearization);
-    in = gaussian(rng.split(14), 1, kernel.domain().block(probes).sizes());
+    in = Gaussian.tensor(context, dtype, rng.split(14), 1, kernel.domain().block(probes).sizes());
     out = Tensor.zeros(dtype, in.shape());
     gemmRate = gemmRate(rng);
   }
 
   private void put(Map<String, Tensor> weights, String name, int rows, int columns) {
     RngState rng = RngState.of(100 + weights.size());
-    weights.put(name, gaussian(rng, 1 / Math.sqrt(columns), rows, columns));
+    weights.put(name, Gaussian.tensor(context, dtype, rng, 1 / Math.sqrt(columns), rows, columns));
   }
 
   /** GFLOP/s of the fastest of some products. */
   private double gemmRate(RngState rng) {
     double seconds = Double.POSITIVE_INFINITY;
-    try (Tensor a = gaussian(rng.split(15), 1, GEMM_SIZE, GEMM_SIZE);
-        Tensor b = gaussian(rng.split(16), 1, GEMM_SIZE, GEMM_SIZE);
+    try (Tensor a = Gaussian.tensor(context, dtype, rng.split(15), 1, GEMM_SIZE, GEMM_SIZE);
+        Tensor b = Gaussian.tensor(context, dtype, rng.split(16), 1, GEMM_SIZE, GEMM_SIZE);
         Tensor c = Tensor.zeros(dtype, GEMM_SIZE, GEMM_SIZE)) {
       for (int i = 0; i < GEMM_RUNS; i++) {
         long start = System.nanoTime();
@@ -149,15 +150,6 @@ public class TransformerBenchmark {
       }
     }
     return 2e-9 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / seconds;
-  }
-
-  private Tensor gaussian(RngState rng, double scale, long... sizes) {
-    Tensor scaled = Tensor.zeros(dtype, Shape.of(sizes));
-    try (Tensor raw = Tensor.zeros(dtype, Shape.of(sizes))) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, raw);
-      TensorMath.axpby(context, scale, raw, 0, scaled);
-    }
-    return scaled;
   }
 
   @TearDown(Level.Trial)
