@@ -58,7 +58,7 @@ class LayerRulesTest {
           entry("cases", LIBRARY),
           entry("task", LIBRARY),
           entry("train", and(LIBRARY, "task")),
-          entry("experiment", and(LIBRARY, "task", "train")),
+          entry("experiment", and(LIBRARY, "task", "train", "analysis", "report")),
           entry("report", Set.of("base")),
           entry("cli", and(LIBRARY, "analysis", "cases", "task", "train", "experiment", "report")));
 

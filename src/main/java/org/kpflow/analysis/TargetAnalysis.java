@@ -60,6 +60,7 @@ final class TargetAnalysis {
     try (Tensor state = selected.state();
         Tensor wanted = targets.to(selected.dtype())) {
       Readout.Loss loss = readout.meanSquaredError(state, wanted);
+      loss.outputError().close();
       Tensor error = loss.error();
       arrays.put("err", error);
       Tensor adjoint = selected.propagation().rmatvec(error);

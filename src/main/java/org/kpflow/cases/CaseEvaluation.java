@@ -236,6 +236,7 @@ public final class CaseEvaluation implements AutoCloseable {
             new Readout(linearization.context(), weight, null, model.outputBlock(), dtype)) {
       Readout.Loss result = readout.meanSquaredError(array("h"), targets);
       loss = result.value();
+      result.outputError().close();
       return result.error();
     }
   }

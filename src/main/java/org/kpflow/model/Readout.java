@@ -1,5 +1,6 @@
 package org.kpflow.model;
 
+import java.util.Arrays;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
@@ -83,6 +84,11 @@ public final class Readout implements AutoCloseable {
     return weight;
   }
 
+  /** b [n_out], as the read-out's own tensor; null where it has none. */
+  public Tensor bias() {
+    return bias;
+  }
+
   /** y [B, T, n_out] of a state [B, T, n], as a new tensor. */
   public Tensor apply(Tensor state) {
     Shape shape = Checks.notNull(state, "state").shape();
@@ -142,30 +148,97 @@ public final class Readout implements AutoCloseable {
     }
   }
 
-  /** The mean squared error of a state's outputs and its derivative with respect to the state. */
-  public record Loss(double value, Tensor error) implements AutoCloseable {
+  /**
+   * The mean squared error of a state's outputs and its derivatives.
+   *
+   * @param error ∂L/∂h [B, T, n]
+   * @param outputError ∂L/∂y [B, T, n_out]
+   */
+  public record Loss(double value, Tensor error, Tensor outputError) implements AutoCloseable {
     @Override
     public void close() {
       error.close();
+      outputError.close();
     }
   }
 
-  /**
-   * Loss mean (y - targets)² over all B T n_out entries, err = (2 / (B T n_out)) (y - targets)
-   * W_out [B, T, n].
-   */
+  /** {@link #meanSquaredError(Tensor, Tensor, Tensor)} over all steps. */
   public Loss meanSquaredError(Tensor state, Tensor targets) {
+    return meanSquaredError(state, targets, null);
+  }
+
+  /**
+   * Loss mean (y - targets)² over the N entries that count, ∂L/∂y = (2 / N) (y - targets) there and
+   * 0 elsewhere, ∂L/∂h = ∂L/∂y W_out.
+   *
+   * @param mask [B, T], 1 where the n_out entries of a step count and 0 elsewhere; null for all
+   */
+  public Loss meanSquaredError(Tensor state, Tensor targets, Tensor mask) {
     Checks.notNull(targets, "targets");
-    try (Tensor difference = apply(state)) {
+    Tensor difference = apply(state);
+    try {
       Checks.shape("targets", difference.shape(), targets.shape());
       Checks.dtype("targets", difference.dtype(), targets.dtype());
       TensorMath.axpby(context, -1, targets, 1, difference);
-      double loss = TensorMath.dot(context, difference, difference) / difference.count();
-      Tensor error = lift(difference, state.shape().size(2));
-      try (Tensor raw = error.copy()) {
-        TensorMath.axpby(context, 2.0 / difference.count(), raw, 0, error);
+      double counted = difference.count();
+      if (mask != null) {
+        counted = outputs() * masked(difference, mask);
       }
-      return new Loss(loss, error);
+      double loss = TensorMath.dot(context, difference, difference) / counted;
+      TensorMath.scale(context, 2 / counted, difference);
+      return new Loss(loss, lift(difference, state.shape().size(2)), difference);
+    } catch (RuntimeException failure) {
+      difference.close();
+      throw failure;
+    }
+  }
+
+  /** Multiplies every step's entries by its mask; the number of steps that count. */
+  private static double masked(Tensor outputs, Tensor mask) {
+    Shape steps = Shape.of(outputs.shape().size(0), outputs.shape().size(1));
+    Checks.shape("mask", steps, mask.shape());
+    double[] weights = mask.toDoubles();
+    double[] values = outputs.toDoubles();
+    int width = values.length / weights.length;
+    double counted = 0;
+    for (int row = 0; row < weights.length; row++) {
+      Checks.that(
+          weights[row] == 0 || weights[row] == 1, "mask: expected 0 or 1, got %s", weights[row]);
+      counted += weights[row];
+      for (int i = row * width; i < (row + 1) * width; i++) {
+        values[i] *= weights[row];
+      }
+    }
+    Checks.that(counted > 0, "mask: expected at least one step that counts, got none");
+    outputs.copyFrom(values);
+    return counted;
+  }
+
+  /**
+   * The gradients of the read-out itself: ∂L/∂W_out = Σ ∂L/∂y hᵀ and ∂L/∂b = Σ ∂L/∂y over all
+   * trials and steps.
+   *
+   * @param state [B, T, n]
+   * @param outputError ∂L/∂y [B, T, n_out]
+   * @param weightGradient [n_out, H], overwritten
+   * @param biasGradient [n_out], overwritten; null where there is no bias
+   */
+  public void pull(Tensor state, Tensor outputError, Tensor weightGradient, Tensor biasGradient) {
+    long rows = outputError.count() / outputs();
+    long hidden = weight.shape().size(1);
+    Tensor rowErrors = outputError.reshape(Shape.of(rows, outputs()));
+    try (Tensor read = Tensor.zeros(weight.dtype(), rows, hidden)) {
+      copyUnits(rows, hidden, state, state.shape().size(2), block.begin(), read, hidden, 0);
+      TensorMath.gemm(context, true, false, 1, rowErrors, read, 0, weightGradient);
+    }
+    if (biasGradient != null) {
+      try (Tensor ones = Tensor.zeros(weight.dtype(), 1, rows)) {
+        double[] filled = new double[Math.toIntExact(rows)];
+        Arrays.fill(filled, 1);
+        ones.copyFrom(filled);
+        Tensor sums = biasGradient.reshape(biasGradient.shape().block(1));
+        TensorMath.gemm(context, false, false, 1, ones, rowErrors, 0, sums);
+      }
     }
   }
 

@@ -26,6 +26,12 @@ public final class TensorMath {
     Engine.axpby(context.handle(), x.dtype(), x.count(), alpha, x.memory(), beta, y.memory());
   }
 
+  /** x = alpha x. */
+  public static void scale(ExecutionContext context, double alpha, Tensor x) {
+    alike(context, x, x);
+    Engine.axpby(context.handle(), x.dtype(), x.count(), alpha, x.memory(), 0, x.memory());
+  }
+
   /** Inner product over all elements, accumulated in f64. */
   public static double dot(ExecutionContext context, Tensor x, Tensor y) {
     alike(context, x, y);
