@@ -13,6 +13,24 @@ namespace {
 
 void require(const kpflow_linearization* linearization) {
   KPFLOW_REQUIRE(linearization != nullptr, "linearization: got NULL");
+  KPFLOW_REQUIRE(linearization->complete, "linearization: its last run failed; run it again");
+}
+
+// Runs a model into a linearization, which is of no use if that fails.
+template <class Model>
+void run(kpflow_linearization& linearization, const Model& model, kpflow_monitor* monitor) {
+  linearization.complete = false;
+  linearization.run(model, Progress(monitor));
+  linearization.complete = true;
+}
+
+template <class Model>
+int32_t run_again(kpflow_linearization* linearization, const Model* model, kpflow_monitor* monitor) {
+  return guarded([&] {
+    KPFLOW_REQUIRE(linearization != nullptr && model != nullptr, "linearization or model: got NULL");
+    std::lock_guard<std::mutex> lock(linearization->context.mutex);
+    run(*linearization, *model, monitor);
+  });
 }
 
 template <class Body>
@@ -63,7 +81,9 @@ int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurre
   return guarded([&] {
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
     std::lock_guard<std::mutex> lock(context->mutex);
-    *out = linearize_recurrent(*context, *model, Progress(monitor)).release();
+    auto linearization = new_recurrent(*context, model->dtype);
+    run(*linearization, *model, monitor);
+    *out = linearization.release();
   });
 }
 
@@ -72,8 +92,20 @@ int32_t kpflow_graph_linearize(kpflow_context* context, const kpflow_graph* mode
   return guarded([&] {
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
     std::lock_guard<std::mutex> lock(context->mutex);
-    *out = linearize_graph(*context, *model, Progress(monitor)).release();
+    auto linearization = new_graph(*context, model->dtype);
+    run(*linearization, *model, monitor);
+    *out = linearization.release();
   });
+}
+
+int32_t kpflow_recurrent_relinearize(kpflow_linearization* linearization, const kpflow_recurrent* model,
+                                     kpflow_monitor* monitor) {
+  return run_again(linearization, model, monitor);
+}
+
+int32_t kpflow_graph_relinearize(kpflow_linearization* linearization, const kpflow_graph* model,
+                                 kpflow_monitor* monitor) {
+  return run_again(linearization, model, monitor);
 }
 
 void kpflow_linearization_destroy(kpflow_linearization* linearization) { delete linearization; }
@@ -116,17 +148,15 @@ int32_t kpflow_linearization_layer(const kpflow_linearization* linearization, in
   });
 }
 
-int32_t kpflow_linearization_state(const kpflow_linearization* linearization, void* out) {
-  return guarded([&] {
-    require(linearization);
+int32_t kpflow_linearization_state(kpflow_linearization* linearization, void* out) {
+  return on_linearization(linearization, [&] {
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
     linearization->state(out);
   });
 }
 
-int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, int32_t family, void* out) {
-  return guarded([&] {
-    require(linearization);
+int32_t kpflow_linearization_sites(kpflow_linearization* linearization, int32_t family, void* out) {
+  return on_linearization(linearization, [&] {
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
     require_family(*linearization, family);
     linearization->sites(family, out);

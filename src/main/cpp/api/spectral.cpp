@@ -16,6 +16,7 @@ struct Source {
 void check(const Source& source, int32_t dtype, int64_t n) {
   if (source.matvec != nullptr) return;
   KPFLOW_REQUIRE(source.linearization != nullptr, "operator: expected a callback or a linearization, got neither");
+  KPFLOW_REQUIRE(source.linearization->complete, "linearization: its last run failed; run it again");
   KPFLOW_REQUIRE(source.op == KPFLOW_K || source.op == KPFLOW_NTK, "operator: expected K or NTK, got %d", source.op);
   const kpflow_linearization& owner = *source.linearization;
   KPFLOW_REQUIRE(owner.dtype() == dtype && owner.trials() * owner.steps() * owner.units() == n,

@@ -26,6 +26,11 @@ struct kpflow_linearization {
   explicit kpflow_linearization(kpflow_context& owner) : context(owner) {}
   virtual ~kpflow_linearization() = default;
 
+  // Checks the description of a model of this kind, predicts the memory and runs it, in the memory of an earlier run where
+  // there was one.
+  virtual void run(const kpflow_recurrent&, const kpflow::Progress&) { refuse("feed-forward"); }
+  virtual void run(const kpflow_graph&, const kpflow::Progress&) { refuse("recurrent"); }
+
   virtual int32_t dtype() const = 0;
   virtual int64_t trials() const = 0;
   virtual int64_t steps() const = 0;
@@ -49,4 +54,10 @@ struct kpflow_linearization {
                      const kpflow::Progress& progress) = 0;
 
   kpflow_context& context;
+  bool complete = false;  // the last run has ended well; nothing else may be asked for until then
+
+ private:
+  [[noreturn]] static void refuse(const char* kind) {
+    kpflow::fail(KPFLOW_INVALID_ARGUMENT, "linearization: expected a %s model, as it holds one", kind);
+  }
 };

@@ -14,9 +14,16 @@ namespace {
 template <class T>
 class GraphLinearization final : public kpflow_linearization {
  public:
-  GraphLinearization(kpflow_context& owner, const kpflow_graph& model, const Progress& progress)
-      : kpflow_linearization(owner), graph_(model), sweeps_(graph_, owner) {
-    run_graph(graph_, owner, model, progress);
+  explicit GraphLinearization(kpflow_context& owner) : kpflow_linearization(owner), sweeps_(graph_, owner) {}
+
+  void run(const kpflow_graph& model, const Progress& progress) override {
+    check_graph(model);
+    KPFLOW_REQUIRE(model.dtype == dtype(), "dtype: expected %d, as before, got %d", dtype(), model.dtype);
+    const int64_t bytes = graph_bytes<T>(model);
+    if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
+    graph_.assign(model);
+    run_graph(graph_, context, model, progress);
+    held_ = std::max(held_, bytes);
   }
 
   int32_t dtype() const override { return sizeof(T) == 4 ? KPFLOW_F32 : KPFLOW_F64; }
@@ -187,23 +194,15 @@ class GraphLinearization final : public kpflow_linearization {
 
   Graph<T> graph_;
   GraphSweeps<T> sweeps_;
+  int64_t held_ = 0;  // the most bytes that were predicted for a run
   Array<T> between_;  // scratch between the halves of an operator; it only grows
 };
 
-template <class T>
-std::unique_ptr<kpflow_linearization> linearize(kpflow_context& context, const kpflow_graph& model,
-                                                const Progress& progress) {
-  require_memory(graph_bytes<T>(model), "this linearization", "use fewer trials or steps, or f32");
-  return std::make_unique<GraphLinearization<T>>(context, model, progress);
-}
-
 }  // namespace
 
-std::unique_ptr<kpflow_linearization> linearize_graph(kpflow_context& context, const kpflow_graph& model,
-                                                      const Progress& progress) {
-  check_graph(model);
-  return model.dtype == KPFLOW_F32 ? linearize<float>(context, model, progress)
-                                   : linearize<double>(context, model, progress);
+std::unique_ptr<kpflow_linearization> new_graph(kpflow_context& context, int32_t dtype) {
+  if (dtype == KPFLOW_F32) return std::make_unique<GraphLinearization<float>>(context);
+  return std::make_unique<GraphLinearization<double>>(context);
 }
 
 }  // namespace kpflow

@@ -7,8 +7,7 @@
 
 namespace kpflow {
 
-// Checks the description, predicts the memory, runs the forward pass.
-std::unique_ptr<kpflow_linearization> linearize_graph(kpflow_context& context, const kpflow_graph& model,
-                                                      const Progress& progress);
+// A linearization of a dtype that has not run any model yet.
+std::unique_ptr<kpflow_linearization> new_graph(kpflow_context& context, int32_t dtype);
 
 }  // namespace kpflow

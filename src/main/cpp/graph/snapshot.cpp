@@ -74,8 +74,7 @@ void copy(Array<T>& target, const void* source, int64_t count) {
 }
 
 template <class T>
-GraphNode<T> describe(const Graph<T>& graph, const kpflow_node& given) {
-  GraphNode<T> node;
+void describe(const Graph<T>& graph, const kpflow_node& given, GraphNode<T>& node) {
   node.kind = given.kind;
   node.activation = given.kind == KPFLOW_NODE_LINEAR ? given.activation : static_cast<int32_t>(KPFLOW_IDENTITY);
   node.causal = given.causal != 0;
@@ -90,14 +89,13 @@ GraphNode<T> describe(const Graph<T>& graph, const kpflow_node& given) {
   const bool linear = given.kind == KPFLOW_NODE_LINEAR, parametric = linear || given.kind == KPFLOW_NODE_LAYER_NORM;
   node.has_weight = parametric && given.weight != nullptr;
   node.has_bias = parametric && given.bias != nullptr;
-  if (node.has_weight) copy(node.weight, given.weight, node.units * (linear ? node.width : 1));
-  if (node.has_bias) copy(node.bias, given.bias, node.units);
+  copy(node.weight, given.weight, node.has_weight ? node.units * (linear ? node.width : 1) : 0);
+  copy(node.bias, given.bias, node.has_bias ? node.units : 0);
   if (linear) {
     node.forward.pack(true, node.width, node.units, node.weight.data());
     node.adjoint.pack(false, node.units, node.width, node.weight.data());
   }
   node.weight_offset = node.bias_offset = node.packed_offset = -1;
-  return node;
 }
 
 template <class T, class Activation>
@@ -219,18 +217,23 @@ int64_t graph_bytes(const kpflow_graph& model) {
 }
 
 template <class T>
-Graph<T>::Graph(const kpflow_graph& model) : trials(model.trials), steps(model.steps), inputs(model.inputs) {
+void Graph<T>::assign(const kpflow_graph& model) {
+  trials = model.trials;
+  steps = model.steps;
+  inputs = model.inputs;
+  units = parameters = packed_size = widest = scratch = 0;
+  has_attention = false;
   const int64_t k = rows();
   copy(input, model.input, k * inputs);
   packed_sites.resize(static_cast<size_t>(model.count + 1));
-  nodes.reserve(static_cast<size_t>(model.count));
+  nodes.resize(static_cast<size_t>(model.count));
   for (int64_t j = 0; j < model.count; ++j) {
-    nodes.push_back(describe(*this, model.nodes[j]));
-    GraphNode<T>& node = nodes.back();
+    GraphNode<T>& node = nodes[static_cast<size_t>(j)];
+    describe(*this, model.nodes[j], node);
     units += node.units;
     widest = std::max(widest, node.units);
     node.value.resize(k * node.units);
-    if (node.activation != KPFLOW_IDENTITY) node.slope.resize(k * node.units);
+    node.slope.resize(node.activation != KPFLOW_IDENTITY ? k * node.units : 0);
     if (node.kind == KPFLOW_NODE_LAYER_NORM) {
       node.xhat.resize(k * node.units);
       node.scale.resize(k);
@@ -284,11 +287,13 @@ void run_graph(Graph<T>& graph, kpflow_context& context, const kpflow_graph& mod
       require_finite(graph, j, model.nodes[j].name, first, rows);
     });
   }
+  std::vector<bool> packed(static_cast<size_t>(graph.count() + 1));
   for (int64_t j = 0; j < graph.count(); ++j) {
     if (!reads_packed_sites(model.nodes[j])) continue;
     const int64_t source = graph.node(j).input[0];
-    PackedMatrix<T>& sites = graph.packed_sites[static_cast<size_t>(source + 1)];
-    if (sites.empty()) sites.pack(false, k, graph.width(source), graph.value(source));
+    const size_t at = static_cast<size_t>(source + 1);
+    if (!packed[at]) graph.packed_sites[at].pack(false, k, graph.width(source), graph.value(source));
+    packed[at] = true;
   }
 }
 

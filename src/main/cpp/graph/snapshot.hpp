@@ -1,4 +1,4 @@
-// A feed-forward model, linearized: its weights, the values of its nodes and the derivatives along them. Immutable once built.
+// A feed-forward model, linearized: its weights, the values of its nodes and the derivatives along them.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct GraphNode {
 
 template <class T>
 struct Graph {
-  // Checks nothing: see check_graph.
-  explicit Graph(const kpflow_graph& model);
+  // Takes over a description and its weights; checks nothing: see check_graph. Arrays keep their memory where it is enough.
+  void assign(const kpflow_graph& model);
 
   int64_t rows() const { return trials * steps; }  // k
   int64_t count() const { return static_cast<int64_t>(nodes.size()); }
@@ -46,12 +46,12 @@ struct Graph {
   const PackedMatrix<T>& sites(int64_t source) const { return packed_sites[static_cast<size_t>(source + 1)]; }
 
   int64_t trials, steps, inputs;
-  int64_t units = 0;        // n
-  int64_t parameters = 0;   // p
-  int64_t packed_size = 0;  // elements of one theta's packed weights
-  int64_t widest = 0;       // the most units of a node
-  int64_t scratch = 0;      // elements that the derivatives of one node need
-  bool has_attention = false;
+  int64_t units;        // n
+  int64_t parameters;   // p
+  int64_t packed_size;  // elements of one theta's packed weights
+  int64_t widest;       // the most units of a node
+  int64_t scratch;      // elements that the derivatives of one node need
+  bool has_attention;
   Array<T> input;  // x, [k, n_in]
   std::vector<GraphNode<T>> nodes;
   std::vector<PackedMatrix<T>> packed_sites;  // of x and of every node that a trainable linear node reads

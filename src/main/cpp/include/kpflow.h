@@ -69,7 +69,8 @@ int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes);
 
 /* ---------------------------------------------------------------------------------------------------- linearizations */
 
-/* A model's forward pass and its linearization along it: an immutable snapshot of weights, trajectory and derivatives. */
+/* A model's forward pass and its linearization along it: a snapshot of weights, trajectory and derivatives, which only
+ * another run (relinearize) changes. */
 typedef struct kpflow_linearization kpflow_linearization;
 
 /* Kinds of weights of a recurrent layer, in the order of the weight vector theta. Layer l's family of a kind has the number
@@ -128,6 +129,14 @@ int32_t kpflow_cell_shape(const char* cell, int32_t* gates, int32_t* components)
 /* Runs the forward pass and stores the linearization. Fails with KPFLOW_NUMERICAL where the state is not finite. */
 int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurrent* model, kpflow_monitor* monitor,
                                    kpflow_linearization** out);
+
+/*
+ * Runs a model into the linearization of another run of a recurrent model of the same dtype, whose memory it takes over and
+ * keeps: of equal or smaller sizes, nothing is allocated. If it fails, the linearization can be run again or destroyed, and
+ * all else is refused. For training; whoever else holds the linearization sees it change.
+ */
+int32_t kpflow_recurrent_relinearize(kpflow_linearization* linearization, const kpflow_recurrent* model,
+                                     kpflow_monitor* monitor);
 void kpflow_linearization_destroy(kpflow_linearization* linearization);
 
 /* Sizes: out[0..7] = B, T, n, p, number of families, number of layers, m, 1 where the model steps through time. */
@@ -141,10 +150,10 @@ int32_t kpflow_linearization_family(const kpflow_linearization* linearization, i
 int32_t kpflow_linearization_layer(const kpflow_linearization* linearization, int64_t layer, int64_t* out);
 
 /* The state h [B, T, n]. */
-int32_t kpflow_linearization_state(const kpflow_linearization* linearization, void* out);
+int32_t kpflow_linearization_state(kpflow_linearization* linearization, void* out);
 
 /* Sites V_f of a family, [k, m_f] (a bias has m_f = 1 and V_f = 1). */
-int32_t kpflow_linearization_sites(const kpflow_linearization* linearization, int32_t family, void* out);
+int32_t kpflow_linearization_sites(kpflow_linearization* linearization, int32_t family, void* out);
 
 /* Step Jacobians d h[b,t] / d h[b,t-1] for all trials and steps first..first+count-1, out [B, count, n, n]. Like the
  * exponents below, for models that step through time only. */
@@ -252,6 +261,10 @@ typedef struct kpflow_graph {
  * them in this order; every node is a layer. Fails with KPFLOW_NUMERICAL where the state is not finite. */
 int32_t kpflow_graph_linearize(kpflow_context* context, const kpflow_graph* model, kpflow_monitor* monitor,
                                kpflow_linearization** out);
+
+/* As kpflow_recurrent_relinearize, of a graph. */
+int32_t kpflow_graph_relinearize(kpflow_linearization* linearization, const kpflow_graph* model,
+                                 kpflow_monitor* monitor);
 
 /* ---------------------------------------------------------------------------------------------------- eigenproblems */
 

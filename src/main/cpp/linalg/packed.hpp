@@ -48,8 +48,6 @@ class PackedMatrix {
     multiply_packed(product, depth_, columns_, blocks_.data(), first, count);
   }
 
-  bool empty() const { return blocks_.size() == 0; }
-
   // Bytes that a packed matrix takes.
   static int64_t bytes(int64_t depth, int64_t columns);
 

@@ -23,15 +23,62 @@ constexpr int32_t dtype_of() {
 template <class T>
 void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
 
+// Sizes and flags; find_cell refuses an unknown name.
+void check(const kpflow_recurrent& model) {
+  const auto positive = [](const char* name, int64_t value) {
+    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
+                   static_cast<long long>(value));
+  };
+  constexpr int kMostGates = Record::kMostGates, kMostComponents = 32;
+  KPFLOW_REQUIRE(model.cell != nullptr || (model.gates >= 1 && model.gates <= kMostGates),
+                 "gates: expected 1 to %d, got %d", kMostGates, model.gates);
+  KPFLOW_REQUIRE(model.cell != nullptr || (model.components >= 1 && model.components <= kMostComponents),
+                 "components: expected 1 to %d, got %d", kMostComponents, model.components);
+  const int gates = model.cell != nullptr ? find_cell(model.cell).shape.gates : model.gates;
+  const int components = model.cell != nullptr ? find_cell(model.cell).shape.components : model.components;
+  positive("trials", model.trials);
+  positive("steps", model.steps);
+  positive("inputs", model.inputs);
+  positive("units", model.units);
+  positive("gate units", checked_product(gates, model.units));
+  positive("layers", model.layer_count);
+  positive("state units", checked_product(model.layer_count, components * model.units));
+  positive("weight families", checked_product(model.layer_count, KPFLOW_FAMILIES));
+  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
+                 model.dtype);
+  KPFLOW_REQUIRE(model.layers != nullptr, "layers: got NULL");
+  for (int64_t l = 0; l < model.layer_count; ++l) {
+    const kpflow_layer& layer = model.layers[l];
+    KPFLOW_REQUIRE(layer.trainable >= 0 && layer.trainable < 1 << KPFLOW_FAMILIES,
+                   "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
+    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_IH & 1) || layer.bias_ih != nullptr,
+                   "bias_ih: trainable but absent");
+    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_HH & 1) || layer.bias_hh != nullptr,
+                   "bias_hh: trainable but absent");
+    KPFLOW_REQUIRE(layer.weight_ih != nullptr && layer.weight_hh != nullptr, "weights: got NULL");
+    KPFLOW_REQUIRE(
+        model.cell != nullptr || (layer.sites != nullptr && layer.states != nullptr && layer.derivatives != nullptr),
+        "cell: got NULL, and a layer has no sites, states or derivatives");
+  }
+  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
+}
+
 template <class T>
 class RecurrentLinearization final : public kpflow_linearization {
  public:
-  RecurrentLinearization(kpflow_context& owner, const kpflow_recurrent& model, const Progress& progress)
-      : kpflow_linearization(owner) {
-    layers_.reserve(static_cast<size_t>(model.layer_count));
-    for (int64_t l = 0; l < model.layer_count; ++l) {
-      layers_.emplace_back(model, l, l == 0 ? nullptr : &layers_.back(), owner, progress);
+  explicit RecurrentLinearization(kpflow_context& owner) : kpflow_linearization(owner) {}
+
+  void run(const kpflow_recurrent& model, const Progress& progress) override {
+    check(model);
+    KPFLOW_REQUIRE(model.dtype == dtype(), "dtype: expected %d, as before, got %d", dtype(), model.dtype);
+    const int64_t bytes = snapshot_bytes<T>(model);
+    if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
+    const size_t count = static_cast<size_t>(model.layer_count);
+    if (layers_.size() != count) layers_ = Layers<T>(count);
+    for (size_t l = 0; l < count; ++l) {
+      layers_[l].assign(model, static_cast<int64_t>(l), l == 0 ? nullptr : &layers_[l - 1], context, progress);
     }
+    held_ = std::max(held_, bytes);
   }
 
   int32_t dtype() const override { return dtype_of<T>(); }
@@ -201,8 +248,13 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   // The first `length` entries of every row (b, t), between arrays with rows of different lengths.
   void copy_rows(const T* from, int64_t from_stride, int64_t length, T* to, int64_t to_stride) const {
-    for (int64_t row = 0; row < layers_[0].rows(); ++row)
-      std::copy_n(from + row * from_stride, length, to + row * to_stride);
+    constexpr int64_t kChunk = 256;
+    const int64_t rows = layers_[0].rows();
+    context.pool.run(pieces(rows, kChunk), [&](int64_t task, int) {
+      for (int64_t row = task * kChunk; row < std::min(rows, (task + 1) * kChunk); ++row) {
+        std::copy_n(from + row * from_stride, length, to + row * to_stride);
+      }
+    });
   }
 
   T* reserve(Array<T>& workspace, int64_t count) {
@@ -215,59 +267,15 @@ class RecurrentLinearization final : public kpflow_linearization {
   }
 
   Layers<T> layers_;
+  int64_t held_ = 0;  // the most bytes that were predicted for a run
   Array<T> between_;  // scratch between the halves of an operator; it only grows
 };
 
-// Sizes and flags; find_cell refuses an unknown name.
-void check(const kpflow_recurrent& model) {
-  const auto positive = [](const char* name, int64_t value) {
-    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
-                   static_cast<long long>(value));
-  };
-  constexpr int kMostGates = Record::kMostGates, kMostComponents = 32;
-  KPFLOW_REQUIRE(model.cell != nullptr || (model.gates >= 1 && model.gates <= kMostGates),
-                 "gates: expected 1 to %d, got %d", kMostGates, model.gates);
-  KPFLOW_REQUIRE(model.cell != nullptr || (model.components >= 1 && model.components <= kMostComponents),
-                 "components: expected 1 to %d, got %d", kMostComponents, model.components);
-  const int gates = model.cell != nullptr ? find_cell(model.cell).shape.gates : model.gates;
-  const int components = model.cell != nullptr ? find_cell(model.cell).shape.components : model.components;
-  positive("trials", model.trials);
-  positive("steps", model.steps);
-  positive("inputs", model.inputs);
-  positive("units", model.units);
-  positive("gate units", checked_product(gates, model.units));
-  positive("layers", model.layer_count);
-  positive("state units", checked_product(model.layer_count, components * model.units));
-  positive("weight families", checked_product(model.layer_count, KPFLOW_FAMILIES));
-  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
-                 model.dtype);
-  KPFLOW_REQUIRE(model.layers != nullptr, "layers: got NULL");
-  for (int64_t l = 0; l < model.layer_count; ++l) {
-    const kpflow_layer& layer = model.layers[l];
-    KPFLOW_REQUIRE(layer.trainable >= 0 && layer.trainable < 1 << KPFLOW_FAMILIES,
-                   "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
-    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_IH & 1) || layer.bias_ih != nullptr,
-                   "bias_ih: trainable but absent");
-    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_HH & 1) || layer.bias_hh != nullptr,
-                   "bias_hh: trainable but absent");
-    KPFLOW_REQUIRE(layer.weight_ih != nullptr && layer.weight_hh != nullptr, "weights: got NULL");
-    KPFLOW_REQUIRE(
-        model.cell != nullptr || (layer.sites != nullptr && layer.states != nullptr && layer.derivatives != nullptr),
-        "cell: got NULL, and a layer has no sites, states or derivatives");
-  }
-  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
-}
-
 }  // namespace
 
-std::unique_ptr<kpflow_linearization> linearize_recurrent(kpflow_context& context, const kpflow_recurrent& model,
-                                                          const Progress& progress) {
-  check(model);
-  const bool narrow = model.dtype == KPFLOW_F32;
-  require_memory(narrow ? snapshot_bytes<float>(model) : snapshot_bytes<double>(model), "this linearization",
-                 "use fewer trials or steps, or f32");
-  if (narrow) return std::make_unique<RecurrentLinearization<float>>(context, model, progress);
-  return std::make_unique<RecurrentLinearization<double>>(context, model, progress);
+std::unique_ptr<kpflow_linearization> new_recurrent(kpflow_context& context, int32_t dtype) {
+  if (dtype == KPFLOW_F32) return std::make_unique<RecurrentLinearization<float>>(context);
+  return std::make_unique<RecurrentLinearization<double>>(context);
 }
 
 }  // namespace kpflow

@@ -48,18 +48,18 @@ int64_t sites_of(const kpflow_recurrent& model, int64_t index, int kind) {
 }  // namespace
 
 template <class T>
-Snapshot<T>::Snapshot(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
-                      const Progress& progress)
-    : shape(cell_shape<T>(model, index), model.units),
-      trials(model.trials),
-      steps(model.steps),
-      stride(model.layer_count * shape.state()),
-      begin(index * shape.state()),
-      parameters(0),
-      has_bias_ih(model.layers[index].bias_ih != nullptr),
-      has_bias_hh(model.layers[index].bias_hh != nullptr),
-      inputs(width(model, index)) {
+void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
+                         const Progress& progress) {
   const kpflow_layer& layer = model.layers[index];
+  shape = RowShape(cell_shape<T>(model, index), model.units);
+  trials = model.trials;
+  steps = model.steps;
+  stride = model.layer_count * shape.state();
+  begin = index * shape.state();
+  parameters = 0;
+  has_bias_ih = layer.bias_ih != nullptr;
+  has_bias_hh = layer.bias_hh != nullptr;
+  inputs = width(model, index);
   const int64_t gates = shape.gates();
   copy_or_zero(weight_ih, layer.weight_ih, gates * inputs);
   copy_or_zero(weight_hh, layer.weight_hh, gates * shape.units);
@@ -86,7 +86,7 @@ Snapshot<T>::Snapshot(const kpflow_recurrent& model, int64_t index, const Snapsh
     }
   }
   if (model.cell != nullptr) {
-    run(model, context, progress);
+    forward(model, context, progress);
   } else {
     take(layer);
   }
@@ -136,7 +136,7 @@ void Snapshot<T>::require_finite(int64_t row) const {
 }
 
 template <class T>
-void Snapshot<T>::run(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress) {
+void Snapshot<T>::forward(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress) {
   constexpr int64_t kPanel = 32;  // trials that go through a step's product together
   const Cell& cell = find_cell(model.cell);
   const int64_t units = shape.units, n = shape.state(), gates = shape.gates();

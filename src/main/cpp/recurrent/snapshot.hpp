@@ -1,4 +1,4 @@
-// One recurrent layer, linearized: its weights, its trajectory and the derivatives along it. Immutable once built.
+// One recurrent layer, linearized: its weights, its trajectory and the derivatives along it.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@ namespace kpflow {
 
 template <class T>
 struct Snapshot {
-  // Layer number `index` of a model: it reads the layer below, or x where that is nullptr. Runs it along its own state or along
-  // model.trajectory, or takes over what the caller has computed.
-  Snapshot(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
-           const Progress& progress);
+  // Becomes layer number `index` of a model: it reads the layer below, or x where that is nullptr. Runs it along its own state or
+  // along model.trajectory, or takes over what the caller has computed. Arrays keep their memory where it is enough.
+  void assign(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
+              const Progress& progress);
 
   int64_t rows() const { return trials * steps; }  // k
   int64_t row(int64_t b, int64_t t) const { return b * steps + t; }
@@ -23,7 +23,7 @@ struct Snapshot {
   bool trains(int kind) const { return offset[kind] >= 0; }
   int64_t site_units(int kind) const;
 
-  RowShape shape;
+  RowShape shape{CellShape{}, 0};
   int64_t trials, steps;
   int64_t stride, begin;                   // n of the model, and where this layer's part of it begins
   int64_t parameters;                      // p of the model
@@ -40,7 +40,7 @@ struct Snapshot {
   Array<T> derivatives;          // [k, record]
 
  private:
-  void run(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress);
+  void forward(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress);
   void take(const kpflow_layer& layer);
   void require_finite(int64_t row) const;
 };

@@ -12,8 +12,8 @@ import org.kpflow.model.CellBatch;
 import org.kpflow.model.CellFunction;
 import org.kpflow.model.CellModel;
 import org.kpflow.nativelib.Engine;
-import org.kpflow.nativelib.LinearizationHandle.CellTrajectory;
 import org.kpflow.nativelib.NativeMemory;
+import org.kpflow.nativelib.RecurrentDescription.CellTrajectory;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 

@@ -20,9 +20,14 @@ final class GraphForward {
    *
    * @param inputs [B, T, n_in], or [B, n_in] for one step
    * @param trajectory [B, T, n] or null
+   * @param old a linearization whose memory is taken over, or null
    */
   static LinearizationHandle linearize(
-      ExecutionContext context, GraphModel model, Tensor inputs, Tensor trajectory) {
+      ExecutionContext context,
+      GraphModel model,
+      Tensor inputs,
+      Tensor trajectory,
+      LinearizationHandle old) {
     Shape given = inputs.shape();
     Checks.that(
         given.rank() == 2 || given.rank() == 3,
@@ -52,7 +57,9 @@ final class GraphForward {
               nodes(model),
               x.memory(),
               path == null ? null : path.memory());
-      return LinearizationHandle.graph(context.handle(), description);
+      return old == null
+          ? LinearizationHandle.graph(context.handle(), description)
+          : old.replaced(description);
     }
   }
 

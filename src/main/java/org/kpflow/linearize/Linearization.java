@@ -68,13 +68,32 @@ public final class Linearization implements AutoCloseable {
       Tensor inputs,
       Tensor initialState,
       Tensor trajectory) {
+    return along(context, model, inputs, initialState, trajectory, null);
+  }
+
+  /**
+   * Runs the model from a zero initial state in the memory of an earlier run on the same context,
+   * which is closed if this succeeds; null for none.
+   */
+  static Linearization again(
+      ExecutionContext context, Model model, Tensor inputs, Linearization earlier) {
+    return along(context, model, inputs, null, null, earlier == null ? null : earlier.handle);
+  }
+
+  private static Linearization along(
+      ExecutionContext context,
+      Model model,
+      Tensor inputs,
+      Tensor initialState,
+      Tensor trajectory,
+      LinearizationHandle old) {
     Checks.notNull(context, "context");
     Checks.notNull(inputs, "inputs");
     if (Checks.notNull(model, "model") instanceof GraphModel graph) {
       Checks.that(
           initialState == null, "initialState: a feed-forward model has none, got one; pass null");
       return new Linearization(
-          context, GraphForward.linearize(context, graph, inputs, trajectory), graph);
+          context, GraphForward.linearize(context, graph, inputs, trajectory, old), graph);
     }
     RecurrentModel recurrent = (RecurrentModel) model;
     Checks.that(
@@ -104,7 +123,8 @@ public final class Linearization implements AutoCloseable {
         Tensor x = RecurrentForward.held(given, model.stepsPerInput());
         Tensor initial = initialState == null ? null : initialState.to(dtype);
         Tensor path = trajectory == null ? null : trajectory.to(dtype)) {
-      LinearizationHandle handle = RecurrentForward.linearize(context, recurrent, x, initial, path);
+      LinearizationHandle handle =
+          RecurrentForward.linearize(context, recurrent, x, initial, path, old);
       return new Linearization(context, handle, recurrent);
     }
   }
@@ -230,6 +250,13 @@ public final class Linearization implements AutoCloseable {
   public Tensor state() {
     Tensor out = Tensor.zeros(dtype(), stateShape());
     return filled(out, () -> handle.state(out.memory()));
+  }
+
+  /** Copies the state into {@code out} [B, T, n]. */
+  void state(Tensor out) {
+    Checks.shape("state", stateShape(), out.shape());
+    Checks.dtype("state", dtype(), out.dtype());
+    handle.state(out.memory());
   }
 
   /** The sites V_i [k, m_i] of a family, as a new tensor. */

@@ -6,10 +6,10 @@ import org.kpflow.model.CellModel;
 import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.LinearizationHandle;
-import org.kpflow.nativelib.LinearizationHandle.CellTrajectory;
-import org.kpflow.nativelib.LinearizationHandle.Recurrent;
-import org.kpflow.nativelib.LinearizationHandle.RecurrentLayer;
 import org.kpflow.nativelib.NativeMemory;
+import org.kpflow.nativelib.RecurrentDescription;
+import org.kpflow.nativelib.RecurrentDescription.CellTrajectory;
+import org.kpflow.nativelib.RecurrentDescription.Layer;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
@@ -43,27 +43,39 @@ final class RecurrentForward {
    * @param x [B, T, n_in], like all of the model's type; T counts steps of the state
    * @param initial [B, n] or null
    * @param trajectory [B, T, n] or null
+   * @param old a linearization whose memory is taken over, or null
    */
   static LinearizationHandle linearize(
-      ExecutionContext context, RecurrentModel model, Tensor x, Tensor initial, Tensor trajectory) {
+      ExecutionContext context,
+      RecurrentModel model,
+      Tensor x,
+      Tensor initial,
+      Tensor trajectory,
+      LinearizationHandle old) {
     if (model instanceof CellModel written) {
       try (CellForward forward = new CellForward(context, written, x, initial, trajectory)) {
         forward.run();
-        return describe(context, model, null, x, null, null, forward.trajectories());
+        return run(context, describe(model, null, x, null, null, forward.trajectories()), old);
       }
     }
-    return describe(context, model, model.cell(), x, initial, trajectory, null);
+    return run(context, describe(model, model.cell(), x, initial, trajectory, null), old);
   }
 
-  private static LinearizationHandle describe(
-      ExecutionContext context,
+  private static LinearizationHandle run(
+      ExecutionContext context, RecurrentDescription description, LinearizationHandle old) {
+    return old == null
+        ? LinearizationHandle.recurrent(context.handle(), description)
+        : old.replaced(description);
+  }
+
+  private static RecurrentDescription describe(
       RecurrentModel model,
       String cell,
       Tensor x,
       Tensor initial,
       Tensor trajectory,
       List<CellTrajectory> computed) {
-    List<RecurrentLayer> layers = new ArrayList<>();
+    List<Layer> layers = new ArrayList<>();
     for (int l = 0; l < model.layers(); l++) {
       int trainable = 0;
       for (WeightFamily family : model.families()) {
@@ -72,7 +84,7 @@ final class RecurrentForward {
         }
       }
       layers.add(
-          new RecurrentLayer(
+          new Layer(
               trainable,
               memory(model, "weight_ih_l" + l),
               memory(model, "weight_hh_l" + l),
@@ -80,22 +92,20 @@ final class RecurrentForward {
               memory(model, "bias_hh_l" + l),
               computed == null ? null : computed.get(l)));
     }
-    return LinearizationHandle.recurrent(
-        context.handle(),
-        new Recurrent(
-            cell,
-            model.cellParameter(),
-            model.gates(),
-            model.components(),
-            model.dtype(),
-            x.shape().size(0),
-            x.shape().size(1),
-            model.inputs(),
-            model.units(),
-            layers,
-            x.memory(),
-            initial == null ? null : initial.memory(),
-            trajectory == null ? null : trajectory.memory()));
+    return new RecurrentDescription(
+        cell,
+        model.cellParameter(),
+        model.gates(),
+        model.components(),
+        model.dtype(),
+        x.shape().size(0),
+        x.shape().size(1),
+        model.inputs(),
+        model.units(),
+        layers,
+        x.memory(),
+        initial == null ? null : initial.memory(),
+        trajectory == null ? null : trajectory.memory());
   }
 
   private static NativeMemory memory(RecurrentModel model, String name) {

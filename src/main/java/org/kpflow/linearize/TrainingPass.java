@@ -8,8 +8,8 @@ import org.kpflow.tensor.Tensor;
 
 /**
  * A model that is run and differentiated again and again while its weights change: each run reads
- * the weights that the model has then. For a snapshot that nothing changes, see {@link
- * Linearization}.
+ * the weights that the model has then, and works in the memory of the run before where that is
+ * enough. For a snapshot that nothing changes, see {@link Linearization}.
  */
 public final class TrainingPass implements AutoCloseable {
   private final ExecutionContext context;
@@ -24,15 +24,23 @@ public final class TrainingPass implements AutoCloseable {
   }
 
   /**
-   * The state h [B, T, n] on inputs x [B, T, n_in] from a zero initial state; this object's, until
-   * the next run.
+   * The state h [B, T, n] on inputs x [B, T_in, n_in] from a zero initial state, T = T_in times
+   * {@link Model#stepsPerInput()}; this object's, until the next run.
    *
    * @throws org.kpflow.base.NumericalException if the state overflows
    */
-  public Tensor run(Tensor inputs) {
-    close();
-    current = Linearization.of(context, model, inputs, null);
-    state = current.state();
+  public synchronized Tensor run(Tensor inputs) {
+    try {
+      current = Linearization.again(context, model, inputs, current);
+    } catch (RuntimeException | Error failure) {
+      closeRun(); // what its memory holds now is neither this run nor the one before
+      throw failure;
+    }
+    if (state == null || !state.shape().equals(current.stateShape())) {
+      closeState();
+      state = Tensor.zeros(current.dtype(), current.stateShape());
+    }
+    current.state(state);
     return state;
   }
 
@@ -41,8 +49,9 @@ public final class TrainingPass implements AutoCloseable {
    *
    * @param error ∂L/∂h [B, T, n]
    * @param gradient [p], overwritten
+   * @throws IllegalArgumentException if there is no run, or the last one failed
    */
-  public void parameterVjp(Tensor error, Tensor gradient) {
+  public synchronized void parameterVjp(Tensor error, Tensor gradient) {
     Checks.that(current != null, "parameterVjp: expected a run before it");
     Checks.shape("error", current.stateShape(), error.shape());
     Checks.shape("gradient", Shape.of(current.parameterCount()), gradient.shape());
@@ -54,13 +63,23 @@ public final class TrainingPass implements AutoCloseable {
         gradient.reshape(gradient.shape().block(1)));
   }
 
-  @Override
-  public void close() {
+  private void closeRun() {
     if (current != null) {
       current.close();
-      state.close();
       current = null;
+    }
+  }
+
+  private void closeState() {
+    if (state != null) {
+      state.close();
       state = null;
     }
+  }
+
+  @Override
+  public synchronized void close() {
+    closeRun();
+    closeState();
   }
 }

@@ -3,7 +3,6 @@ package org.kpflow.nativelib;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.PointerPointer;
 import org.kpflow.base.DType;
 
 /**
@@ -71,7 +70,12 @@ public record GraphDescription(
     return source < 0 ? inputs : nodes.get((int) source).units();
   }
 
-  void linearize(ContextHandle context, PointerPointer<NativeLinearization> out) {
+  interface Call {
+    int status(NativeContext context, kpflow_graph description, kpflow_monitor monitor);
+  }
+
+  /** Makes a native call with this description, whose memory is kept alive. */
+  void run(ContextHandle context, Call call) {
     NativeMemory[] used = checkedMemory();
     List<BytePointer> names = nodes.stream().map(node -> new BytePointer(node.name())).toList();
     try (kpflow_graph description = new kpflow_graph();
@@ -90,7 +94,7 @@ public record GraphDescription(
                 .nodes(array.position(0))
                 .input(input.pointer())
                 .trajectory(Engine.pointerOrNull(trajectory));
-            return Kpflow.kpflow_graph_linearize(c, description, monitor, out);
+            return call.status(c, description, monitor);
           },
           used);
     } finally {

@@ -61,6 +61,20 @@ abstract class Lifetime {
     }
   }
 
+  /**
+   * Ends this life but keeps the resource, which is the caller's then.
+   *
+   * @throws IllegalStateException if it is closed, or in use by a native call
+   */
+  synchronized void handOver() {
+    if (closed || !users.compareAndSet(1, 0)) {
+      throw new IllegalStateException(
+          "this " + what + " is closed or in use; expected an idle, open one");
+    }
+    closed = true;
+    LIVE.decrementAndGet();
+  }
+
   private void leak() {
     if (!closed) {
       LEAKED.incrementAndGet();

@@ -3,9 +3,8 @@ package org.kpflow.nativelib;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.javacpp.BytePointer;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.DoublePointer;
-import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.kpflow.base.DType;
@@ -20,108 +19,6 @@ public final class LinearizationHandle implements AutoCloseable {
   private final long[] sizes;
   private final long[][] families; // {n_f, m_f, offset}
   private final List<Layer> layers;
-
-  /**
-   * A recurrent model and what it reads; arrays of one dtype, initial and trajectory null when
-   * absent.
-   *
-   * @param cell null for one computed by the caller, whose gates g and components m count then
-   */
-  public record Recurrent(
-      String cell,
-      double cellParameter,
-      int gates,
-      int components,
-      DType dtype,
-      long trials,
-      long steps,
-      long inputs,
-      long units,
-      List<RecurrentLayer> layers,
-      NativeMemory input,
-      NativeMemory initial,
-      NativeMemory trajectory) {
-
-    private NativeMemory[] used() {
-      List<NativeMemory> used = new ArrayList<>(List.of(input));
-      addPresent(used, initial, trajectory);
-      for (RecurrentLayer layer : layers) {
-        used.addAll(List.of(layer.weightIh, layer.weightHh));
-        addPresent(used, layer.biasIh, layer.biasHh);
-        if (layer.trajectory != null) {
-          CellTrajectory own = layer.trajectory;
-          used.addAll(List.of(own.sites, own.states, own.derivatives));
-        }
-      }
-      return used.toArray(NativeMemory[]::new);
-    }
-
-    private static void addPresent(List<NativeMemory> used, NativeMemory... optional) {
-      for (NativeMemory memory : optional) {
-        if (memory != null) {
-          used.add(memory);
-        }
-      }
-    }
-
-    private void checkSizes() {
-      int[] shape = cell == null ? new int[] {gates, components} : cellShape(cell);
-      long own = Engine.product(shape[1], units); // state of a layer
-      long state = Engine.product(layers.size(), own);
-      long rows = Engine.product(trials, steps);
-      holds(input, Engine.product(rows, inputs));
-      holds(initial, Engine.product(trials, state));
-      holds(trajectory, Engine.product(rows, state));
-      for (int l = 0; l < layers.size(); l++) {
-        RecurrentLayer layer = layers.get(l);
-        long gateUnits = Engine.product(shape[0], units);
-        holds(layer.weightIh, Engine.product(gateUnits, l == 0 ? inputs : units));
-        holds(layer.weightHh, Engine.product(gateUnits, units));
-        holds(layer.biasIh, gateUnits);
-        holds(layer.biasHh, gateUnits);
-        Engine.require((cell == null) == (layer.trajectory != null), "cell: computed or named");
-        if (cell == null) {
-          holds(layer.trajectory.sites, Engine.product(rows, units));
-          holds(layer.trajectory.states, Engine.product(rows, own));
-          long slots = CellTrajectory.slots(gates, components);
-          holds(layer.trajectory.derivatives, Engine.product(rows, slots, units));
-        }
-      }
-    }
-
-    private void holds(NativeMemory memory, long count) {
-      if (memory != null) {
-        Engine.holds(memory, dtype, count);
-      }
-    }
-  }
-
-  /**
-   * One layer's weights; biases null when absent.
-   *
-   * @param trainable bit f set: the weights of kind f (kpflow.h) are part of theta
-   * @param trajectory what the caller has computed, or null
-   */
-  public record RecurrentLayer(
-      int trainable,
-      NativeMemory weightIh,
-      NativeMemory weightHh,
-      NativeMemory biasIh,
-      NativeMemory biasHh,
-      CellTrajectory trajectory) {}
-
-  /**
-   * A layer whose cell the caller computed: sites [k, H], states [k, m H] and derivatives [k,
-   * slots, H] in the order of kpflow.h.
-   */
-  public record CellTrajectory(NativeMemory sites, NativeMemory states, NativeMemory derivatives) {
-    /** 2 g m + m² + m, the derivatives of a unit. */
-    public static long slots(int gates, int components) {
-      long g = gates;
-      long m = components;
-      return 2 * g * m + m * m + m;
-    }
-  }
 
   private LinearizationHandle(
       ContextHandle context, DType dtype, NativeLinearization linearization) {
@@ -153,72 +50,66 @@ public final class LinearizationHandle implements AutoCloseable {
    */
   public record Layer(long first, long units, long begin) {}
 
-  /** Gate blocks and state components per unit of a cell: {g, m}. */
-  public static int[] cellShape(String cell) {
-    int[] shape = new int[2];
-    try (BytePointer name = new BytePointer(cell);
-        IntPointer gates = new IntPointer(1);
-        IntPointer components = new IntPointer(1)) {
-      Engine.check(Kpflow.kpflow_cell_shape(name, gates, components));
-      shape[0] = gates.get();
-      shape[1] = components.get();
-    }
-    return shape;
-  }
-
   /** Runs the forward pass of a recurrent model and linearizes along it. */
-  public static LinearizationHandle recurrent(ContextHandle context, Recurrent model) {
-    model.checkSizes();
-    try (kpflow_recurrent description = new kpflow_recurrent();
-        kpflow_layer layers = new kpflow_layer(model.layers().size());
-        BytePointer cell = model.cell() == null ? null : new BytePointer(model.cell());
-        PointerPointer<NativeLinearization> out = new PointerPointer<>(1)) {
-      context.monitored(
-          (c, monitor) -> {
-            for (int l = 0; l < model.layers().size(); l++) {
-              describe(layers.position(l), model.layers().get(l));
-            }
-            description
-                .cell(cell)
-                .cell_parameter(model.cellParameter())
-                .dtype(model.dtype().nativeCode())
-                .gates(model.gates())
-                .components(model.components())
-                .trials(model.trials())
-                .steps(model.steps())
-                .inputs(model.inputs())
-                .units(model.units())
-                .layer_count(model.layers().size())
-                .layers(layers.position(0))
-                .input(model.input().pointer())
-                .initial(Engine.pointerOrNull(model.initial()))
-                .trajectory(Engine.pointerOrNull(model.trajectory()));
-            return Kpflow.kpflow_recurrent_linearize(c, description, monitor, out);
-          },
-          model.used());
-      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
-    }
+  public static LinearizationHandle recurrent(ContextHandle context, RecurrentDescription model) {
+    return created(
+        context,
+        model.dtype(),
+        out ->
+            model.run(
+                context, (c, d, monitor) -> Kpflow.kpflow_recurrent_linearize(c, d, monitor, out)));
   }
 
   /** Runs the forward pass of a feed-forward model and linearizes along it. */
   public static LinearizationHandle graph(ContextHandle context, GraphDescription model) {
+    return created(
+        context,
+        model.dtype(),
+        out ->
+            model.run(
+                context, (c, d, monitor) -> Kpflow.kpflow_graph_linearize(c, d, monitor, out)));
+  }
+
+  private static LinearizationHandle created(
+      ContextHandle context, DType dtype, Consumer<PointerPointer<NativeLinearization>> body) {
     try (PointerPointer<NativeLinearization> out = new PointerPointer<>(1)) {
-      model.linearize(context, out);
-      return new LinearizationHandle(context, model.dtype(), out.get(NativeLinearization.class));
+      body.accept(out);
+      return new LinearizationHandle(context, dtype, out.get(NativeLinearization.class));
     }
   }
 
-  private static void describe(kpflow_layer target, RecurrentLayer layer) {
-    CellTrajectory own = layer.trajectory();
-    target
-        .trainable(layer.trainable())
-        .weight_ih(layer.weightIh().pointer())
-        .weight_hh(layer.weightHh().pointer())
-        .bias_ih(Engine.pointerOrNull(layer.biasIh()))
-        .bias_hh(Engine.pointerOrNull(layer.biasHh()))
-        .sites(own == null ? null : own.sites().pointer())
-        .states(own == null ? null : own.states().pointer())
-        .derivatives(own == null ? null : own.derivatives().pointer());
+  /**
+   * Runs a recurrent model of the same type in the memory of this linearization of another one,
+   * which is closed, whatever happens.
+   *
+   * @throws IllegalStateException if this one is closed or in use
+   */
+  public LinearizationHandle replaced(RecurrentDescription model) {
+    return replaced(
+        model.dtype(),
+        old ->
+            model.run(
+                context, (c, d, monitor) -> Kpflow.kpflow_recurrent_relinearize(old, d, monitor)));
+  }
+
+  /** The same for feed-forward models. */
+  public LinearizationHandle replaced(GraphDescription model) {
+    return replaced(
+        model.dtype(),
+        old ->
+            model.run(
+                context, (c, d, monitor) -> Kpflow.kpflow_graph_relinearize(old, d, monitor)));
+  }
+
+  private LinearizationHandle replaced(DType type, Consumer<NativeLinearization> body) {
+    life.handOver();
+    try {
+      body.accept(life.linearization);
+    } catch (RuntimeException | Error failure) {
+      Kpflow.kpflow_linearization_destroy(life.linearization);
+      throw failure;
+    }
+    return new LinearizationHandle(context, type, life.linearization);
   }
 
   public DType dtype() {
@@ -263,13 +154,16 @@ public final class LinearizationHandle implements AutoCloseable {
   /** Copies the state h into out [B, T, n]. */
   public void state(NativeMemory out) {
     Engine.holds(out, dtype, sizes[0] * sizes[1] * sizes[2]);
-    use(() -> Kpflow.kpflow_linearization_state(life.linearization, out.pointer()), out);
+    monitored(
+        monitor -> Kpflow.kpflow_linearization_state(life.linearization, out.pointer()), out);
   }
 
   /** Copies the sites of a family into out [k, m_f]. */
   public void sites(int family, NativeMemory out) {
     Engine.holds(out, dtype, Engine.product(sizes[0], sizes[1], known(family)[1]));
-    use(() -> Kpflow.kpflow_linearization_sites(life.linearization, family, out.pointer()), out);
+    monitored(
+        monitor -> Kpflow.kpflow_linearization_sites(life.linearization, family, out.pointer()),
+        out);
   }
 
   private long[] known(int family) {

@@ -33,6 +33,9 @@ public final class Network implements AutoCloseable {
   private final Tensor gradient; // [p + read-out], in the order of the parameters
   private final List<Parameter> parameters = new ArrayList<>();
   private final boolean trainsReadout;
+  private final long begin; // of what is read, in the state after all steps of an input
+  private Tensor error; // ∂L/∂h, and below ∂L/∂y: kept from step to step
+  private Tensor outputError;
 
   /**
    * A network; it takes over model and read-out, and closes them.
@@ -44,6 +47,7 @@ public final class Network implements AutoCloseable {
     this.model = Checks.notNull(model, "model");
     this.readout = Checks.notNull(readout, "readout");
     this.trainsReadout = trainsReadout;
+    this.begin = readout.block().begin() + (model.stepsPerInput() - 1) * model.stateUnits();
     this.pass = new TrainingPass(context, model);
     List<String> names = new ArrayList<>();
     List<Tensor> values = new ArrayList<>();
@@ -111,45 +115,92 @@ public final class Network implements AutoCloseable {
 
   /** The outputs y [B, T, n_out] on inputs x [B, T, n_in], as a new tensor. */
   public Tensor outputs(Tensor inputs) {
-    return readout.apply(pass.run(inputs));
-  }
-
-  /** The mean squared error on trials of the model's type. */
-  public double loss(Trials trials) {
-    try (Readout.Loss loss = forward(trials)) {
-      return loss.value();
+    Tensor state = perInput(pass.run(inputs));
+    Shape shape = state.shape();
+    Tensor outputs = Tensor.zeros(model.dtype(), shape.size(0), shape.size(1), readout.outputs());
+    try {
+      ReadoutMath.apply(context, readout.weight(), readout.bias(), begin, state, outputs);
+      return outputs;
+    } catch (RuntimeException failure) {
+      outputs.close();
+      throw failure;
     }
   }
 
-  /** The mean squared error on trials of the model's type; overwrites all gradients. */
+  /**
+   * The mean squared error on trials of the model's type.
+   *
+   * @throws IllegalArgumentException if the trials do not go with the model and its read-out
+   */
+  public double loss(Trials trials) {
+    return readOut(perInput(pass.run(trials.inputs())), trials);
+  }
+
+  /**
+   * The mean squared error on trials of the model's type; overwrites all gradients.
+   *
+   * @throws IllegalArgumentException if the trials do not go with the model and its read-out
+   */
   public double lossAndGradient(Trials trials) {
     Tensor state = pass.run(trials.inputs());
-    try (Readout.Loss loss = readout.meanSquaredError(state, trials.targets(), trials.mask())) {
-      long p = model.parameterCount();
-      if (p > 0) {
-        pass.parameterVjp(loss.error(), gradient.slice(0, p).reshape(Shape.of(p)));
-      }
-      if (trainsReadout) {
-        int first = parameters.size() - (readout.bias() == null ? 1 : 2);
-        ReadoutMath.gradient(
-            context,
-            readout.block().begin(),
-            state,
-            loss.outputError(),
-            parameters.get(first).gradient(),
-            readout.bias() == null ? null : parameters.get(first + 1).gradient());
-      }
-      return loss.value();
+    Tensor read = perInput(state);
+    double loss = readOut(read, trials);
+    long p = model.parameterCount();
+    if (p > 0) {
+      error = fitting(error, state.shape());
+      ReadoutMath.adjoint(context, readout.weight(), begin, outputError, perInput(error));
+      pass.parameterVjp(error, gradient.slice(0, p).reshape(Shape.of(p)));
     }
+    if (trainsReadout) {
+      int first = parameters.size() - (readout.bias() == null ? 1 : 2);
+      ReadoutMath.gradient(
+          context,
+          begin,
+          read,
+          outputError,
+          parameters.get(first).gradient(),
+          readout.bias() == null ? null : parameters.get(first + 1).gradient());
+    }
+    return loss;
   }
 
-  private Readout.Loss forward(Trials trials) {
-    return readout.meanSquaredError(pass.run(trials.inputs()), trials.targets(), trials.mask());
+  /** The loss; leaves its derivative by the outputs in outputError [B, T, n_out]. */
+  private double readOut(Tensor state, Trials trials) {
+    Shape shape = state.shape();
+    outputError = fitting(outputError, Shape.of(shape.size(0), shape.size(1), readout.outputs()));
+    ReadoutMath.apply(context, readout.weight(), readout.bias(), begin, state, outputError);
+    return ReadoutMath.meanSquaredError(context, outputError, trials.targets(), trials.mask());
+  }
+
+  /**
+   * A state [B, s T, n] as [B, T, s n], where the model takes s steps per input: what is read is
+   * the last of them.
+   */
+  private Tensor perInput(Tensor state) {
+    Shape shape = state.shape();
+    long stages = model.stepsPerInput();
+    return state.reshape(Shape.of(shape.size(0), shape.size(1) / stages, stages * shape.size(2)));
+  }
+
+  /** The same tensor if it has this shape, else a new one in its place. */
+  private Tensor fitting(Tensor workspace, Shape shape) {
+    if (workspace != null && workspace.shape().equals(shape)) {
+      return workspace;
+    }
+    if (workspace != null) {
+      workspace.close();
+    }
+    return Tensor.zeros(model.dtype(), shape);
   }
 
   @Override
   public void close() {
     pass.close();
+    for (Tensor workspace : new Tensor[] {error, outputError}) {
+      if (workspace != null) {
+        workspace.close();
+      }
+    }
     gradient.close();
     model.close();
     readout.close();

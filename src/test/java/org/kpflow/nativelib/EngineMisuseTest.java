@@ -22,8 +22,8 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.base.KpflowException;
 import org.kpflow.base.MemoryException;
-import org.kpflow.nativelib.LinearizationHandle.CellTrajectory;
-import org.kpflow.nativelib.LinearizationHandle.RecurrentLayer;
+import org.kpflow.nativelib.RecurrentDescription.CellTrajectory;
+import org.kpflow.nativelib.RecurrentDescription.Layer;
 import org.kpflow.tensor.ExecutionContext;
 
 /** The facade of the native library: whatever the sizes, native code stays inside its arrays. */
@@ -240,7 +240,7 @@ class EngineMisuseTest {
       refused(() -> linearize("gru", 3, 1, 1, bad, 1), one);
       refused(() -> linearize("gru", 3, 1, 1, 1, bad), one);
     }
-    refused(() -> LinearizationHandle.cellShape("x"), "cell", "'x'");
+    refused(() -> RecurrentDescription.cellShape("x"), "cell", "'x'");
   }
 
   @Test
@@ -305,14 +305,13 @@ class EngineMisuseTest {
         0,
         0,
         new long[] {b, t, inputs, units},
-        List.of(new RecurrentLayer(trainable, memory, memory, null, null, null)));
+        List.of(new Layer(trainable, memory, memory, null, null, null)));
   }
 
-  private void linearize(
-      String cell, int gates, int components, long[] sizes, List<RecurrentLayer> layers) {
+  private void linearize(String cell, int gates, int components, long[] sizes, List<Layer> layers) {
     LinearizationHandle.recurrent(
             context,
-            new LinearizationHandle.Recurrent(
+            new RecurrentDescription(
                 cell,
                 0,
                 gates,
@@ -333,9 +332,9 @@ class EngineMisuseTest {
   @Test
   void descriptionsOfStacksAndComputedCellsAreChecked() {
     long[] sizes = {1, 2, 1, 2};
-    RecurrentLayer plain = new RecurrentLayer(3, memory, memory, null, null, null);
+    Layer plain = new Layer(3, memory, memory, null, null, null);
     CellTrajectory trajectory = new CellTrajectory(memory, memory, memory);
-    RecurrentLayer computed = new RecurrentLayer(3, memory, memory, null, null, trajectory);
+    Layer computed = new Layer(3, memory, memory, null, null, trajectory);
     linearize("gru", 0, 0, sizes, List.of(plain, plain, plain));
     linearize(null, 2, 1, sizes, List.of(computed, computed));
     linearize(null, 1, 2, sizes, List.of(computed));
