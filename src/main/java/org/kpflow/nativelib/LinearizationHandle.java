@@ -154,8 +154,7 @@ public final class LinearizationHandle implements AutoCloseable {
   /** Copies the state h into out [B, T, n]. */
   public void state(NativeMemory out) {
     Engine.holds(out, dtype, sizes[0] * sizes[1] * sizes[2]);
-    monitored(
-        monitor -> Kpflow.kpflow_linearization_state(life.linearization, out.pointer()), out);
+    monitored(monitor -> Kpflow.kpflow_linearization_state(life.linearization, out.pointer()), out);
   }
 
   /** Copies the sites of a family into out [k, m_f]. */

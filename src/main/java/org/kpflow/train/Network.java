@@ -41,11 +41,18 @@ public final class Network implements AutoCloseable {
    * A network; it takes over model and read-out, and closes them.
    *
    * @param trainsReadout whether W_out and b are trained with the model
+   * @throws IllegalArgumentException if the read-out is of another type or does not fit the state
    */
   public Network(ExecutionContext context, Model model, Readout readout, boolean trainsReadout) {
     this.context = Checks.notNull(context, "context");
     this.model = Checks.notNull(model, "model");
     this.readout = Checks.notNull(readout, "readout");
+    Checks.dtype("readout", model.dtype(), readout.weight().dtype());
+    Checks.that(
+        readout.block().begin() + readout.block().units() <= model.stateUnits(),
+        "readout: expected a part of a state of %d units, got %s",
+        model.stateUnits(),
+        readout.block());
     this.trainsReadout = trainsReadout;
     this.begin = readout.block().begin() + (model.stepsPerInput() - 1) * model.stateUnits();
     this.pass = new TrainingPass(context, model);
