@@ -11,7 +11,7 @@ enum Gate { kReset, kUpdate, kCandidate };
 constexpr CellShape kShape{3, 1, 1u << kCandidate, true, false};
 
 template <class T>
-void step(const CellRow<T>& row) {
+KPFLOW_INLINE void step_body(const CellRow<T>& row) {
   const Record record(kShape);
   const int64_t units = row.units;
   const auto slot = [&](int index) { return row.derivatives + index * units; };
@@ -21,13 +21,15 @@ void step(const CellRow<T>& row) {
   T* c_n = slot(record.c(kCandidate, 0));
   T* d = slot(record.d(0, 0));
   const T *q = row.q, *p = row.p, *h = row.previous;
+  T* next = row.next;
+#pragma GCC ivdep
   for (int64_t i = 0; i < units; ++i) {
     const T q_n = q[2 * units + i];
     const T r = sigmoid(q[i] + p[i]);
     const T z = sigmoid(q[units + i] + p[units + i]);
-    const T n = std::tanh(p[2 * units + i] + r * q_n);
+    const T n = fast_tanh(p[2 * units + i] + r * q_n);
     const T slope = (T(1) - z) * (T(1) - n * n);  // d h'/d(candidate pre-activation)
-    row.next[i] = (T(1) - z) * n + z * h[i];
+    next[i] = (T(1) - z) * n + z * h[i];
     a_r[i] = slope * q_n * r * (T(1) - r);
     a_z[i] = (h[i] - n) * z * (T(1) - z);
     a_n[i] = slope * r;
@@ -36,7 +38,10 @@ void step(const CellRow<T>& row) {
   }
 }
 
-const RegisterCell gru_cell(Cell{"gru", kShape, step<float>, step<double>, nullptr, nullptr});
+KPFLOW_CLONES void step(const CellRow<float>& row) { step_body(row); }
+KPFLOW_CLONES void step(const CellRow<double>& row) { step_body(row); }
+
+const RegisterCell gru_cell(Cell{"gru", kShape, step, step, nullptr, nullptr});
 
 }  // namespace
 

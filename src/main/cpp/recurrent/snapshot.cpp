@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "core/status.hpp"
-#include "linalg/blas.hpp"
 #include "recurrent/computed.hpp"
+#include "recurrent/panels.hpp"
 
 namespace kpflow {
 
@@ -126,8 +127,12 @@ int64_t snapshot_bytes(const kpflow_recurrent& model) {
 template <class T>
 void Snapshot<T>::require_finite(int64_t row) const {
   const int64_t n = shape.state();
+  const T* h = state.data() + row * n;
+  int32_t infinite = 0;  // without a branch, so that it is done in vectors
+  for (int64_t i = 0; i < n; ++i) infinite |= std::fabs(h[i]) <= std::numeric_limits<T>::max() ? 0 : 1;
+  if (infinite == 0) return;
   for (int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(state[row * n + i])) {
+    if (!std::isfinite(h[i])) {
       fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, unit %lld; %s",
            static_cast<long long>(row / steps), static_cast<long long>(row % steps), static_cast<long long>(begin + i),
            sizeof(T) == 4 ? "the dynamics overflow in f32, try f64" : "the dynamics diverge");
@@ -137,7 +142,6 @@ void Snapshot<T>::require_finite(int64_t row) const {
 
 template <class T>
 void Snapshot<T>::forward(const kpflow_recurrent& model, kpflow_context& context, const Progress& progress) {
-  constexpr int64_t kPanel = 32;  // trials that go through a step's product together
   const Cell& cell = find_cell(model.cell);
   const int64_t units = shape.units, n = shape.state(), gates = shape.gates();
   const StepFunction<T> step = cell.step(T());
@@ -146,11 +150,14 @@ void Snapshot<T>::forward(const kpflow_recurrent& model, kpflow_context& context
   const T* given = static_cast<const T*>(model.trajectory);
   Array<T> zero(n);
   std::memset(zero.data(), 0, static_cast<size_t>(n) * sizeof(T));
+  const Panels panels(trials);
+  PackedMatrix<T> read;  // W_ih^T
+  read.pack(true, inputs, gates, weight_ih.data());
 
-  context.pool.run(pieces(trials, kPanel), [&](int64_t task, int worker) {
-    const int64_t first = task * kPanel, count = std::min(kPanel, trials - first);
-    T* v = context.worker_scratch<T>(worker, count * (units + 2 * gates + inputs));
-    T *q = v + count * units, *p = q + count * gates, *read = p + count * gates;
+  context.pool.run(panels.count, [&](int64_t task, int worker) {
+    const int64_t first = task * panels.size, count = std::min(panels.size, trials - first);
+    T* v = context.worker_scratch<T>(worker, count * (units + 2 * gates));
+    T *q = v + count * units, *p = q + count * gates;
     for (int64_t t = 0; t < steps; ++t) {
       progress.advance(count);
       const auto previous = [&](int64_t b) -> const T* {
@@ -166,12 +173,12 @@ void Snapshot<T>::forward(const kpflow_recurrent& model, kpflow_context& context
               derivatives.data() + at * shape.derivatives() + shape.record.s(0) * units);
         }
         std::copy_n(v + r * units, units, site.data() + at * units);
-        std::copy_n(input + at * input_stride, inputs, read + r * inputs);
         std::copy_n(bias_hh.data(), gates, q + r * gates);
         std::copy_n(bias_ih.data(), gates, p + r * gates);
       }
-      gemm(false, true, count, gates, units, T(1), v, units, weight_hh.data(), units, T(1), q, gates);
-      gemm(false, true, count, gates, inputs, T(1), read, inputs, weight_ih.data(), inputs, T(1), p, gates);
+      const T* x_t = input + row(first, t) * input_stride;  // those of the other trials are steps rows apart
+      hidden.multiply(PackedProduct<T>{false, true, count, v, units, q, gates}, 0, units);
+      read.multiply(PackedProduct<T>{false, true, count, x_t, steps * input_stride, p, gates}, 0, inputs);
       for (int64_t r = 0; r < count; ++r) {
         const int64_t b = first + r, at = row(b, t);
         T* next = state.data() + at * n;
