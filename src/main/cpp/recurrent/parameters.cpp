@@ -4,12 +4,15 @@
 #include <cstring>
 
 #include "linalg/blas.hpp"
+#include "linalg/packed.hpp"
 
 namespace kpflow {
 
 namespace {
 
-constexpr int64_t kChunk = 256;  // rows (b, t) whose gate values are formed at once
+constexpr int64_t kChunk = 256;                     // rows (b, t) whose gate values are formed at once
+constexpr int64_t kParts = 16;                      // of the rows of a single probe's gradient
+constexpr int64_t kMostPartial = int64_t(1) << 24;  // elements of what they sum up
 
 // The two families of a side: how its weights and biases look to the kernels.
 template <class T>
@@ -30,6 +33,52 @@ struct SideView {
   int64_t weight;   // offsets in theta, -1 where frozen
   int64_t bias;
 };
+
+// One probe: its rows are cut into parts, each of which sums a gradient of its own, with the sites of a chunk packed once for all
+// gates. The parts are then added up in order.
+template <class T>
+void pull_parts(const Snapshot<T>& net, kpflow_context& context, const T* a, T* theta, const Progress& progress) {
+  const RowShape& shape = net.shape;
+  const int64_t gates = shape.gates(), k = net.rows(), stride = net.stride;
+  const int64_t length = pieces(pieces(k, kParts), kChunk) * kChunk, parts = pieces(k, length);
+  for (const Side which : {Side::kHidden, Side::kInput}) {
+    const SideView<T> side(net, which);
+    if (!side.trains()) continue;
+    const int64_t size = gates * (side.columns + 1);
+    T* partial = static_cast<T*>(context.workspace.reserve(parts * size * static_cast<int64_t>(sizeof(T))));
+    context.pool.run(parts, [&](int64_t part, int worker) {
+      T* y = context.worker_scratch<T>(worker, kChunk * gates + packed_size<T>(kChunk, side.columns));
+      T *packed = y + kChunk * gates, *weight = partial + part * size, *bias = weight + gates * side.columns;
+      std::fill_n(bias, gates, T(0));
+      const int64_t last = std::min(k, (part + 1) * length);
+      for (int64_t first = part * length; first < last; first += kChunk) {
+        progress.advance();
+        const int64_t count = std::min(kChunk, last - first);
+        for (int64_t r = 0; r < count; ++r) {
+          T* row = y + r * gates;
+          pull_row(shape, net.record(first + r), which, 0, shape.cell.gates, 0, shape.units, a + (first + r) * stride,
+                   row);
+          for (int64_t i = 0; side.bias >= 0 && i < gates; ++i) bias[i] += row[i];
+        }
+        if (side.weight < 0) continue;
+        pack(false, count, side.columns, side.sites + first * side.stride, side.stride, packed);
+        multiply_packed(PackedProduct<T>{true, first != part * length, gates, y, gates, weight, side.columns}, count,
+                        side.columns, packed, 0, count);
+      }
+    });
+    const auto add_up = [&](int64_t offset, int64_t count, T* out) {
+      context.pool.run(pieces(count, kChunk), [&](int64_t task, int) {
+        for (int64_t i = task * kChunk; i < std::min(count, (task + 1) * kChunk); ++i) {
+          T sum = partial[offset + i];
+          for (int64_t part = 1; part < parts; ++part) sum += partial[part * size + offset + i];
+          out[i] = sum;
+        }
+      });
+    };
+    if (side.weight >= 0) add_up(0, gates * side.columns, theta + side.weight);
+    if (side.bias >= 0) add_up(gates * side.columns, gates, theta + side.bias);
+  }
+}
 
 }  // namespace
 
@@ -78,6 +127,9 @@ void site_pull(const Snapshot<T>& net, kpflow_context& context, Weights weights,
   const int64_t group = weights == Weights::kShared ? k : net.steps;
   const int64_t groups = s * k / group;
   a += net.begin;
+  if (groups == 1 && kParts * shape.gates() * (std::max(units, net.inputs) + 1) <= kMostPartial) {
+    return pull_parts(net, context, a, theta, progress);
+  }
   // A task sums one gate's rows of G over the whole group, in order. Few probes: gates are split for more tasks.
   const int64_t split = groups * shape.cell.gates >= 16 ? 1 : std::min<int64_t>(4, std::max<int64_t>(1, units / 32));
   const int64_t length = pieces(units, split);
