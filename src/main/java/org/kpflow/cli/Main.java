@@ -21,6 +21,7 @@ import picocli.CommandLine.ScopeType;
     description = "Spectra of the global empirical neural tangent kernel of trained networks.",
     subcommands = {
       DemoCommand.class,
+      TrainCommand.class,
       AnalyzeCommand.class,
       DescribeCommand.class,
       EvaluateCommand.class,
