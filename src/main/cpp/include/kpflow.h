@@ -294,6 +294,61 @@ int32_t kpflow_svd(int64_t m, int64_t n, double* a, double* values, double* u, d
 /* Orthonormal basis of the rows of a [m,n], m <= n, in place (Householder). */
 int32_t kpflow_orthonormalize(int32_t dtype, int64_t m, int64_t n, void* a);
 
+/* --------------------------------------------------------------------------------------------------------- training */
+
+/* A linear read-out y = W h + b of units begin..begin+width-1 of rows of a state, h [rows, n]. */
+typedef struct kpflow_readout {
+  int32_t dtype; /* of every array here and in the calls */
+  int32_t reserved;
+  int64_t rows;       /* B T */
+  int64_t units;      /* n */
+  int64_t begin;      /* of the units that are read */
+  int64_t width;      /* how many */
+  int64_t outputs;    /* n_out */
+  const void* weight; /* [n_out, width] */
+  const void* bias;   /* [n_out] or NULL (zero) */
+} kpflow_readout;
+
+/* y [rows, n_out] of h [rows, n]. */
+int32_t kpflow_readout_apply(kpflow_context* context, const kpflow_readout* readout, const void* state, void* y);
+
+/* The adjoint: state [rows, n] = y W in the units that are read, 0 in the others. */
+int32_t kpflow_readout_adjoint(kpflow_context* context, const kpflow_readout* readout, const void* y, void* state);
+
+/* Gradients of W and b (NULL where it is not wanted) from those of the outputs: sums over rows of y^T h and of y. */
+int32_t kpflow_readout_gradient(kpflow_context* context, const kpflow_readout* readout, const void* state,
+                                const void* y, void* weight, void* bias);
+
+/*
+ * loss = sum (y - targets)^2 / N over the N entries of y [rows, n_out] whose row counts, and y becomes its derivative
+ * (2 / N) (y - targets), 0 in rows that do not count. mask [rows] has 1 where a row counts and 0 elsewhere, or is NULL.
+ */
+int32_t kpflow_mean_squared_error(kpflow_context* context, int32_t dtype, int64_t rows, int64_t outputs, void* y,
+                                  const void* targets, const void* mask, double* loss);
+
+/* x = min(max(x, -limit), limit); a NaN stays one. */
+int32_t kpflow_clamp(kpflow_context* context, int32_t dtype, int64_t count, double limit, void* x);
+
+/*
+ * Step number `step` (1 for the first) of Adam: m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+ * theta -= rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon).
+ */
+int32_t kpflow_adam_step(kpflow_context* context, int32_t dtype, int64_t count, int64_t step, double rate, double beta1,
+                         double beta2, double epsilon, const void* gradient, void* m, void* v, void* theta);
+
+/* Shampoo's statistics of a gradient G [m,n], in f64: left [m,m] += G G^T, right [n,n] += G^T G; right may be NULL. */
+int32_t kpflow_shampoo_accumulate(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, const void* gradient,
+                                  double* left, double* right);
+
+/* out [n,n] = A^(-1/root) of a symmetric positive semidefinite a [n,n], root 2 or 4; eigenvalues below floor > 0 count as
+ * floor. a is kept. */
+int32_t kpflow_inverse_root(kpflow_context* context, int64_t n, const double* a, int32_t root, double floor,
+                            double* out);
+
+/* theta [m,n] -= rate left G right, formed in f64, with left [m,m] and right [n,n] (NULL: the identity). */
+int32_t kpflow_shampoo_step(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, double rate,
+                            const double* left, const void* gradient, const double* right, void* theta);
+
 /* --------------------------------------------------------------------------------------------------- array primitives */
 
 /* y = alpha x + beta y over count elements; beta = 0 does not read y. */

@@ -1,12 +1,11 @@
 package org.kpflow.model;
 
-import java.util.Arrays;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.ReadoutMath;
 import org.kpflow.tensor.Tensor;
-import org.kpflow.tensor.TensorMath;
 
 /**
  * A linear read-out of one block h of the state, y = h W_outᵀ + b, with the mean squared error
@@ -98,23 +97,9 @@ public final class Readout implements AutoCloseable {
         end(),
         block.name(),
         shape);
-    long rows = shape.size(0) * shape.size(1);
-    long hidden = weight.shape().size(1);
     Tensor out = Tensor.zeros(weight.dtype(), shape.size(0), shape.size(1), outputs());
-    try (Tensor read = Tensor.zeros(weight.dtype(), rows, hidden)) {
-      copyUnits(rows, hidden, state, shape.size(2), block.begin(), read, hidden, 0);
-      Tensor flat = out.reshape(Shape.of(rows, outputs()));
-      if (bias != null) {
-        TensorMath.strided(
-            new long[] {rows, outputs()},
-            1,
-            bias,
-            new long[] {0, 1},
-            0,
-            flat,
-            new long[] {outputs(), 1});
-      }
-      TensorMath.gemm(context, false, true, 1, read, weight, 1, flat);
+    try {
+      ReadoutMath.apply(context, weight, bias, block.begin(), state, out);
       return out;
     } catch (RuntimeException failure) {
       out.close();
@@ -133,14 +118,10 @@ public final class Readout implements AutoCloseable {
         "outputs: expected shape [B, T, %d], got %s",
         outputs(),
         shape);
-    long rows = shape.size(0) * shape.size(1);
-    long hidden = weight.shape().size(1);
     Checks.that(units >= end(), "units: expected at least %d, got %d", end(), units);
     Tensor state = Tensor.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
-    try (Tensor lifted = Tensor.zeros(weight.dtype(), rows, hidden)) {
-      TensorMath.gemm(
-          context, false, false, 1, outputs.reshape(Shape.of(rows, outputs())), weight, 0, lifted);
-      copyUnits(rows, hidden, lifted, hidden, 0, state, units, block.begin());
+    try {
+      ReadoutMath.adjoint(context, weight, block.begin(), outputs, state);
       return state;
     } catch (RuntimeException failure) {
       state.close();
@@ -177,15 +158,7 @@ public final class Readout implements AutoCloseable {
     Checks.notNull(targets, "targets");
     Tensor difference = apply(state);
     try {
-      Checks.shape("targets", difference.shape(), targets.shape());
-      Checks.dtype("targets", difference.dtype(), targets.dtype());
-      TensorMath.axpby(context, -1, targets, 1, difference);
-      double counted = difference.count();
-      if (mask != null) {
-        counted = outputs() * masked(difference, mask);
-      }
-      double loss = TensorMath.dot(context, difference, difference) / counted;
-      TensorMath.scale(context, 2 / counted, difference);
+      double loss = ReadoutMath.meanSquaredError(context, difference, targets, mask);
       return new Loss(loss, lift(difference, state.shape().size(2)), difference);
     } catch (RuntimeException failure) {
       difference.close();
@@ -193,77 +166,8 @@ public final class Readout implements AutoCloseable {
     }
   }
 
-  /** Multiplies every step's entries by its mask; the number of steps that count. */
-  private static double masked(Tensor outputs, Tensor mask) {
-    Shape steps = Shape.of(outputs.shape().size(0), outputs.shape().size(1));
-    Checks.shape("mask", steps, mask.shape());
-    double[] weights = mask.toDoubles();
-    double[] values = outputs.toDoubles();
-    int width = values.length / weights.length;
-    double counted = 0;
-    for (int row = 0; row < weights.length; row++) {
-      Checks.that(
-          weights[row] == 0 || weights[row] == 1, "mask: expected 0 or 1, got %s", weights[row]);
-      counted += weights[row];
-      for (int i = row * width; i < (row + 1) * width; i++) {
-        values[i] *= weights[row];
-      }
-    }
-    Checks.that(counted > 0, "mask: expected at least one step that counts, got none");
-    outputs.copyFrom(values);
-    return counted;
-  }
-
-  /**
-   * The gradients of the read-out itself: ∂L/∂W_out = Σ ∂L/∂y hᵀ and ∂L/∂b = Σ ∂L/∂y over all
-   * trials and steps.
-   *
-   * @param state [B, T, n]
-   * @param outputError ∂L/∂y [B, T, n_out]
-   * @param weightGradient [n_out, H], overwritten
-   * @param biasGradient [n_out], overwritten; null where there is no bias
-   */
-  public void pull(Tensor state, Tensor outputError, Tensor weightGradient, Tensor biasGradient) {
-    long rows = outputError.count() / outputs();
-    long hidden = weight.shape().size(1);
-    Tensor rowErrors = outputError.reshape(Shape.of(rows, outputs()));
-    try (Tensor read = Tensor.zeros(weight.dtype(), rows, hidden)) {
-      copyUnits(rows, hidden, state, state.shape().size(2), block.begin(), read, hidden, 0);
-      TensorMath.gemm(context, true, false, 1, rowErrors, read, 0, weightGradient);
-    }
-    if (biasGradient != null) {
-      try (Tensor ones = Tensor.zeros(weight.dtype(), 1, rows)) {
-        double[] filled = new double[Math.toIntExact(rows)];
-        Arrays.fill(filled, 1);
-        ones.copyFrom(filled);
-        Tensor sums = biasGradient.reshape(biasGradient.shape().block(1));
-        TensorMath.gemm(context, false, false, 1, ones, rowErrors, 0, sums);
-      }
-    }
-  }
-
   private long end() {
     return block.begin() + block.units();
-  }
-
-  /** to[:, toBegin + i] = from[:, fromBegin + i] of matrices [rows, width]. */
-  private static void copyUnits(
-      long rows,
-      long units,
-      Tensor from,
-      long fromWidth,
-      long fromBegin,
-      Tensor to,
-      long toWidth,
-      long toBegin) {
-    TensorMath.strided(
-        new long[] {rows, units},
-        1,
-        from.reshape(Shape.of(from.count())).slice(fromBegin, from.count() - fromBegin),
-        new long[] {fromWidth, 1},
-        0,
-        to.reshape(Shape.of(to.count())).slice(toBegin, to.count() - toBegin),
-        new long[] {toWidth, 1});
   }
 
   @Override

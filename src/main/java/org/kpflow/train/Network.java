@@ -12,6 +12,7 @@ import org.kpflow.model.Readout;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.ReadoutMath;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -25,6 +26,7 @@ public final class Network implements AutoCloseable {
   /** The read-out's layer in a checkpoint. */
   public static final String READOUT = "Wout";
 
+  private final ExecutionContext context;
   private final Model model;
   private final Readout readout;
   private final TrainingPass pass;
@@ -38,6 +40,7 @@ public final class Network implements AutoCloseable {
    * @param trainsReadout whether W_out and b are trained with the model
    */
   public Network(ExecutionContext context, Model model, Readout readout, boolean trainsReadout) {
+    this.context = Checks.notNull(context, "context");
     this.model = Checks.notNull(model, "model");
     this.readout = Checks.notNull(readout, "readout");
     this.trainsReadout = trainsReadout;
@@ -66,6 +69,11 @@ public final class Network implements AutoCloseable {
       parameters.add(new Parameter(names.get(i), value, part));
       offset += value.count();
     }
+  }
+
+  /** Where it runs. */
+  public ExecutionContext context() {
+    return context;
   }
 
   public Model model() {
@@ -123,7 +131,9 @@ public final class Network implements AutoCloseable {
       }
       if (trainsReadout) {
         int first = parameters.size() - (readout.bias() == null ? 1 : 2);
-        readout.pull(
+        ReadoutMath.gradient(
+            context,
+            readout.block().begin(),
             state,
             loss.outputError(),
             parameters.get(first).gradient(),

@@ -1,7 +1,9 @@
 package org.kpflow.train;
 
+import org.kpflow.base.Checks;
 import org.kpflow.base.NumericalException;
 import org.kpflow.task.Trials;
+import org.kpflow.tensor.TensorMath;
 
 /**
  * Trains a network step by step. Everything random is a function of the step's number, so network
@@ -11,8 +13,18 @@ public final class Trainer {
   private final Network network;
   private final Optimizer optimizer;
   private final Batches batches;
-  private final LearningRate rate;
+  private final TrainingOptions options;
   private long step;
+
+  /**
+   * A trainer without clipping and decay.
+   *
+   * @param step how many steps have been taken before
+   */
+  public Trainer(
+      Network network, Optimizer optimizer, Batches batches, LearningRate rate, long step) {
+    this(network, optimizer, batches, TrainingOptions.of(rate), step);
+  }
 
   /**
    * A trainer.
@@ -20,11 +32,12 @@ public final class Trainer {
    * @param step how many steps have been taken before
    */
   public Trainer(
-      Network network, Optimizer optimizer, Batches batches, LearningRate rate, long step) {
-    this.network = network;
-    this.optimizer = optimizer;
-    this.batches = batches;
-    this.rate = rate;
+      Network network, Optimizer optimizer, Batches batches, TrainingOptions options, long step) {
+    this.network = Checks.notNull(network, "network");
+    this.optimizer = Checks.notNull(optimizer, "optimizer");
+    this.batches = Checks.notNull(batches, "batches");
+    this.options = Checks.notNull(options, "options");
+    Checks.that(step >= 0, "step: expected at least 0, got %d", step);
     this.step = step;
   }
 
@@ -36,7 +49,8 @@ public final class Trainer {
   /**
    * Takes one step; the loss on its trials before it.
    *
-   * @throws NumericalException if state or loss are not finite; the weights stay as they were
+   * @throws NumericalException if state, loss or gradient are not finite; the weights stay as they
+   *     were
    */
   public double advance() {
     long next = step + 1;
@@ -44,11 +58,17 @@ public final class Trainer {
     try (Trials trials = batches.at(next)) {
       loss = network.lossAndGradient(trials);
     }
-    if (!Double.isFinite(loss)) {
+    double norm = TensorMath.norm(network.context(), network.gradient());
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new NumericalException(
-          "training: the loss is not finite at step " + next + "; use a smaller learning rate");
+          String.format(
+              "training: the %s is not finite at step %d; use a smaller learning rate",
+              Double.isFinite(loss) ? "gradient" : "loss", next));
     }
-    optimizer.step(next, rate.at(next));
+    double rate = options.rate().at(next);
+    options.clipping().apply(network.context(), network.gradient(), norm);
+    options.decay().apply(network.context(), network.parameters(), rate);
+    optimizer.step(next, rate);
     step = next;
     return loss;
   }

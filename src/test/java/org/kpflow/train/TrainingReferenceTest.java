@@ -82,7 +82,9 @@ class TrainingReferenceTest {
     ExecutionContext context = ExecutionContext.shared();
     return Stream.of(
         new Rule("sgd", 0.05, network -> new Sgd(context, network.parameters(), 0)),
-        new Rule("momentum", 0.05, network -> new Sgd(context, network.parameters(), 0.9)));
+        new Rule("momentum", 0.05, network -> new Sgd(context, network.parameters(), 0.9)),
+        new Rule("adam", 0.01, network -> new Adam(context, network.parameters())),
+        new Rule("shampoo", 0.05, network -> new Shampoo(context, network.parameters(), 1e-4, 1)));
   }
 
   @ParameterizedTest
