@@ -2,6 +2,7 @@ package org.kpflow.cli;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
@@ -36,13 +37,19 @@ final class GivenOptions {
 
   private GivenOptions() {}
 
-  static Map<String, String> of(CommandSpec command) {
+  /**
+   * The options of a command.
+   *
+   * @param resolved values in place of those whose default the command finds itself
+   */
+  static Map<String, String> of(CommandSpec command, Map<String, ?> resolved) {
     Map<String, String> given = new LinkedHashMap<>();
     for (OptionSpec option : command.options()) {
       if (!WITHOUT_EFFECT.contains(option.longestName()) && !option.hidden()) {
         given.put(option.longestName(), text(option.longestName(), option.getValue()));
       }
     }
+    resolved.forEach((name, value) -> given.put(name, value.toString()));
     return given;
   }
 
@@ -62,7 +69,7 @@ final class GivenOptions {
   private static String digest(String option, Path file) {
     try (InputStream stream = Files.newInputStream(file)) {
       MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      new DigestInputStream(stream, sha).transferTo(java.io.OutputStream.nullOutputStream());
+      new DigestInputStream(stream, sha).transferTo(OutputStream.nullOutputStream());
       return HexFormat.of().formatHex(sha.digest(), 0, 8);
     } catch (IOException failure) {
       throw new InputException(

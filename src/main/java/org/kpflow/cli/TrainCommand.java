@@ -98,6 +98,7 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     data.check();
+    optimizer.check();
     ModelDescription description = network.description();
     DType dtype = device.dtype(DType.F32);
     TrainingPlan plan =
@@ -114,10 +115,12 @@ final class TrainCommand implements Callable<Integer> {
               trainee,
               rule,
               trials.batches(),
-              optimizer.rate(),
+              optimizer.rules(),
               trials.evaluation(),
               TrainedNetworkOptions.stored(description).values(),
-              GivenOptions.of(spec),
+              GivenOptions.of(
+                  spec,
+                  Map.of("--dtype", dtype.toString(), "--evaluate-every", plan.evaluateEvery())),
               facts(trials, trainee, context));
       TrainingRecord record = train(new TrainingRun(out, setup, plan));
       report(record);

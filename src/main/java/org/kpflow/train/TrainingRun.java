@@ -21,7 +21,6 @@ import org.kpflow.io.Npy;
 import org.kpflow.io.Safetensors;
 import org.kpflow.report.JsonWriter;
 import org.kpflow.task.Trials;
-import org.kpflow.tensor.TensorMath;
 
 /**
  * A training in a directory (docs/training.md has its files). It may be killed at any moment: the
@@ -142,7 +141,7 @@ public final class TrainingRun {
   private TrainingRecord train(LossLog log, TrainingObserver observer, boolean isBelow)
       throws IOException {
     Trainer trainer =
-        new Trainer(setup.network(), setup.optimizer(), setup.batches(), setup.rate(), step);
+        new Trainer(setup.network(), setup.optimizer(), setup.batches(), setup.rules(), step);
     boolean below = isBelow;
     boolean stopped = false;
     try {
@@ -167,14 +166,17 @@ public final class TrainingRun {
   private boolean advance(Trainer trainer, LossLog log) throws IOException {
     loss = trainer.advance();
     step = trainer.step();
-    double norm = TensorMath.norm(setup.context(), setup.network().gradient());
     boolean evaluated = plan.isEvaluated(step);
     if (evaluated) {
       evaluation = evaluate();
     }
     log.append(
         new LossLog.Row(
-            step, loss, setup.rate().at(step), norm, evaluated ? evaluation : Double.NaN));
+            step,
+            loss,
+            setup.rules().rate().at(step),
+            trainer.gradientNorm(),
+            evaluated ? evaluation : Double.NaN));
     boolean below = evaluated && evaluation < plan.stopBelow();
     if (plan.isCheckpoint(step) || below) {
       writeCheckpoint();

@@ -8,6 +8,7 @@ import org.kpflow.tensor.ExecutionContext;
  * What is trained, how and on what. Owns nothing.
  *
  * @param network with the weights to start from, unless the training goes on
+ * @param rules learning rate, clipping and decay
  * @param evaluation the trials on which it is judged, in the network's type and with the steps that
  *     count
  * @param model what model.json says
@@ -19,7 +20,7 @@ public record TrainingSetup(
     Network network,
     Optimizer optimizer,
     Batches batches,
-    LearningRate rate,
+    TrainingOptions rules,
     Trials evaluation,
     Map<String, ?> model,
     Map<String, String> options,
