@@ -199,10 +199,10 @@ public final class TrainingRun {
   }
 
   private void writeCheckpoint() {
-    Safetensors.write(
-        checkpoint(directory, step),
-        setup.network().weights(),
-        Map.of("format", "pt", "step", Long.toString(step)));
+    Map<String, String> metadata = new LinkedHashMap<>(); // in an order that is always the same
+    metadata.put("format", "pt");
+    metadata.put("step", Long.toString(step));
+    Safetensors.write(checkpoint(directory, step), setup.network().weights(), metadata);
   }
 
   private void save(LossLog log) throws IOException {
