@@ -9,7 +9,8 @@ public final class Experiments {
 
   /** All of them, in the paper's order. */
   public static List<Experiment> all() {
-    return List.of(new AttentionFigure(), new WidthFigure(), new HeadsFigure());
+    return List.of(
+        new AttentionFigure(), new ReductionsFigure(), new WidthFigure(), new HeadsFigure());
   }
 
   /**
