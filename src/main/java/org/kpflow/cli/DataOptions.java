@@ -5,8 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
-import org.kpflow.task.MemoryPro;
 import org.kpflow.task.Task;
+import org.kpflow.task.Tasks;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -19,8 +19,15 @@ final class DataOptions {
   @Option(
       names = "--task",
       paramLabel = "NAME",
-      description = "A task that draws its trials: memory_pro.")
+      description =
+          "A task that draws its trials: memory_pro, multi_task, flip_flop, student_teacher or gaussian.")
   private String task;
+
+  @Option(
+      names = "--task-option",
+      paramLabel = "NAME=VALUE",
+      description = "A setting of the task, such as memory=60; may be given several times.")
+  private Map<String, String> taskOptions = new LinkedHashMap<>();
 
   @Option(
       names = "--inputs",
@@ -73,6 +80,9 @@ final class DataOptions {
     if ((inputs == null) != (targets == null)) {
       throw new InputException("--inputs, --targets: expected both or neither, got one");
     }
+    if (inputs != null && !taskOptions.isEmpty()) {
+      throw new InputException("--task-option: goes with --task");
+    }
     if (inputs != null && dataSet != null) {
       throw new InputException(
           "--dataset: goes with --task; the trials of --inputs are a data set already");
@@ -90,17 +100,10 @@ final class DataOptions {
         return TrainingData.of(context, given, draw, dtype);
       }
     }
-    Task source = task();
+    Task source = Tasks.named(task, taskOptions);
     return dataSet == null
         ? TrainingData.fresh(context, source, draw, dtype)
         : TrainingData.set(context, source, dataSet, draw, dtype);
-  }
-
-  private Task task() {
-    if (!task.equals("memory_pro")) {
-      throw new InputException("--task: expected one of [memory_pro], got '" + task + "'");
-    }
-    return new MemoryPro();
   }
 
   /** What training.json says of it. */

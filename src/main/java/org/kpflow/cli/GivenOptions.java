@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.kpflow.base.InputException;
 import picocli.CommandLine.Model.CommandSpec;
@@ -63,7 +64,9 @@ final class GivenOptions {
     if (value instanceof List<?> items) {
       return items.stream().map(String::valueOf).collect(Collectors.joining(","));
     }
-    return String.valueOf(value);
+    return value instanceof Map<?, ?> entries
+        ? new TreeMap<>(entries).toString()
+        : String.valueOf(value);
   }
 
   private static String digest(String option, Path file) {

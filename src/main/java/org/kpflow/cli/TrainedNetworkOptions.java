@@ -10,6 +10,7 @@ import org.kpflow.io.WeightFile;
 import org.kpflow.loading.Architecture;
 import org.kpflow.loading.LoadedModel;
 import org.kpflow.loading.ModelDescription;
+import org.kpflow.model.Initialization;
 import org.kpflow.model.Readout;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -39,6 +40,28 @@ final class TrainedNetworkOptions {
   private boolean noBias;
 
   @Option(
+      names = "--init",
+      defaultValue = "pytorch",
+      paramLabel = "NAME",
+      description =
+          "The network's weights by pytorch, xavier_normal, xavier_uniform, orthogonal or fixed_points; the read-out's are pytorch's (default: ${DEFAULT-VALUE}).")
+  private String init;
+
+  @Option(
+      names = "--gain",
+      defaultValue = "1",
+      paramLabel = "X",
+      description = "Factor on matrices by --init, but for pytorch (default: ${DEFAULT-VALUE}).")
+  private double gain;
+
+  @Option(
+      names = "--fixed-points",
+      defaultValue = "0",
+      paramLabel = "N",
+      description = "With --init fixed_points: how many are planted.")
+  private int fixedPoints;
+
+  @Option(
       names = "--weights",
       paramLabel = "FILE",
       description =
@@ -63,14 +86,16 @@ final class TrainedNetworkOptions {
       DType dtype) {
     if (weights == null) {
       FreshWeights fresh = fresh(description, data.inputs());
+      Initialization rule = new Initialization(Initialization.kind(init), gain, fixedPoints);
       ModelDescription own = stored(description);
-      try (TensorMap drawn = fresh.draw(context, data.outputs(), dtype, seed)) {
+      try (TensorMap drawn = fresh.draw(context, rule, data.outputs(), seed)) {
         return network(context, own, drawn, Network.READOUT, dtype);
       }
     }
-    if (units != null || layers != null || noBias) {
+    if (units != null || layers != null || noBias || !init.equals("pytorch")) {
       throw new InputException(
-          "--weights: expected no --units, --layers and --no-bias with it; the file has them");
+          "--weights: expected no --units, --layers, --no-bias and --init with it; the file has"
+              + " the weights");
     }
     try (TensorMap stored = WeightFile.read(weights, null)) {
       String layer = readout;

@@ -100,7 +100,7 @@ class TrainCommandTest {
         "--cell rnn --activation relu --layers 2",
         "--cell leaky_rnn --dt 0.5",
         "--cell lstm --no-bias",
-        "--cell gru --freeze weight_ih_l0,bias_ih_l0 --freeze-readout",
+        "--cell gru --freeze weight_ih_l0,bias_ih_l0 --freeze-readout --init orthogonal --gain 1.2",
       })
   void everyCellIsTrained(String network) throws IOException {
     CommandOutcome trained =
@@ -220,6 +220,10 @@ class TrainCommandTest {
         "--task memory_pro --cell gru --steps 2 --schedule cosine | --schedule: expected constant",
         "--task memory_pro --cell gru --steps 2 --clip 1 --clip-value 1 | --clip, --clip-value:",
         "--task memory_pro --cell gru --steps 2 --lr -1 | rate: expected at least 0",
+        "--task memory --cell gru --steps 2 | task: expected one of [memory_pro",
+        "--task memory_pro --task-option x=2 --cell gru --steps 2 | task option",
+        "--task memory_pro --cell gru --steps 2 --init he | initialization: expected one of",
+        "--task memory_pro --cell gru --steps 2 --gain 2 | gain: expected 1 for pytorch",
         "--task memory_pro --cell gru --steps 2 --units 0 | --layers, --units: expected at least",
         "--task memory_pro --cell gru --steps 2 --weights none.npz | none.npz: no such file",
         "--inputs none.npy --cell gru --steps 2 | --inputs, --targets: expected both",
