@@ -57,7 +57,7 @@ class LayerRulesTest {
           entry("analysis", and(LIBRARY, "report")),
           entry("cases", LIBRARY),
           entry("task", LIBRARY),
-          entry("train", and(LIBRARY, "task")),
+          entry("train", and(LIBRARY, "task", "report")),
           entry("experiment", and(LIBRARY, "task", "train", "analysis", "report")),
           entry("report", Set.of("base")),
           entry("cli", and(LIBRARY, "analysis", "cases", "task", "train", "experiment", "report")));

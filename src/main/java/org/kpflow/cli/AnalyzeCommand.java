@@ -63,9 +63,9 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   @Option(
       names = "--inputs",
-      required = true,
       paramLabel = "FILE",
-      description = "A .npy file [B, T, n_in], or [B, n_in] for a feed-forward network.")
+      description =
+          "A .npy file [B, T, n_in], or [B, n_in] for a feed-forward network (default: inputs.npy beside the weights, with targets.npy).")
   private Path inputs;
 
   @Option(
@@ -182,6 +182,12 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    TrainingFolder folder = TrainingFolder.of(weights.get(0));
+    folder.describe(network);
+    if (inputs == null) {
+      inputs = folder.inputs();
+      targets = targets == null ? folder.targets() : targets;
+    }
     if (readout != null && targets == null) {
       throw new InputException(
           "--readout: expected --targets with it; a read-out alone has no error");
@@ -222,7 +228,7 @@ final class AnalyzeCommand implements Callable<Integer> {
               dtype,
               marks,
               new Provenance(description, selected, inputs, targets, seed),
-              withoutEffect(description, x),
+              warnings(description, x, folder),
               progress);
       return StopOnInterrupt.during(
           () ->
@@ -344,6 +350,15 @@ final class AnalyzeCommand implements Callable<Integer> {
     String option = argument.equals("initialState") ? "initial-state" : argument;
     return new IllegalArgumentException(
         "--" + option + " " + files.get(argument) + message.substring(argument.length()), fault);
+  }
+
+  /** Warnings of all analyses: on options, and on trials that were not trained as they are here. */
+  private List<String> warnings(ModelDescription description, Tensor x, TrainingFolder folder) {
+    List<String> warnings = new ArrayList<>(withoutEffect(description, x));
+    if (targets != null && folder.isMaskOf(targets)) {
+      warnings.add("the training's loss counts the steps of mask.npy; here, all steps count");
+    }
+    return warnings;
   }
 
   /** A warning where options on time were given for a network that has none. */

@@ -57,6 +57,13 @@ final class ConsoleProgress implements Progress, AutoCloseable {
         500);
   }
 
+  /** What stands behind the bar of the stage, such as a live number. */
+  void note(String text) {
+    if (bar != null) {
+      bar.setExtraMessage(text);
+    }
+  }
+
   @Override
   public void done(long count) {
     if (bar != null) {

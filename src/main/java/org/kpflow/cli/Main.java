@@ -21,10 +21,12 @@ import picocli.CommandLine.ScopeType;
     description = "Spectra of the global empirical neural tangent kernel of trained networks.",
     subcommands = {
       DemoCommand.class,
+      TrainCommand.class,
       AnalyzeCommand.class,
       DescribeCommand.class,
       EvaluateCommand.class,
       VerifyCommand.class,
+      ReproduceCommand.class,
       InfoCommand.class
     },
     footer = {
@@ -101,7 +103,13 @@ public final class Main implements Runnable {
     return input ? Exit.INPUT : Exit.INTERNAL;
   }
 
-  private static String describe(Throwable failure) {
+  /** Whether stack traces are wanted. */
+  boolean debug() {
+    return debug;
+  }
+
+  /** A failure in one line. */
+  static String describe(Throwable failure) {
     boolean known =
         failure instanceof KpflowException || failure instanceof IllegalArgumentException;
     String message = oneLine(String.valueOf(failure.getMessage()));

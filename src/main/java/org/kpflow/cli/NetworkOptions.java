@@ -76,6 +76,13 @@ final class NetworkOptions {
     return model == null && cell == null;
   }
 
+  /** Takes a file in place of --model where neither --model nor --cell was given. */
+  void orElse(Path file) {
+    if (isEmpty()) {
+      model = file;
+    }
+  }
+
   /**
    * The description of the network.
    *

@@ -5,25 +5,38 @@ import java.lang.reflect.Proxy;
 import java.util.concurrent.Callable;
 
 /**
- * While it listens, Ctrl-C interrupts the thread that it was made on, so that a long computation
- * ends with what it has; a second Ctrl-C ends the program at once. The JDK's only way to a signal
- * is sun.misc.Signal, whose use the compiler warns about; where it is missing, Ctrl-C ends the
- * program as it always does.
+ * While it listens, Ctrl-C ends a long computation with what it has; a second Ctrl-C ends the
+ * program at once. The JDK's only way to a signal is sun.misc.Signal, whose use the compiler warns
+ * about; where it is missing, Ctrl-C ends the program as it always does.
  */
 final class StopOnInterrupt {
   private static final int INTERRUPTED = 130; // 128 + SIGINT, as shells have it
 
-  private final Thread worker = Thread.currentThread();
+  private final Runnable end;
+  private final String message;
   private final Object before;
   private boolean stopping;
 
-  private StopOnInterrupt() {
-    before = handle(null);
+  private StopOnInterrupt(Runnable end, String message) {
+    this.end = end;
+    this.message = message;
+    this.before = handle(null);
   }
 
   /** Runs a computation that an interrupt of its thread can end. */
   static <T> T during(Callable<T> computation) throws Exception {
-    StopOnInterrupt listening = new StopOnInterrupt();
+    Thread worker = Thread.currentThread();
+    return during(worker::interrupt, "stopping; what is done will be written", computation);
+  }
+
+  /**
+   * Runs a computation that can be ended.
+   *
+   * @param end ends it, called by another thread
+   * @param message what the user is told then
+   */
+  static <T> T during(Runnable end, String message, Callable<T> computation) throws Exception {
+    StopOnInterrupt listening = new StopOnInterrupt(end, message);
     try {
       return computation.call();
     } finally {
@@ -38,9 +51,8 @@ final class StopOnInterrupt {
       Runtime.getRuntime().halt(INTERRUPTED);
     }
     stopping = true;
-    System.err.println(
-        "\nkpflow: stopping; what is done will be written (Ctrl-C again ends at once)");
-    worker.interrupt();
+    System.err.println("\nkpflow: " + message + " (Ctrl-C again ends at once)");
+    end.run();
   }
 
   /** Installs a handler, or ours for null; returns the one before, or null where there is none. */

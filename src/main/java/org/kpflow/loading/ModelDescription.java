@@ -351,6 +351,36 @@ public final class ModelDescription {
     return json.count(key.toString(), key == Key.LAYERS ? 0 : 1);
   }
 
+  /** The number of units that the description gives; null where it does not. */
+  public Integer units() {
+    return size(Key.UNITS);
+  }
+
+  /** The number of layers or blocks that the description gives; null where it does not. */
+  public Integer layers() {
+    return size(Key.LAYERS);
+  }
+
+  /**
+   * The same network in a file with kpflow's names behind a prefix, as {@code kpflow train} writes
+   * it: without what says where its parameters are in another.
+   */
+  public ModelDescription stored(String prefix) {
+    Map<String, Object> all = values();
+    for (Key key : List.of(Key.NAMES, Key.IGNORE, Key.MLP, Key.EMBEDDING)) {
+      all.remove(key.toString());
+    }
+    all.put(Key.PREFIX.toString(), prefix);
+    return of(all, source());
+  }
+
+  /** All keys that are given, with their values. */
+  public Map<String, Object> values() {
+    Map<String, Object> all = new LinkedHashMap<>();
+    json.keys().forEach(key -> all.put(key, json.plain(key)));
+    return all;
+  }
+
   /** The exception for the value of a key. */
   InputException fault(Key key, String expected) {
     return json.fault(key.toString(), expected);

@@ -267,6 +267,11 @@ final class StrictObject {
     return object.get(key);
   }
 
+  /** The same as maps, lists, texts, numbers and booleans. */
+  Object plain(String key) {
+    return JSON.convertValue(object.get(key), Object.class);
+  }
+
   boolean isText(String key) {
     return has(key) && object.get(key).isTextual();
   }

@@ -69,6 +69,7 @@ final class Chart {
   private final Lettering lettering;
   private final PlotLayer layer;
   private final List<Key> keys = new ArrayList<>();
+  private boolean legendBelow;
 
   Chart(String title, Axis xAxis, Axis yAxis, Lettering lettering) {
     this.title = Markup.label(title);
@@ -94,6 +95,16 @@ final class Chart {
   /** Adds an entry to the legend at the right. */
   void key(Key key) {
     keys.add(key);
+  }
+
+  /** The entries of the legend, to be changed too. */
+  List<Key> keys() {
+    return keys;
+  }
+
+  /** Puts the legend below the plot, for narrow charts. */
+  void legendBelow() {
+    legendBelow = true;
   }
 
   /** XChart's chart, ready to be painted at that size. */
@@ -151,7 +162,11 @@ final class Chart {
     style.setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
     style.setPlotGridLinesColor(Palette.GRID).setPlotGridLinesStroke(Palette.HAIRLINE);
     style.setPlotTicksMarksVisible(false).setPlotMargin(0);
-    style.setLegendVisible(!keys.isEmpty()).setLegendPosition(Styler.LegendPosition.OutsideE);
+    style.setLegendVisible(!keys.isEmpty());
+    style.setLegendPosition(
+        legendBelow ? Styler.LegendPosition.OutsideS : Styler.LegendPosition.OutsideE);
+    style.setLegendLayout(
+        legendBelow ? Styler.LegendLayout.Horizontal : Styler.LegendLayout.Vertical);
     style
         .setLegendFont(Palette.font(lettering.text))
         .setLegendPadding(11)

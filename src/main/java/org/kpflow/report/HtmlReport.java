@@ -49,6 +49,7 @@ public record HtmlReport(
       .how, .meaning { font-size: .875rem; color: #666; font-weight: 400; }
       .meaning { display: block; }
       .how { min-width: 9rem; }
+      .checks td:nth-child(2) { min-width: 11rem; }
       .links { margin: 1rem 0; padding-left: 1.2rem; }
       .links li { margin: .25rem 0; overflow-wrap: anywhere; }
       .links a { color: #0072b2; }
@@ -56,6 +57,8 @@ public record HtmlReport(
       figure { margin: 1.5rem 0 2rem; }
       img { display: block; width: 100%; height: auto; }
       figcaption { margin-top: .5rem; max-width: 44rem; font-size: .925rem; color: #444; }
+      .pass { color: #00684b; font-weight: 600; }
+      .fail { color: #b04300; font-weight: 600; }
       .provenance td { font: .85rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
       .provenance th { width: 11rem; font-size: .9rem; }
       @media (max-width: 40rem) {
@@ -134,6 +137,12 @@ public record HtmlReport(
       html.append("</tbody>\n</table>\n");
     }
     section.figures().forEach(figure -> append(html, figure));
+    appendChecks(html, section.checks());
+    if (!section.facts().isEmpty()) {
+      html.append("<div class=\"provenance\">\n");
+      appendFacts(html, section.facts());
+      html.append("</div>\n");
+    }
     html.append("</section>\n");
   }
 
@@ -192,13 +201,50 @@ public record HtmlReport(
     }
     html.append("<section class=\"provenance\">\n");
     element(html, "h2", "", "Settings and provenance");
+    appendFacts(html, provenance);
+    html.append("</section>\n");
+  }
+
+  private static void appendFacts(StringBuilder html, Map<String, String> facts) {
     html.append("<table>\n<tbody>\n");
-    provenance.forEach(
+    facts.forEach(
         (name, value) -> {
           html.append("<tr><th scope=\"row\">").append(Markup.escape(name)).append("</th>");
           html.append("<td>").append(Markup.escape(value)).append("</td></tr>\n");
         });
-    html.append("</tbody>\n</table>\n</section>\n");
+    html.append("</tbody>\n</table>\n");
+  }
+
+  private static void appendChecks(StringBuilder html, List<CheckRow> checks) {
+    if (checks.isEmpty()) {
+      return;
+    }
+    html.append("<table class=\"checks\">\n<thead><tr>");
+    for (String head : List.of("Claim", "Measured", "Expected", "Result")) {
+      html.append("<th scope=\"col\">").append(head).append("</th>");
+    }
+    html.append("</tr></thead>\n<tbody>\n");
+    checks.forEach(check -> append(html, check));
+    html.append("</tbody>\n</table>\n");
+  }
+
+  private static void append(StringBuilder html, CheckRow check) {
+    html.append("<tr><th scope=\"row\">").append(Markup.escape(check.words()));
+    for (String note : List.of(check.source(), check.remark())) {
+      if (!note.isBlank()) {
+        html.append(" <span class=\"meaning\">").append(Markup.escape(note)).append("</span>");
+      }
+    }
+    html.append("</th>\n<td>");
+    html.append(Markup.escape(Numbers.withError(check.value(), check.standardError())));
+    if (!check.quantity().isBlank()) {
+      html.append(" <span class=\"meaning\">");
+      html.append(Markup.escape(check.quantity())).append("</span>");
+    }
+    html.append("</td>\n");
+    element(html, "td", "value", check.bound());
+    element(html, "td", check.passed() ? "pass" : "fail", check.passed() ? "passed" : "failed");
+    html.append("</tr>\n");
   }
 
   private static void paragraph(StringBuilder html, String style, String text) {

@@ -7,6 +7,8 @@ import de.erichseifert.vectorgraphics2d.util.PageSize;
 import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
+import java.awt.font.TextLayout;
+import java.awt.geom.AffineTransform;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -33,8 +35,8 @@ public final class Picture {
   private static final Pattern DOCTYPE = Pattern.compile("<!DOCTYPE[^>]*>\\s*");
   private static final Pattern ROOT = Pattern.compile("<svg[^>]*>");
 
-  /** A chart and the place of its upper left corner. */
-  record Panel(Chart chart, int x, int y, int width, int height) {}
+  /** A chart, its letter or "", and the place of its upper left corner. */
+  record Panel(Chart chart, String letter, int x, int y, int width, int height) {}
 
   private final String title;
   private final String description;
@@ -161,6 +163,7 @@ public final class Picture {
       for (Panel panel : panels) {
         g.translate(panel.x(), panel.y());
         panel.chart().build(panel.width(), panel.height()).paint(g, panel.width(), panel.height());
+        paintLetter(g, panel.letter());
         g.translate(-panel.x(), -panel.y());
       }
       if (legend != null) {
@@ -174,6 +177,14 @@ public final class Picture {
               + e.getMessage()
               + "): install fontconfig and a font, e.g. fonts-dejavu-core",
           e);
+    }
+  }
+
+  private static void paintLetter(Graphics2D g, String letter) {
+    if (!letter.isEmpty()) {
+      TextLayout glyphs = new TextLayout(letter, Palette.boldFont(17), g.getFontRenderContext());
+      g.setColor(Palette.INK);
+      g.fill(glyphs.getOutline(AffineTransform.getTranslateInstance(12, 26)));
     }
   }
 

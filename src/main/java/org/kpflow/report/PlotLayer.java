@@ -12,6 +12,7 @@ import java.awt.geom.Ellipse2D;
 import java.awt.geom.Line2D;
 import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
+import java.awt.image.BufferedImage;
 import java.util.ArrayList;
 import java.util.List;
 import org.knowm.xchart.internal.chartpart.Annotation;
@@ -143,6 +144,32 @@ final class PlotLayer extends Annotation {
           g.setColor(Palette.GRID);
           g.setStroke(Palette.HAIRLINE);
           g.draw(cell);
+        });
+  }
+
+  /** An image over a rectangle. */
+  void image(double left, double right, double low, double high, BufferedImage image) {
+    clipped.add(
+        g -> {
+          int x = (int) Math.round(px(left));
+          int y = (int) Math.round(py(high));
+          int width = (int) Math.round(px(right)) - x;
+          int height = (int) Math.round(py(low)) - y;
+          g.drawImage(image, x, y, width, height, null);
+        });
+  }
+
+  /** A text around a point, without a rim, for the inside of a cell. */
+  void label(String text, double x, double y, Color color, Font font) {
+    unclipped.add(
+        g -> {
+          Shape glyphs = new TextLayout(text, font, g.getFontRenderContext()).getOutline(null);
+          Rectangle2D size = glyphs.getBounds2D();
+          g.setColor(color);
+          g.fill(
+              AffineTransform.getTranslateInstance(
+                      px(x) - size.getCenterX(), py(y) - size.getCenterY())
+                  .createTransformedShape(glyphs));
         });
   }
 

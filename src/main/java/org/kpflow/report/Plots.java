@@ -133,6 +133,19 @@ public final class Plots {
     return HeatmapFigure.picture(title, axis, labels, values);
   }
 
+  /**
+   * Panels in rows and columns, lettered A, B, C, … A legend that all share stands below them.
+   *
+   * @param columns panels side by side, at least 1
+   * @throws IllegalArgumentException if there is no panel
+   */
+  public static Picture panels(String title, int columns, List<? extends Panel> panels) {
+    Checks.notNull(title, "title");
+    Checks.range("columns", columns, 1, 6);
+    checkNotEmpty(panels, "panels");
+    return PanelFigure.picture(title, columns, panels);
+  }
+
   private static void checkNotEmpty(List<?> items, String name) {
     Checks.that(items != null && !items.isEmpty(), "%s: expected at least one", name);
   }

@@ -78,7 +78,7 @@ final class TemporalFigure {
     return chart;
   }
 
-  private static void drawPhases(Chart chart, List<Phase> phases, Axis x, Axis y) {
+  static void drawPhases(Chart chart, List<Phase> phases, Axis x, Axis y) {
     double height = y.max() - ROOM_FOR_PHASES / 2 * y.length();
     for (int i = 0; i < phases.size(); i++) {
       double begin = phases.get(i).start();

@@ -26,7 +26,7 @@ final class TrendFigure {
     return Grid.picture(title, description, charts, List.of(), panels.size() > 2 ? 2 : 1);
   }
 
-  private static Chart chart(TrendPanel panel, Chart.Lettering lettering) {
+  static Chart chart(TrendPanel panel, Chart.Lettering lettering) {
     double[] range = range(panel);
     boolean empty = !(range[0] <= range[1]);
     int exponent = empty || panel.logarithmic() ? 0 : unit(range);
@@ -36,6 +36,9 @@ final class TrendFigure {
     Chart chart = new Chart(panel.title(), x, y, lettering);
     if (!panel.logarithmic() && y.min() < 0 && y.max() > 0) {
       chart.layer().horizontalGuide(0, Palette.AXIS, Palette.HAIRLINE);
+    }
+    for (Guide guide : panel.guides()) {
+      draw(chart, guide, scaled(panel, guide.y(), unit), x.max());
     }
     for (int i = 0; i < panel.trends().size(); i++) {
       draw(chart, panel, i, unit, y.min());
@@ -52,6 +55,21 @@ final class TrendFigure {
               Palette.font(lettering.text));
     }
     return chart;
+  }
+
+  private static void draw(Chart chart, Guide guide, double y, double right) {
+    chart.layer().horizontalGuide(y, Palette.GUIDE, Palette.DASHED);
+    if (!guide.label().isEmpty()) {
+      chart
+          .layer()
+          .text(
+              guide.label(),
+              right,
+              y,
+              PlotLayer.Anchor.BELOW_RIGHT_END,
+              Palette.FAINT_INK,
+              Palette.font(chart.lettering().text - 1));
+    }
   }
 
   private static void draw(Chart chart, TrendPanel panel, int i, double unit, double floor) {
@@ -104,6 +122,12 @@ final class TrendFigure {
         }
       }
     }
+    for (Guide guide : panel.guides()) {
+      if (Double.isFinite(scaled(panel, guide.y(), 1))) {
+        low = Math.min(low, guide.y());
+        high = Math.max(high, guide.y());
+      }
+    }
     return new double[] {low, high};
   }
 
@@ -148,7 +172,7 @@ final class TrendFigure {
     return largest == 0 || (largest >= 1e-2 && largest < 1e4) ? 0 : Numbers.exponent(largest);
   }
 
-  private static String description(TrendPanel panel) {
+  static String description(TrendPanel panel) {
     return panel.title()
         + ", x axis: "
         + panel.xTitle()

@@ -11,9 +11,16 @@ import org.kpflow.base.Checks;
  * @param yTitle the y axis
  * @param logarithmic whether the y axis is; values that are not positive are left out
  * @param trends drawn in this order; a panel of one trend has no legend
+ * @param guides lines across the panel; may be empty
  */
 public record TrendPanel(
-    String title, String xTitle, String yTitle, boolean logarithmic, List<Trend> trends) {
+    String title,
+    String xTitle,
+    String yTitle,
+    boolean logarithmic,
+    List<Trend> trends,
+    List<Guide> guides)
+    implements Panel {
   /**
    * Copies the list.
    *
@@ -25,5 +32,12 @@ public record TrendPanel(
     Checks.notNull(yTitle, "yTitle");
     Checks.that(trends != null && !trends.isEmpty(), "trends: expected at least one");
     trends = List.copyOf(trends);
+    guides = List.copyOf(Checks.notNull(guides, "guides"));
+  }
+
+  /** A panel without guides. */
+  public TrendPanel(
+      String title, String xTitle, String yTitle, boolean logarithmic, List<Trend> trends) {
+    this(title, xTitle, yTitle, logarithmic, trends, List.of());
   }
 }

@@ -15,6 +15,7 @@ public final class Trainer {
   private final Batches batches;
   private final TrainingOptions options;
   private long step;
+  private double gradientNorm = Double.NaN;
 
   /**
    * A trainer without clipping and decay.
@@ -46,6 +47,11 @@ public final class Trainer {
     return step;
   }
 
+  /** ||dL/dθ|| of the last step, before clipping and decay; NaN before the first. */
+  public double gradientNorm() {
+    return gradientNorm;
+  }
+
   /**
    * Takes one step; the loss on its trials before it.
    *
@@ -59,6 +65,7 @@ public final class Trainer {
       loss = network.lossAndGradient(trials);
     }
     double norm = TensorMath.norm(network.context(), network.gradient());
+    gradientNorm = norm;
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new NumericalException(
           String.format(

@@ -343,9 +343,9 @@ class ModelCommandTest {
         "--cell gru --prefix x.     | no recurrent layer behind the prefix 'x.'; expected one of 'rnn.'"
       })
   void wrongOptionsAreRefusedInOneLine(String options, String fragment) throws IOException {
-    Path json = model("{'type': 'gru'}");
-    Path weights = checkpoint("gru");
-    String given = options == null ? "" : options.replace("MODEL", json.toString());
+    Path weights = checkpoint("gru"); // with no model.json beside it where no option names one
+    String given =
+        options == null ? "" : options.replace("MODEL", model("{'type': 'gru'}").toString());
     Stream<String> base =
         Stream.of(
             "analyze",

@@ -199,7 +199,77 @@ class PlotsTest {
             "Alignment",
             "output",
             List.of("0", "1", "2"),
-            new double[][] {{1, -0.99, 0.3}, {-0.99, 1, NAN}, {0.3, NAN, 1}}));
+            new double[][] {{1, -0.99, 0.3}, {-0.99, 1, NAN}, {0.3, NAN, 1}}),
+        Plots.panels("Panels", 2, panels(new double[60][60], 3)));
+  }
+
+  /** One panel of each kind; the matrix has a 1 in its first cell. */
+  private static List<Panel> panels(double[][] matrix, double level) {
+    matrix[0][0] = 1;
+    double[][] lines = {{0, 1, NAN, level}, {1, 1, 1, 1}};
+    TrendPanel trends = Samples.trends(false);
+    return List.of(
+        new TrendPanel("t", "x", "y", false, trends.trends(), List.of(new Guide("level", level))),
+        new MatrixPanel("m", "i", "j", List.of(), List.of(), matrix, MatrixPanel.Scale.SEQUENTIAL),
+        new LinesPanel(
+            "l",
+            "x",
+            "y",
+            List.of(Bundle.overSteps("a", lines), new Bundle("b", lines, lines, true)),
+            Samples.phases(),
+            null));
+  }
+
+  @Test
+  void aLegendThatAllPanelsShareIsDrawnOnce() {
+    Panel panel = Samples.trends(false);
+    Panel other =
+        new TrendPanel(
+            "t",
+            "x",
+            "y",
+            false,
+            List.of(
+                new Trend("c", new double[2], new double[2], null),
+                new Trend("d", new double[2], new double[2], null)));
+    int alone = Plots.panels("p", 2, List.of(panel, other)).height();
+    assertTrue(Plots.panels("p", 2, List.of(panel, panel)).height() > alone, "a strip below");
+  }
+
+  @Test
+  void aMatrixIsDrawnRowByRowFromTheTop() throws IOException {
+    double[][] values = {{0, 1}, {0, 0}};
+    for (int times : new int[] {1, 30}) { // as cells and as one image
+      double[][] matrix = new double[2 * times][2 * times];
+      for (int i = 0; i < matrix.length; i++) {
+        for (int j = 0; j < matrix.length; j++) {
+          matrix[i][j] = values[i / times][j / times];
+        }
+      }
+      BufferedImage image =
+          image(
+              Plots.panels(
+                  "m",
+                  1,
+                  List.of(
+                      new MatrixPanel(
+                          "m",
+                          "i",
+                          "j",
+                          List.of(),
+                          List.of(),
+                          matrix,
+                          MatrixPanel.Scale.DIVERGING))));
+      int full = Palette.series(1).getRGB();
+      int white = Color.WHITE.getRGB();
+      int left = image.getWidth() / 4;
+      int right = image.getWidth() * 6 / 10;
+      int upper = image.getHeight() / 5;
+      int lower = image.getHeight() * 7 / 10;
+      assertEquals(full, image.getRGB(right, upper));
+      assertEquals(white, image.getRGB(left, upper));
+      assertEquals(white, image.getRGB(right, lower));
+    }
   }
 
   private static TrendPanel panel(boolean logarithmic, double[] x, double... values) {
@@ -253,6 +323,14 @@ class PlotsTest {
     double[][] constant = {fill(90, 0), fill(90, 0)};
     double[][] gaps = {{1, NAN, 3, NAN, NAN, 2, 2}, fill(7, NAN)};
     return Stream.of(
+        Plots.panels(hostile, 3, panels(new double[][] {{0}}, 0)),
+        Plots.panels("p", 1, panels(new double[][] {fill(3, NAN), fill(3, 0)}, 1e300)),
+        Plots.panels(
+            "p",
+            1,
+            List.of(
+                new LinesPanel(
+                    hostile, "x", "y", List.of(Bundle.overSteps(hostile, gaps)), List.of(), null))),
         Plots.cumulativeVariance(List.of(Curve.exact("one", 1))),
         Plots.cumulativeVariance(List.of(Curve.cumulative("zero", new double[5], 0), nothing)),
         Plots.cumulativeVariance(List.of(broken, broken)),

@@ -1,0 +1,119 @@
+package org.kpflow.cli;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.task.Task;
+import org.kpflow.task.Tasks;
+import org.kpflow.task.Trials;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
+import org.kpflow.train.LossSteps;
+import org.kpflow.train.TrainingData;
+import picocli.CommandLine.Option;
+
+/** The options that say on what a network is trained. */
+final class DataOptions {
+  @Option(
+      names = "--task",
+      paramLabel = "NAME",
+      description =
+          "A task that draws its trials: memory_pro, multi_task, flip_flop, student_teacher or gaussian.")
+  private String task;
+
+  @Option(
+      names = "--task-option",
+      paramLabel = "NAME=VALUE",
+      description = "A setting of the task, such as memory=60; may be given several times.")
+  private Map<String, String> taskOptions = new LinkedHashMap<>();
+
+  @Option(
+      names = "--inputs",
+      paramLabel = "FILE",
+      description =
+          "In place of --task: a .npy file [B, T, n_in], or [B, n_in] for a feed-forward network.")
+  private Path inputs;
+
+  @Option(
+      names = "--targets",
+      paramLabel = "FILE",
+      description = "With --inputs: a .npy file [B, T, n_out], or [B, n_out].")
+  private Path targets;
+
+  @Option(
+      names = "--batch",
+      defaultValue = "128",
+      paramLabel = "N",
+      description = "Trials per step (default: ${DEFAULT-VALUE}).")
+  private long batch;
+
+  @Option(
+      names = "--dataset",
+      paramLabel = "N",
+      description =
+          "Draw N trials once and go through them in epochs (default: new trials at every step).")
+  private Long dataSet;
+
+  @Option(
+      names = "--noise",
+      defaultValue = "0",
+      paramLabel = "X",
+      description =
+          "Standard deviation of Gaussian noise on the inputs of a step, not in evaluation (default: ${DEFAULT-VALUE}).")
+  private double noise;
+
+  @Option(
+      names = "--loss-steps",
+      paramLabel = "RANGES",
+      description =
+          "Steps of a trial that count, such as 60:90, of those that the task counts (default: all of these).")
+  private String lossSteps;
+
+  /** Refuses what does not go together. */
+  void check() {
+    if ((task == null) == (inputs == null)) {
+      throw new InputException(
+          "--task, --inputs: expected one of them, got " + (task == null ? "neither" : "both"));
+    }
+    if ((inputs == null) != (targets == null)) {
+      throw new InputException("--inputs, --targets: expected both or neither, got one");
+    }
+    if (inputs != null && !taskOptions.isEmpty()) {
+      throw new InputException("--task-option: goes with --task");
+    }
+    if (inputs != null && dataSet != null) {
+      throw new InputException(
+          "--dataset: goes with --task; the trials of --inputs are a data set already");
+    }
+  }
+
+  /** The trials; the caller closes them. */
+  TrainingData data(ExecutionContext context, boolean steps, RngState seed, DType dtype) {
+    LossSteps counted = lossSteps == null ? LossSteps.all() : LossSteps.parse(lossSteps);
+    TrainingData.Draw draw = new TrainingData.Draw(batch, noise, counted, seed);
+    if (task == null) {
+      TrialSelection all = new TrialSelection(null);
+      try (Trials given =
+          new Trials(all.sequences(inputs, !steps), all.sequences(targets, !steps), null)) {
+        return TrainingData.of(context, given, draw, dtype);
+      }
+    }
+    Task source = Tasks.named(task, taskOptions);
+    return dataSet == null
+        ? TrainingData.fresh(context, source, draw, dtype)
+        : TrainingData.set(context, source, dataSet, draw, dtype);
+  }
+
+  /** What training.json says of it. */
+  Map<String, Object> facts(TrainingData data) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("name", task == null ? inputs + ", " + targets : task);
+    facts.put("inputs", data.inputs());
+    facts.put("outputs", data.outputs());
+    facts.put("steps", data.evaluation().inputs().shape().size(1));
+    facts.put("evaluation trials", data.evaluation().count());
+    return facts;
+  }
+}

@@ -1,0 +1,165 @@
+package org.kpflow.cli;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
+import org.kpflow.io.TensorMap;
+import org.kpflow.io.WeightFile;
+import org.kpflow.loading.Architecture;
+import org.kpflow.loading.LoadedModel;
+import org.kpflow.loading.ModelDescription;
+import org.kpflow.model.Initialization;
+import org.kpflow.model.Readout;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
+import org.kpflow.train.FreshWeights;
+import org.kpflow.train.Network;
+import org.kpflow.train.TrainingData;
+import picocli.CommandLine.Option;
+
+/** The options that say with which weights a network begins its training, and which it keeps. */
+final class TrainedNetworkOptions {
+  private static final int UNITS = 256;
+
+  @Option(
+      names = "--units",
+      paramLabel = "N",
+      description = "Units of a layer (default: the model file's, or 256).")
+  private Integer units;
+
+  @Option(
+      names = "--layers",
+      paramLabel = "N",
+      description =
+          "Recurrent layers, layers of the MLP, or transformer blocks (default: the model file's, or 1; 0 behind attention).")
+  private Integer layers;
+
+  @Option(names = "--no-bias", description = "No biases, in the read-out either.")
+  private boolean noBias;
+
+  @Option(
+      names = "--init",
+      defaultValue = "pytorch",
+      paramLabel = "NAME",
+      description =
+          "The network's weights by pytorch, xavier_normal, xavier_uniform, orthogonal or fixed_points; the read-out's are pytorch's (default: ${DEFAULT-VALUE}).")
+  private String init;
+
+  @Option(
+      names = "--gain",
+      defaultValue = "1",
+      paramLabel = "X",
+      description = "Factor on matrices by --init, but for pytorch (default: ${DEFAULT-VALUE}).")
+  private double gain;
+
+  @Option(
+      names = "--fixed-points",
+      defaultValue = "0",
+      paramLabel = "N",
+      description = "With --init fixed_points: how many are planted.")
+  private int fixedPoints;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "FILE",
+      description =
+          "Begin with the weights of a checkpoint, and with its read-out, in place of --units, --layers, --no-bias and --init.")
+  private Path weights;
+
+  @Option(
+      names = "--readout",
+      paramLabel = "NAME",
+      description = "With --weights: the read-out in them (default: found by shape).")
+  private String readout;
+
+  @Option(names = "--freeze-readout", description = "Train the network, not its read-out.")
+  private boolean freezeReadout;
+
+  /** The network to train; the caller closes it. */
+  Network network(
+      ExecutionContext context,
+      ModelDescription description,
+      TrainingData data,
+      RngState seed,
+      DType dtype) {
+    if (weights == null) {
+      FreshWeights fresh = fresh(description, data.inputs());
+      Initialization rule = new Initialization(Initialization.kind(init), gain, fixedPoints);
+      ModelDescription own = stored(description);
+      try (TensorMap drawn = fresh.draw(context, rule, data.outputs(), seed)) {
+        return network(context, own, drawn, Network.READOUT, dtype);
+      }
+    }
+    if (units != null || layers != null || noBias || !init.equals("pytorch")) {
+      throw new InputException(
+          "--weights: expected no --units, --layers, --no-bias and --init with it; the file has"
+              + " the weights");
+    }
+    try (TensorMap stored = WeightFile.read(weights, null)) {
+      String layer = readout;
+      if (layer == null) {
+        try (LoadedModel probe = NetworkOptions.load(description, stored, dtype, null)) {
+          layer = ReadoutLayer.find(stored, probe, data.outputs());
+        }
+      }
+      if (layer == null) {
+        throw new InputException(
+            weights + ": expected a read-out NAME.weight; name it with --readout");
+      }
+      return network(context, description, stored, layer, dtype);
+    }
+  }
+
+  private Network network(
+      ExecutionContext context,
+      ModelDescription description,
+      TensorMap stored,
+      String layer,
+      DType dtype) {
+    LoadedModel loaded = NetworkOptions.load(description, stored, dtype, layer);
+    try {
+      Readout output = ReadoutLayer.read(context, stored, loaded, layer, dtype);
+      return new Network(context, loaded.model(), output, !freezeReadout);
+    } catch (RuntimeException fault) {
+      loaded.close();
+      throw fault;
+    }
+  }
+
+  /** How the network is described beside its checkpoints. */
+  static ModelDescription stored(ModelDescription description) {
+    return description.stored(Network.PREFIX);
+  }
+
+  private FreshWeights fresh(ModelDescription description, long inputs) {
+    Architecture type = description.type();
+    int fewest = type == Architecture.ATTENTION ? 0 : 1;
+    int depth = chosen("--layers", layers, description.layers(), fewest);
+    int width = chosen("--units", units, description.units(), UNITS);
+    if (depth < fewest || width < 1) {
+      throw new InputException(
+          String.format(
+              "--layers, --units: expected at least %d and 1, got %d and %d",
+              fewest, depth, width));
+    }
+    return new FreshWeights(type, inputs, width, depth, !noBias);
+  }
+
+  private static int chosen(String option, Integer given, Integer described, int otherwise) {
+    if (given != null && described != null && !given.equals(described)) {
+      throw new InputException(
+          option + ": expected " + described + " as in the model file, got " + given);
+    }
+    return given != null ? given : described != null ? described : otherwise;
+  }
+
+  /** What training.json says of it. */
+  static Map<String, Object> facts(Network network) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("model", network.model().toString());
+    facts.put("dtype", network.model().dtype().toString());
+    return facts;
+  }
+}

@@ -1,0 +1,418 @@
+package org.kpflow.experiment;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.kpflow.base.Estimate;
+import org.kpflow.estimate.SpectrumMetrics;
+import org.kpflow.experiment.Statement.Relation;
+import org.kpflow.flow.LinearizationViews;
+import org.kpflow.report.Bundle;
+import org.kpflow.report.LinesPanel;
+import org.kpflow.report.Panel;
+import org.kpflow.report.Plots;
+import org.kpflow.report.Trend;
+import org.kpflow.report.TrendPanel;
+import org.kpflow.spectral.DenseEigen;
+import org.kpflow.spectral.View;
+import org.kpflow.tensor.Tensor;
+
+/** Figure 6: what the inputs of an attention block make of the temporal rank of its NTK. */
+final class AttentionFigure implements Experiment {
+  private static final String SOURCE = "section 5.4, figure 6";
+  private static final int STEPS = 50;
+  private static final int ATTENTION = 64;
+  private static final int MODE_TRIALS = 10;
+  private static final int[] MODE_INPUTS = {1, 10, 100};
+  private static final int MODES_SHOWN = 6;
+
+  private static final Statement GROWS =
+      new Statement(
+          "grows_with_inputs",
+          "The temporal rank increases with the input dimension.",
+          SOURCE + "B",
+          "rank correlation of temporal rank and input dimension, the least over batch sizes",
+          Relation.AT_LEAST,
+          0.9);
+  private static final Statement GROWS_MUCH =
+      new Statement(
+          "grows_much_with_inputs",
+          "The temporal rank at 100 inputs is a multiple of that at one.",
+          SOURCE + "B",
+          "rank at the largest over rank at the smallest input dimension, the least over batch sizes",
+          Relation.AT_LEAST,
+          2);
+  private static final Statement BATCH =
+      new Statement(
+          "bound_by_batch",
+          "The temporal rank is bound by the batch size too: more trials, more rank.",
+          SOURCE + "B",
+          "rank of the largest over rank of the smallest batch, at the largest input dimension",
+          Relation.AT_LEAST,
+          1.5);
+  private static final Statement SAME_SPAN =
+      new Statement(
+          "attention_in_span",
+          "The attention's output A lies in the temporal span of the inputs X.",
+          SOURCE + " (caption)",
+          "share of ||A||² in the column space of X, 10 inputs, 10 trials",
+          Relation.AT_LEAST,
+          0.99);
+  private static final Statement ONE_MODE =
+      new Statement(
+          "one_mode",
+          "With one input there is a single substantially non-zero temporal mode.",
+          SOURCE + "C",
+          "second eigenvalue of the temporal view over the first, one input",
+          Relation.AT_MOST,
+          0.1);
+  private static final Statement CONSTANT =
+      new Statement(
+          "constant_mode",
+          "That mode is nearly constant in time.",
+          SOURCE + "C",
+          "share of the mode's square in its means over time of each trial, one input",
+          Relation.AT_LEAST,
+          0.9);
+  private static final Statement MANY_MODES =
+      new Statement(
+          "many_modes",
+          "With 100 inputs there are many temporal modes.",
+          SOURCE + "C",
+          "modes for 95 % of the temporal view's trace, 100 inputs",
+          Relation.AT_LEAST,
+          10);
+  private static final Statement FLATTER =
+      new Statement(
+          "flatter_spectrum",
+          "The spectrum is much flatter with 100 inputs than with one.",
+          SOURCE + "C",
+          "second eigenvalue over the first with 100 inputs, over the same with one",
+          Relation.AT_LEAST,
+          2);
+  private static final Statement FOURIER =
+      new Statement(
+          "fourier_raises",
+          "More Fourier features of one input raise the temporal rank.",
+          SOURCE + "D",
+          "rank correlation of temporal rank and number of frequencies, the least over batch sizes",
+          Relation.AT_LEAST,
+          0.9);
+  private static final Statement FOURIER_MUCH =
+      new Statement(
+          "fourier_relieves",
+          "Fourier features relieve the bottleneck of one input.",
+          SOURCE + "D",
+          "rank with the most frequencies over rank of the bare input, the least over batch sizes",
+          Relation.AT_LEAST,
+          2);
+
+  @Override
+  public String name() {
+    return "fig6";
+  }
+
+  @Override
+  public String title() {
+    return "Input dimension bounds the temporal rank of an attention block";
+  }
+
+  @Override
+  public String finding() {
+    return "At initialization, on independent Gaussian inputs, the temporal rank of the NTK grows"
+        + " with the input dimension and the batch; one input leaves about one mode, constant in"
+        + " time, and Fourier features of it raise the rank.";
+  }
+
+  @Override
+  public int version() {
+    return 1;
+  }
+
+  @Override
+  public List<Statement> statements() {
+    return List.of(
+        GROWS,
+        GROWS_MUCH,
+        BATCH,
+        SAME_SPAN,
+        ONE_MODE,
+        CONSTANT,
+        MANY_MODES,
+        FLATTER,
+        FOURIER,
+        FOURIER_MUCH);
+  }
+
+  @Override
+  public void run(ExperimentRun run) {
+    int[] batches = run.choose(new int[] {5, 10}, new int[] {5, 10, 15});
+    int[] inputs =
+        run.choose(new int[] {1, 5, 10, 25, 100}, new int[] {1, 2, 5, 10, 20, 30, 40, 60, 80, 100});
+    int[] frequencies =
+        run.choose(new int[] {1, 4, 16, 50}, new int[] {1, 2, 5, 10, 15, 20, 30, 40, 50});
+    int samples = run.choose(256, 1024);
+    run.setting("batch sizes", batches);
+    run.setting("input dimensions", inputs);
+    run.setting("frequencies f = 1 … m, m", frequencies);
+    run.setting("steps, attention width, heads", new int[] {STEPS, ATTENTION, 1});
+    run.setting(
+        "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
+    run.setting("samples per point", samples);
+    run.points((long) batches.length * (inputs.length + frequencies.length) + MODE_INPUTS.length);
+    Curves byInputs = new Curves(batches, inputs);
+    Curves byFrequencies = new Curves(batches, frequencies);
+    for (int i = 0; i < batches.length; i++) {
+      for (int j = 0; j < inputs.length; j++) {
+        byInputs.set(i, j, rank(run, batches[i], inputs[j], 0, samples));
+      }
+      for (int j = 0; j < frequencies.length; j++) {
+        byFrequencies.set(i, j, rank(run, batches[i], 1, frequencies[j], samples));
+      }
+    }
+    List<Point> modes = new ArrayList<>();
+    for (int width : MODE_INPUTS) {
+      modes.add(modes(run, width));
+    }
+    byInputs.store(run, "input_dimensions", "temporal_rank");
+    byFrequencies.store(run, "frequencies", "temporal_rank_fourier");
+    run.array("batch_sizes", Arrays.stream(batches).asDoubleStream().toArray());
+    for (int i = 0; i < MODE_INPUTS.length; i++) {
+      run.array("eigenvalues_inputs_" + MODE_INPUTS[i], modes.get(i).values("eigenvalues"));
+      run.array("modes_inputs_" + MODE_INPUTS[i], modes.get(i).rows("modes"));
+    }
+    draw(run, byInputs, byFrequencies, modes);
+    judge(run, byInputs, byFrequencies, modes);
+  }
+
+  /** The temporal rank for Gaussian inputs, or for Fourier features of them. */
+  private static Estimate rank(
+      ExperimentRun run, int trials, int inputs, int frequencies, int samples) {
+    String label =
+        "trials" + trials + "-inputs" + inputs + (frequencies > 0 ? "-fourier" + frequencies : "");
+    return run.point(
+            label,
+            () -> {
+              String drawn = "x" + trials + "-" + inputs; // Fourier features are of the same inputs
+              try (Tensor bare =
+                      AttentionKernel.gaussian(
+                          run.context(), trials, STEPS, inputs, run.rng(drawn));
+                  Tensor given =
+                      frequencies > 0 ? AttentionKernel.fourier(bare, frequencies) : bare.copy();
+                  AttentionKernel kernel =
+                      new AttentionKernel(
+                          run.context(), given, ATTENTION, 1, run.rng("w" + label))) {
+                return new Point()
+                    .put("rank", kernel.temporalRank(samples, run.rng("samples" + label)));
+              }
+            })
+        .estimate("rank");
+  }
+
+  /** Spectrum and leading modes of the temporal view, from the NTK's factor. */
+  private static Point modes(ExperimentRun run, int inputs) {
+    return run.point(
+        "modes-inputs" + inputs,
+        () -> {
+          String label = "modes" + inputs;
+          try (Tensor given =
+                  AttentionKernel.gaussian(
+                      run.context(), MODE_TRIALS, STEPS, inputs, run.rng("x" + label));
+              AttentionKernel kernel =
+                  new AttentionKernel(run.context(), given, ATTENTION, 1, run.rng("w" + label));
+              LinearizationViews views = kernel.temporalView(run.rng(label));
+              DenseEigen eigen = DenseEigen.of(views.matrix(View.TEMP))) {
+            return new Point()
+                .put("eigenvalues", eigen.values())
+                .put("modes", eigen.vectors().slice(0, MODES_SHOWN))
+                .put("span", kernel.shareOfAttentionInInputs());
+          }
+        });
+  }
+
+  private static void draw(
+      ExperimentRun run, Curves byInputs, Curves byFrequencies, List<Point> modes) {
+    List<Panel> curves =
+        List.of(
+            byInputs.panel("Temporal rank", "input dimension"),
+            byFrequencies.panel("One input, Fourier features", "number of frequencies"));
+    run.picture(
+        "ranks",
+        "Participation ratio of the temporal view of the NTK, over the input dimension (A) and over"
+            + " the number of frequencies of Fourier features of one input (B); bars are one"
+            + " standard error. The numbers are B and D of the paper's figure.",
+        Plots.panels("Temporal rank of an attention block", 2, curves));
+    double most = 0;
+    List<List<Bundle>> bundles = new ArrayList<>();
+    for (Point point : modes) {
+      List<Bundle> shown = new ArrayList<>();
+      for (int m = 0; m < MODES_SHOWN; m++) {
+        double[][] trials = weighted(point, m);
+        for (double[] trial : trials) {
+          most = Math.max(most, Arrays.stream(trial).map(Math::abs).max().orElse(0));
+        }
+        shown.add(Bundle.overSteps("mode " + (m + 1), trials));
+      }
+      bundles.add(shown);
+    }
+    List<Panel> panels = new ArrayList<>();
+    for (int i = 0; i < MODE_INPUTS.length; i++) {
+      panels.add(
+          new LinesPanel(
+              MODE_INPUTS[i] + (MODE_INPUTS[i] == 1 ? " input" : " inputs"),
+              "time step",
+              "mode × √share of trace",
+              bundles.get(i),
+              List.of(),
+              new double[] {-most, most}));
+    }
+    run.picture(
+        "modes",
+        "The leading "
+            + MODES_SHOWN
+            + " temporal modes, each times the root of its share of the trace, one line per trial"
+            + " ("
+            + MODE_TRIALS
+            + " trials); panel C of the paper's figure.",
+        Plots.panels("Temporal modes weighted by their variance", 3, panels));
+  }
+
+  /** √(λ_m / Σλ) times a unit mode, one row per trial. */
+  private static double[][] weighted(Point point, int m) {
+    double[] values = point.values("eigenvalues");
+    double weight = Math.sqrt(Math.max(values[m], 0) / Arrays.stream(values).sum());
+    double[] mode = point.rows("modes")[m];
+    double[][] trials = new double[MODE_TRIALS][STEPS];
+    for (int b = 0; b < MODE_TRIALS; b++) {
+      for (int t = 0; t < STEPS; t++) {
+        trials[b][t] = weight * mode[b * STEPS + t];
+      }
+    }
+    return trials;
+  }
+
+  private static void judge(
+      ExperimentRun run, Curves byInputs, Curves byFrequencies, List<Point> modes) {
+    run.claim(GROWS, byInputs.leastCorrelation(), "");
+    run.claim(GROWS_MUCH, byInputs.leastGrowth(), "");
+    int last = byInputs.x.length - 1;
+    run.claim(
+        BATCH,
+        Curves.ratio(byInputs.at(byInputs.ranks.length - 1, last), byInputs.at(0, last)),
+        "");
+    Point one = modes.get(0);
+    Point many = modes.get(MODE_INPUTS.length - 1);
+    double[] first = one.values("eigenvalues");
+    double[] flat = many.values("eigenvalues");
+    run.claim(
+        SAME_SPAN,
+        modes.get(1).number("span"),
+        String.format(
+            Locale.ROOT,
+            "with %d, %d and %d inputs the share is %.3f, %.3f and %.3f: A mixes the steps of each"
+                + " trial by its own softmax, which leads out of the column space of X",
+            MODE_INPUTS[0],
+            MODE_INPUTS[1],
+            MODE_INPUTS[2],
+            modes.get(0).number("span"),
+            modes.get(1).number("span"),
+            modes.get(2).number("span")));
+    run.claim(
+        ONE_MODE,
+        first[1] / first[0],
+        String.format(
+            Locale.ROOT,
+            "shares of the trace: %.3f, %.3f, %.3f",
+            share(first, 0),
+            share(first, 1),
+            share(first, 2)));
+    run.claim(CONSTANT, constantShare(one), "");
+    run.claim(MANY_MODES, SpectrumMetrics.of(flat).modes95(), "");
+    run.claim(FLATTER, flat[1] / flat[0] / (first[1] / first[0]), "");
+    run.claim(FOURIER, byFrequencies.leastCorrelation(), "");
+    Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
+    for (int i = 0; i < byInputs.ranks.length; i++) { // the first input dimension is 1
+      Estimate ratio =
+          Curves.ratio(byFrequencies.at(i, byFrequencies.x.length - 1), byInputs.at(i, 0));
+      least = ratio.value() < least.value() ? ratio : least;
+    }
+    run.claim(FOURIER_MUCH, least, "");
+  }
+
+  private static double share(double[] eigenvalues, int m) {
+    return eigenvalues[m] / Arrays.stream(eigenvalues).sum();
+  }
+
+  /** Σ_b T mean_t(u)² / Σ u² of the leading mode. */
+  private static double constantShare(Point point) {
+    double means = 0;
+    double squares = 0;
+    for (double[] trial : weighted(point, 0)) {
+      double sum = Arrays.stream(trial).sum();
+      means += sum * sum / STEPS;
+      squares += Arrays.stream(trial).map(value -> value * value).sum();
+    }
+    return means / squares;
+  }
+
+  /** Ranks over a quantity, one curve per batch size. */
+  private static final class Curves {
+    private final int[] batches;
+    private final double[] x;
+    private final double[][] ranks;
+    private final double[][] errors;
+
+    Curves(int[] batches, int[] x) {
+      this.batches = batches;
+      this.x = Arrays.stream(x).asDoubleStream().toArray();
+      this.ranks = new double[batches.length][x.length];
+      this.errors = new double[batches.length][x.length];
+    }
+
+    void set(int i, int j, Estimate rank) {
+      ranks[i][j] = rank.value();
+      errors[i][j] = rank.standardError();
+    }
+
+    Estimate at(int i, int j) {
+      return new Estimate(ranks[i][j], errors[i][j], 0);
+    }
+
+    static Estimate ratio(Estimate a, Estimate b) {
+      double ratio = a.value() / b.value();
+      double relative = Math.hypot(a.standardError() / a.value(), b.standardError() / b.value());
+      return new Estimate(ratio, ratio * relative, 0);
+    }
+
+    Estimate leastGrowth() {
+      Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
+      for (int i = 0; i < ranks.length; i++) {
+        Estimate growth = ratio(at(i, x.length - 1), at(i, 0));
+        least = growth.value() < least.value() ? growth : least;
+      }
+      return least;
+    }
+
+    double leastCorrelation() {
+      return Arrays.stream(ranks)
+          .mapToDouble(curve -> Sweep.rankCorrelation(x, curve))
+          .min()
+          .orElse(Double.NaN);
+    }
+
+    TrendPanel panel(String title, String xTitle) {
+      List<Trend> trends = new ArrayList<>();
+      for (int i = 0; i < ranks.length; i++) {
+        trends.add(new Trend(batches[i] + " trials", x, ranks[i], errors[i]));
+      }
+      return new TrendPanel(title, xTitle, "effective rank", false, trends);
+    }
+
+    void store(ExperimentRun run, String xName, String name) {
+      run.array(xName, x);
+      run.array(name, ranks);
+      run.array(name + "_error", errors);
+    }
+  }
+}

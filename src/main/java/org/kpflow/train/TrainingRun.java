@@ -1,0 +1,308 @@
+package org.kpflow.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.kpflow.base.Checks;
+import org.kpflow.base.InputException;
+import org.kpflow.base.NumericalException;
+import org.kpflow.io.Npy;
+import org.kpflow.io.Safetensors;
+import org.kpflow.report.JsonWriter;
+import org.kpflow.task.Trials;
+
+/**
+ * A training in a directory (docs/training.md has its files). It may be killed at any moment: the
+ * same training in the same directory goes on from the last state saved, and ends with the same
+ * bits as one that was not. What is written at a step is written in this order: the row of
+ * losses.csv, the checkpoint, the state. A process that starts again from the state writes what
+ * comes after it once more, with the same bytes.
+ */
+public final class TrainingRun {
+  private static final String RECORD = "training.json";
+  private static final String FINISHED = "finished";
+  private static final String BELOW = "below";
+  private static final long SAVE_SECONDS = 60;
+
+  private final Path directory;
+  private final TrainingSetup setup;
+  private final TrainingPlan plan;
+  private final long started = System.nanoTime();
+  private long step;
+  private long firstStep;
+  private double loss = Double.NaN;
+  private double evaluation = Double.NaN;
+  private long saved;
+
+  /** A training in a directory, which is made where there is none. */
+  public TrainingRun(Path directory, TrainingSetup setup, TrainingPlan plan) {
+    this.directory = Checks.notNull(directory, "directory");
+    this.setup = Checks.notNull(setup, "setup");
+    this.plan = Checks.notNull(plan, "plan");
+  }
+
+  /** The checkpoint of a step in a training's directory. */
+  public static Path checkpoint(Path directory, long step) {
+    return directory.resolve(String.format(Locale.ROOT, "step_%05d.safetensors", step));
+  }
+
+  /**
+   * Trains, from the start or from where the directory's training stands; returns what
+   * training.json says. A training that is done is left as it is.
+   *
+   * @throws InputException if the directory cannot be written, is in use, or holds a training with
+   *     other options or checkpoints that are none of a training's
+   * @throws NumericalException if a loss is not finite; the checkpoints before stay
+   */
+  public TrainingRecord run(TrainingObserver observer) {
+    try {
+      Files.createDirectories(directory.resolve(TrainingState.FOLDER));
+      Path lock = directory.resolve(TrainingState.FOLDER).resolve("lock");
+      try (FileChannel held =
+          FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+        if (held.tryLock() == null) {
+          throw busy();
+        }
+        return locked(observer);
+      }
+    } catch (OverlappingFileLockException other) {
+      throw busy();
+    } catch (IOException | UncheckedIOException failure) {
+      throw new InputException(directory + ": cannot be written, " + failure.getMessage(), failure);
+    }
+  }
+
+  private InputException busy() {
+    return new InputException(
+        directory + ": another process trains there; wait for it, or train into another folder");
+  }
+
+  private TrainingRecord locked(TrainingObserver observer) throws IOException {
+    removeTemporaries(directory);
+    removeTemporaries(directory.resolve(TrainingState.FOLDER));
+    TrainingState stored = TrainingState.read(directory);
+    if (stored == null) {
+      requireNoCheckpoints();
+    } else {
+      requireSame(stored.options());
+      step = stored.step();
+    }
+    try (LossLog log =
+        stored == null ? LossLog.create(directory) : LossLog.resume(directory, step)) {
+      boolean below = stored != null && resume();
+      boolean done = below || (stored != null && step == plan.steps());
+      observer.begins(step, done);
+      if (done && isRecorded()) {
+        return record(below ? BELOW : FINISHED);
+      }
+      writeFacts();
+      if (stored == null) {
+        evaluation = evaluate();
+        log.append(new LossLog.Row(0, Double.NaN, Double.NaN, Double.NaN, evaluation));
+        save(log);
+      }
+      if (step == 0) {
+        writeCheckpoint();
+      }
+      return train(log, observer, below);
+    }
+  }
+
+  /** Takes up the state; whether the last step's evaluation was low enough to stop. */
+  private boolean resume() throws IOException {
+    if (step > plan.steps()) {
+      throw new InputException(
+          String.format(
+              "--steps: expected at least %d, which %s has done, got %d",
+              step, directory, plan.steps()));
+    }
+    TrainingState.restore(directory, setup.network(), setup.optimizer());
+    firstStep = step;
+    boolean below = false;
+    for (LossLog.Row row : LossLog.read(directory)) {
+      loss = row.loss();
+      evaluation = Double.isNaN(row.evaluation()) ? evaluation : row.evaluation();
+      below = row.evaluation() < plan.stopBelow();
+    }
+    return below;
+  }
+
+  private TrainingRecord train(LossLog log, TrainingObserver observer, boolean isBelow)
+      throws IOException {
+    Trainer trainer =
+        new Trainer(setup.network(), setup.optimizer(), setup.batches(), setup.rules(), step);
+    boolean below = isBelow;
+    boolean stopped = false;
+    try {
+      while (!below && !stopped && step < plan.steps()) {
+        below = advance(trainer, log);
+        observer.step(step, loss, evaluation);
+        stopped = observer.stops();
+      }
+    } catch (NumericalException overflow) {
+      finish("not finite");
+      throw new NumericalException(
+          overflow.getMessage() + "; the checkpoints before it are in " + directory, overflow);
+    }
+    boolean ends = below || step == plan.steps();
+    if (stopped && !ends) {
+      save(log);
+    }
+    return finish(below ? BELOW : ends ? FINISHED : "stopped");
+  }
+
+  /** Takes a step and writes what is due after it; whether the loss is low enough. */
+  private boolean advance(Trainer trainer, LossLog log) throws IOException {
+    loss = trainer.advance();
+    step = trainer.step();
+    boolean evaluated = plan.isEvaluated(step);
+    if (evaluated) {
+      evaluation = evaluate();
+    }
+    log.append(
+        new LossLog.Row(
+            step,
+            loss,
+            setup.rules().rate().at(step),
+            trainer.gradientNorm(),
+            evaluated ? evaluation : Double.NaN));
+    boolean below = evaluated && evaluation < plan.stopBelow();
+    if (plan.isCheckpoint(step) || below) {
+      writeCheckpoint();
+      save(log);
+    } else if (System.nanoTime() - saved > SAVE_SECONDS * 1_000_000_000L) {
+      save(log);
+    }
+    return below;
+  }
+
+  private double evaluate() {
+    double found = setup.network().loss(setup.evaluation());
+    if (!Double.isFinite(found)) {
+      throw new NumericalException(
+          "training: the evaluation's loss is not finite after step "
+              + step
+              + "; use a smaller learning rate");
+    }
+    return found;
+  }
+
+  private void writeCheckpoint() {
+    Map<String, String> metadata = new LinkedHashMap<>(); // in an order that is always the same
+    metadata.put("format", "pt");
+    metadata.put("step", Long.toString(step));
+    Safetensors.write(checkpoint(directory, step), setup.network().weights(), metadata);
+  }
+
+  private void save(LossLog log) throws IOException {
+    log.sync();
+    new TrainingState(step, setup.options()).write(directory, setup.network(), setup.optimizer());
+    saved = System.nanoTime();
+  }
+
+  /** What does not change with the steps. */
+  private void writeFacts() throws IOException {
+    JsonWriter.write(directory.resolve("model.json"), setup.model());
+    Trials trials = setup.evaluation();
+    Npy.write(directory.resolve("inputs.npy"), trials.inputs());
+    Npy.write(directory.resolve("targets.npy"), trials.targets());
+    if (trials.mask() != null) {
+      Npy.write(directory.resolve("mask.npy"), trials.mask());
+    }
+    JsonWriter.write(directory.resolve(RECORD), record("running"));
+  }
+
+  /** Whether training.json says that nothing is left to be written. */
+  private boolean isRecorded() throws IOException {
+    Path file = directory.resolve(RECORD);
+    if (!Files.exists(file)) {
+      return false;
+    }
+    JsonNode record = new ObjectMapper().readTree(file.toFile());
+    return List.of(FINISHED, BELOW).contains(record.path("status").asText())
+        && record.path("step").asLong() == step;
+  }
+
+  /** A training goes on under the options it began with, so that its bits are those of one run. */
+  private void requireSame(Map<String, String> before) {
+    setup
+        .options()
+        .forEach(
+            (name, given) -> {
+              String found = before.get(name);
+              if (!given.equals(found)) {
+                throw new InputException(
+                    String.format(
+                        "%s: %s was trained with %s, got %s; give what it was trained with to go on,"
+                            + " or another --out to start anew",
+                        name, directory, found == null ? "none" : found, given));
+              }
+            });
+  }
+
+  private void requireNoCheckpoints() throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      Path found =
+          files
+              .filter(file -> file.getFileName().toString().endsWith(".safetensors"))
+              .findFirst()
+              .orElse(null);
+      if (found != null) {
+        throw new InputException(
+            found
+                + ": a checkpoint without the state of a training to go on from; expected an empty"
+                + " or a new folder");
+      }
+    }
+  }
+
+  /** Removes what a process that was killed has not finished writing. */
+  private static void removeTemporaries(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        if (file.getFileName().toString().matches("\\..+\\.[0-9a-f]+\\.tmp")) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+
+  private TrainingRecord finish(String status) throws IOException {
+    List<LossLog.Row> rows = LossLog.read(directory);
+    if (rows.size() > 1) {
+      LossFigure.write(directory, rows);
+    }
+    TrainingRecord record = record(status);
+    JsonWriter.write(directory.resolve(RECORD), record);
+    return record;
+  }
+
+  private TrainingRecord record(String status) {
+    Map<String, Long> parameters = new LinkedHashMap<>();
+    for (Parameter parameter : setup.network().parameters()) {
+      parameters.put(parameter.name(), parameter.value().count());
+    }
+    return new TrainingRecord(
+        status,
+        setup.facts(),
+        setup.options(),
+        plan,
+        parameters,
+        step,
+        loss,
+        evaluation,
+        step - firstStep,
+        (System.nanoTime() - started) / 1e9);
+  }
+}

@@ -1,0 +1,239 @@
+package org.kpflow.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.kpflow.base.DType;
+import org.kpflow.io.Npy;
+import org.kpflow.io.Safetensors;
+import org.kpflow.io.TensorMap;
+import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.RngState;
+import org.kpflow.tensor.Tensor;
+
+/** kpflow train, as a user meets it. */
+class TrainCommandTest {
+  private static final String SMALL =
+      "train --task memory_pro --task-option stimulus=5 --task-option memory=2"
+          + " --task-option response=3 --task-option conditions=3"
+          + " --cell gru --units 6 --batch 4 --steps 4 --every 2 --dtype f64";
+
+  @TempDir private Path directory;
+  private long before;
+
+  @BeforeEach
+  void count() {
+    ExecutionContext.shared(); // lives as long as the process
+    before = Tensor.liveCount();
+  }
+
+  @AfterEach
+  void nothingLeaks() {
+    assertEquals(before, Tensor.liveCount());
+  }
+
+  /** A command; OUT/ in it stands for the test's folder. */
+  private CommandOutcome run(String command) {
+    List<String> arguments = new ArrayList<>();
+    for (String argument : command.split(" ")) {
+      arguments.add(argument.replace("OUT", directory.toString()));
+    }
+    return CommandOutcome.of(arguments);
+  }
+
+  private JsonNode json(String path) throws IOException {
+    return new ObjectMapper().readTree(directory.resolve(path).toFile());
+  }
+
+  @Test
+  void analyzeTakesTheFolderOfATrainingAsASeries() throws IOException {
+    CommandOutcome trained = run(SMALL + " --noise 0.1 --out OUT/run");
+    assertEquals(0, trained.code(), trained.err());
+    assertTrue(trained.out().startsWith("finished after 4 steps"), trained.out());
+    CommandOutcome analysed =
+        run("analyze --weights OUT/run --trials 2 --modes 2 --views temp --out OUT/report");
+    assertEquals(0, analysed.code(), analysed.err());
+    assertTrue(analysed.out().contains("3 of 3 checkpoints"), analysed.out());
+    JsonNode series = json("report/series.json").path("series").path("checkpoints");
+    assertEquals("[0,2,4]", series.findValuesAsText("step").toString().replace(" ", ""));
+    CommandOutcome single =
+        run(
+            "analyze --weights OUT/run/step_00004.safetensors --modes 2 --views temp --dtype f64"
+                + " --out OUT/one");
+    assertEquals(0, single.code(), single.err());
+    double loss = json("one/report.json").path("report").path("target").path("loss").asDouble();
+    assertEquals(json("run/training.json").path("evaluation").asDouble(), loss, 1e-12);
+  }
+
+  @Test
+  void theSameCommandGoesOnOrSaysThatItIsDone() throws IOException {
+    assertEquals(0, run(SMALL + " --out OUT/run").code());
+    CommandOutcome again = run(SMALL + " --threads 1 --out OUT/run");
+    assertEquals(0, again.code(), again.err());
+    assertTrue(again.err().contains("is done, step 4; nothing to do"), again.err());
+    CommandOutcome more = run(SMALL.replace("--steps 4", "--steps 6") + " --out OUT/run");
+    assertTrue(more.err().contains("goes on after step 4"), more.err());
+    CommandOutcome other = run(SMALL + " --noise 0.5 --out OUT/run");
+    assertEquals(Exit.INPUT, other.code());
+    assertTrue(other.err().contains("--noise: "), other.err());
+    assertTrue(other.err().contains("was trained with 0.0, got 0.5"), other.err());
+    assertEquals(1, other.err().strip().lines().count(), other.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--cell rnn --activation relu --layers 2",
+        "--cell leaky_rnn --dt 0.5",
+        "--cell lstm --no-bias",
+        "--cell gru --freeze weight_ih_l0,bias_ih_l0 --freeze-readout --init orthogonal --gain 1.2",
+      })
+  void everyCellIsTrained(String network) throws IOException {
+    CommandOutcome trained =
+        run(
+            "train --task memory_pro --units 6 --batch 4 --steps 3 --every 3 --out OUT/run "
+                + network);
+    assertEquals(0, trained.code(), trained.err());
+    CommandOutcome described =
+        run("describe --model OUT/run/model.json --weights OUT/run/step_00003.safetensors");
+    assertEquals(0, described.code(), described.err());
+    try (TensorMap first = Safetensors.read(directory.resolve("run/step_00000.safetensors"), null);
+        TensorMap last = Safetensors.read(directory.resolve("run/step_00003.safetensors"), null)) {
+      for (String name : first.names()) {
+        boolean frozen =
+            network.contains("--freeze") && (name.contains("_ih_") || name.startsWith("Wout"));
+        boolean same = Arrays.equals(first.get(name).toDoubles(), last.get(name).toDoubles());
+        assertEquals(frozen, same, name);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{\"type\":\"attention\",\"heads\":2,\"units\":6,\"causal\":true}",
+        "{\"type\":\"attention\",\"heads\":2,\"units\":6,\"layers\":2,\"activation\":\"tanh\"}",
+        "{\"type\":\"mlp\",\"layers\":3,\"activation\":\"relu\"}",
+        "{\"type\":\"transformer\",\"heads\":2,\"units\":4,\"layers\":2}",
+      })
+  void everyNetworkThatAModelFileDescribesIsTrained(String model) throws IOException {
+    Files.writeString(directory.resolve("model.json"), model);
+    write("x", 4, 3, 3);
+    write("y", 4, 3, 2);
+    CommandOutcome trained =
+        run(
+            "train --model OUT/model.json --inputs OUT/x.npy --targets OUT/y.npy --batch 3"
+                + " --steps 3 --lr 0.01 --out OUT/run");
+    assertEquals(0, trained.code(), trained.err());
+    CommandOutcome analysed =
+        run("analyze --weights OUT/run --modes 2 --views temp --out OUT/report");
+    assertEquals(0, analysed.code(), analysed.err());
+  }
+
+  private void write(String name, long... sizes) {
+    try (Tensor tensor = Tensor.zeros(DType.F64, sizes)) {
+      RngState.of(name.hashCode())
+          .fill(ExecutionContext.shared(), RngState.Distribution.GAUSSIAN, tensor);
+      Npy.write(directory.resolve(name + ".npy"), tensor);
+    }
+  }
+
+  @Test
+  void aTrainingBeginsWithTheWeightsOfACheckpoint() throws IOException {
+    assertEquals(0, run(SMALL + " --out OUT/run").code());
+    CommandOutcome next =
+        run(
+            "train --task memory_pro --cell gru --batch 4 --steps 2 --dtype f64"
+                + " --weights OUT/run/step_00004.safetensors --out OUT/next");
+    assertEquals(0, next.code(), next.err());
+    assertArrayEquals(arrays("run/step_00004.safetensors"), arrays("next/step_00000.safetensors"));
+    assertTrue(Files.exists(directory.resolve("next/losses.svg")));
+  }
+
+  private double[] arrays(String path) {
+    try (TensorMap weights = Safetensors.read(directory.resolve(path), null)) {
+      return weights.names().stream()
+          .sorted()
+          .flatMapToDouble(name -> Arrays.stream(weights.get(name).toDoubles()))
+          .toArray();
+    }
+  }
+
+  @Test
+  void aMaskIsWrittenAndAnalyzeSaysThatItCountsAllSteps() {
+    assertEquals(0, run(SMALL + " --loss-steps 7:10 --out OUT/run").code());
+    CommandOutcome analysed =
+        run(
+            "analyze --weights OUT/run/step_00004.safetensors --modes 2 --views temp --out"
+                + " OUT/report");
+    assertEquals(0, analysed.code(), analysed.err());
+    assertTrue(analysed.out().contains("mask.npy"), analysed.out());
+  }
+
+  @Test
+  void theRecordIsPrintedAsJson() throws IOException {
+    CommandOutcome trained = run(SMALL + " --json --out OUT/run");
+    assertEquals(0, trained.code(), trained.err());
+    JsonNode record = new ObjectMapper().readTree(trained.out());
+    assertEquals("finished", record.path("status").asText());
+    assertEquals("6", record.path("options").path("--units").asText());
+    assertFalse(record.path("options").has("--out"));
+  }
+
+  @Test
+  void aLossThatIsNotFiniteIsNumericalTrouble() {
+    CommandOutcome trained = run(SMALL + " --lr 1e300 --optimizer sgd --out OUT/run");
+    assertEquals(Exit.NUMERICAL, trained.code(), trained.err());
+    assertTrue(trained.err().contains("not finite"), trained.err());
+    assertEquals(1, trained.err().strip().lines().count(), trained.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--cell gru --steps 2 | --task, --inputs: expected one of them, got neither",
+        "--task memory_pro --steps 2 | --model, --cell: expected one of them, got neither",
+        "--task memory_pro --cell gru --steps -1 | steps: expected 0 to",
+        "--task memory_pro --cell gru --steps 2 --batch 0 | batch: expected 1 to",
+        "--task memory_pro --cell gru --steps 2 --dataset 5 | batch: expected 1 to 5, got 128",
+        "--task memory_pro --cell gru --steps 2 --noise -1 | noise: expected a standard deviation",
+        "--task memory_pro --cell gru --steps 2 --loss-steps 80:99 | loss steps: expected steps",
+        "--task memory_pro --cell gru --steps 2 --optimizer sgd --betas 0.9,0.9 | --betas: goes",
+        "--task memory_pro --cell gru --steps 2 --betas 0.9 | --betas: expected two numbers",
+        "--task memory_pro --cell gru --steps 2 --schedule cosine | --schedule: expected constant",
+        "--task memory_pro --cell gru --steps 2 --clip 1 --clip-value 1 | --clip, --clip-value:",
+        "--task memory_pro --cell gru --steps 2 --lr -1 | rate: expected at least 0",
+        "--task memory --cell gru --steps 2 | task: expected one of [memory_pro",
+        "--task memory_pro --task-option x=2 --cell gru --steps 2 | task option",
+        "--task memory_pro --cell gru --steps 2 --init he | initialization: expected one of",
+        "--task memory_pro --cell gru --steps 2 --gain 2 | gain: expected 1 for pytorch",
+        "--task memory_pro --cell gru --steps 2 --units 0 | --layers, --units: expected at least",
+        "--task memory_pro --cell gru --steps 2 --weights none.npz | none.npz: no such file",
+        "--inputs none.npy --cell gru --steps 2 | --inputs, --targets: expected both",
+      })
+  void whatIsWrongIsSaidInOneLine(String options, String message) {
+    CommandOutcome refused = run("train " + options.strip() + " --out OUT/run");
+    assertEquals(Exit.INPUT, refused.code(), refused.err());
+    assertTrue(refused.err().startsWith("kpflow: " + message.strip()), refused.err());
+    assertEquals(1, refused.err().strip().lines().count(), refused.err());
+  }
+}
