@@ -235,7 +235,7 @@ final class PlantedPointsFigure implements Experiment {
   }
 
   /** Single linkage: states are in one cluster if steps of less than a distance join them. */
-  private static int[] clusters(double[][] states, double distance) {
+  static int[] clusters(double[][] states, double distance) {
     int[] cluster = new int[states.length];
     Arrays.fill(cluster, -1);
     int count = 0;
@@ -360,7 +360,13 @@ final class PlantedPointsFigure implements Experiment {
   private static void judge(ExperimentRun run, Point[][] points, int gains) {
     Point weakest = points[0][0];
     Point strongest = points[0][gains - 1];
-    run.claim(COLLAPSE, weakest.number("end_rms"), "");
+    run.claim(
+        COLLAPSE,
+        weakest.number("end_rms"),
+        String.format(
+            Locale.ROOT,
+            "from 1 at the start; the largest Lyapunov exponent is %.3g per step",
+            weakest.number("lyapunov")));
     run.claim(CHAOS, strongest.number("lyapunov"), "");
     run.claim(RESTLESS, strongest.number("converged"), "");
     run.claim(BISTABLE, otherThan(points[1], 2), counts(points[1]));

@@ -291,7 +291,8 @@ final class StudentTeacherFigure implements Experiment {
     }
   }
 
-  private static Point ranks(Linearization linearization, int samples, RngState rng) {
+  /** Effective ranks of the temporal and spatial views of the NTK, and of its coherent averages. */
+  static Point ranks(Linearization linearization, int samples, RngState rng) {
     Point point = new Point();
     boolean exact = samples == 0;
     LinearizationViews.Options options =
