@@ -160,6 +160,8 @@ final class AttentionFigure implements Experiment {
     run.setting(
         "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
     run.setting("samples per point", samples);
+    double tolerance = run.choose(2e-2, 5e-3);
+    run.setting("relative error of the views whose modes are shown", tolerance);
     run.points((long) batches.length * (inputs.length + frequencies.length) + MODE_INPUTS.length);
     Curves byInputs = new Curves(batches, inputs);
     Curves byFrequencies = new Curves(batches, frequencies);
@@ -173,7 +175,7 @@ final class AttentionFigure implements Experiment {
     }
     List<Point> modes = new ArrayList<>();
     for (int width : MODE_INPUTS) {
-      modes.add(modes(run, width));
+      modes.add(modes(run, width, tolerance));
     }
     byInputs.store(run, "input_dimensions", "temporal_rank");
     byFrequencies.store(run, "frequencies", "temporal_rank_fourier");
@@ -210,8 +212,8 @@ final class AttentionFigure implements Experiment {
         .estimate("rank");
   }
 
-  /** Spectrum and leading modes of the temporal view, from the NTK's factor. */
-  private static Point modes(ExperimentRun run, int inputs) {
+  /** Spectrum and leading modes of the temporal view. */
+  private static Point modes(ExperimentRun run, int inputs, double tolerance) {
     return run.point(
         "modes-inputs" + inputs,
         () -> {
@@ -221,7 +223,7 @@ final class AttentionFigure implements Experiment {
                       run.context(), MODE_TRIALS, STEPS, inputs, run.rng("x" + label));
               AttentionKernel kernel =
                   new AttentionKernel(run.context(), given, ATTENTION, 1, run.rng("w" + label));
-              LinearizationViews views = kernel.temporalView(run.rng(label));
+              LinearizationViews views = kernel.temporalView(tolerance, run.rng(label));
               DenseEigen eigen = DenseEigen.of(views.matrix(View.TEMP))) {
             return new Point()
                 .put("eigenvalues", eigen.values())

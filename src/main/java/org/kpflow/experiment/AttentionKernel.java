@@ -121,12 +121,15 @@ final class AttentionKernel implements AutoCloseable {
         Progress.NONE);
   }
 
-  /** The temporal view exactly, but for a truncation of relative norm 1e-4. */
-  LinearizationViews temporalView(RngState rng) {
+  /**
+   * The temporal view to a relative error of its matrix: leading columns of the NTK's factor
+   * exactly, the rest sampled.
+   */
+  LinearizationViews temporalView(double tolerance, RngState rng) {
     return LinearizationViews.ofTangentKernel(
         linearization,
         new LinearizationViews.Options(
-            List.of(View.TEMP), LinearizationViews.Method.FACTOR, 1e-4, 0, rng),
+            List.of(View.TEMP), LinearizationViews.Method.HYBRID, tolerance, 0, rng),
         Progress.NONE);
   }
 

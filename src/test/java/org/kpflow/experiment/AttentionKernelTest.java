@@ -20,11 +20,11 @@ class AttentionKernelTest {
   private static final ExecutionContext CONTEXT = ExecutionContext.shared();
 
   @Test
-  void theSampledRankIsThatOfTheExactView() {
+  void theSampledRankIsThatOfTheViewFoundToAHighAccuracy() {
     long live = Tensor.liveCount();
     try (Tensor inputs = AttentionKernel.gaussian(CONTEXT, 3, 6, 5, RngState.of(1));
         AttentionKernel kernel = new AttentionKernel(CONTEXT, inputs, 8, 2, RngState.of(2));
-        LinearizationViews exact = kernel.temporalView(RngState.of(3))) {
+        LinearizationViews exact = kernel.temporalView(1e-4, RngState.of(3))) {
       Estimate sampled = kernel.temporalRank(512, RngState.of(4));
       double rank =
           SpectrumMetrics.of(DenseEigen.values(exact.matrix(View.TEMP))).participationRatio();
