@@ -1,7 +1,5 @@
 package org.kpflow.task;
 
-import org.kpflow.base.Checks;
-import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -31,14 +29,10 @@ public final class MemoryPro implements Task {
    * @param conditions angles 2π j / conditions on which a network is judged
    */
   public MemoryPro(int stimulus, int memory, int response, int conditions) {
-    Checks.range("stimulus", stimulus, 1, 1 << 20);
-    Checks.range("memory", memory, 0, 1 << 20);
-    Checks.range("response", response, 1, 1 << 20);
-    Checks.range("conditions", conditions, 1, 1 << 20);
-    this.stimulus = stimulus;
-    this.memory = memory;
-    this.response = response;
-    this.conditions = conditions;
+    this.stimulus = Sizes.size("stimulus", stimulus, 1);
+    this.memory = Sizes.size("memory", memory, 0);
+    this.response = Sizes.size("response", response, 1);
+    this.conditions = Sizes.size("conditions", conditions, 1);
   }
 
   @Override
@@ -63,30 +57,19 @@ public final class MemoryPro implements Task {
 
   @Override
   public Trials draw(ExecutionContext context, long trials, RngState rng) {
-    Checks.range("trials", trials, 1, 1 << 24);
-    try (Tensor uniform = Tensor.zeros(DType.F64, trials)) {
-      rng.fill(context, RngState.Distribution.UNIFORM, uniform);
-      double[] angles = uniform.toDoubles();
-      for (int i = 0; i < angles.length; i++) {
-        angles[i] *= 2 * Math.PI;
-      }
-      return at(angles);
-    }
+    Sizes.numbers(trials, steps(), CHANNELS);
+    return at(Uniform.angles(context, (int) trials, rng));
   }
 
   @Override
   public Trials evaluation(ExecutionContext context) {
-    double[] angles = new double[conditions];
-    for (int j = 0; j < conditions; j++) {
-      angles[j] = 2 * Math.PI * j / conditions;
-    }
-    return at(angles);
+    return at(Uniform.evenAngles(conditions));
   }
 
   /** One trial per angle. */
   private Trials at(double[] angles) {
     int steps = (int) steps();
-    double[] inputs = new double[angles.length * steps * CHANNELS];
+    double[] inputs = new double[Sizes.numbers(angles.length, steps, CHANNELS)];
     double[] targets = new double[inputs.length];
     for (int b = 0; b < angles.length; b++) {
       double[] direction = {Math.cos(angles[b]), Math.sin(angles[b])};
