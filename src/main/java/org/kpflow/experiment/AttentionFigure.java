@@ -8,6 +8,7 @@ import org.kpflow.base.Estimate;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.experiment.Statement.Relation;
 import org.kpflow.flow.LinearizationViews;
+import org.kpflow.model.FourierFeatures;
 import org.kpflow.report.Bundle;
 import org.kpflow.report.LinesPanel;
 import org.kpflow.report.Panel;
@@ -157,8 +158,7 @@ final class AttentionFigure implements Experiment {
     run.setting("input dimensions", inputs);
     run.setting("frequencies f = 1 … m, m", frequencies);
     run.setting("steps, attention width, heads", new int[] {STEPS, ATTENTION, 1});
-    run.setting(
-        "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
+    run.setting("network", AttentionKernel.NETWORK);
     run.setting("samples per point", samples);
     double tolerance = run.choose(2e-2, 5e-3);
     run.setting("relative error of the views whose modes are shown", tolerance);
@@ -201,7 +201,9 @@ final class AttentionFigure implements Experiment {
                       AttentionKernel.gaussian(
                           run.context(), trials, STEPS, inputs, run.rng(drawn));
                   Tensor given =
-                      frequencies > 0 ? AttentionKernel.fourier(bare, frequencies) : bare.copy();
+                      frequencies > 0
+                          ? FourierFeatures.harmonics(frequencies).apply(bare)
+                          : bare.copy();
                   AttentionKernel kernel =
                       new AttentionKernel(
                           run.context(), given, ATTENTION, 1, run.rng("w" + label))) {
@@ -243,7 +245,7 @@ final class AttentionFigure implements Experiment {
         "ranks",
         "Participation ratio of the temporal view of the NTK, over the input dimension (A) and over"
             + " the number of frequencies of Fourier features of one input (B); bars are one"
-            + " standard error. The numbers are B and D of the paper's figure.",
+            + " standard error of the samples, one draw of inputs and weights per point. The numbers are B and D of the paper's figure.",
         Plots.panels("Temporal rank of an attention block", 2, curves));
     double most = 0;
     List<List<Bundle>> bundles = new ArrayList<>();

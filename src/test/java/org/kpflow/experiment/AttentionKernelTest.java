@@ -41,20 +41,6 @@ class AttentionKernelTest {
   }
 
   @Test
-  void fourierFeaturesAreCosinesThenSines() {
-    try (Tensor x = Tensor.of(Shape.of(1, 2, 1), 0.1, -0.3);
-        Tensor features = AttentionKernel.fourier(x, 2)) {
-      double w = 2 * Math.PI;
-      double[] expected = {
-        Math.cos(0.1 * w), Math.cos(0.2 * w), Math.sin(0.1 * w), Math.sin(0.2 * w),
-        Math.cos(0.3 * w), Math.cos(0.6 * w), -Math.sin(0.3 * w), -Math.sin(0.6 * w)
-      };
-      assertEquals(Shape.of(1, 2, 4), features.shape());
-      assertArrayEquals(expected, features.toDoubles(), 1e-6);
-    }
-  }
-
-  @Test
   void theShareInAColumnSpaceIsThatOfTheProjection() {
     double r = Math.sqrt(0.5);
     try (Tensor x = Tensor.of(Shape.of(3, 2), 1, 2, 1, 2, 0, 0); // one direction, (1, 1, 0)
