@@ -96,6 +96,13 @@ final class AttentionKernel implements AutoCloseable {
         Progress.NONE);
   }
 
+  /** The average of the NTK over expanded units, [k, k] in f64: not a partial trace. */
+  Tensor coherentAverage() {
+    try (Tensor average = new NeuralTangentKernel(linearization).coherentAverage(2).toDense()) {
+      return average.to(DType.F64);
+    }
+  }
+
   /** The share of ||A||_F² inside the column space of X, both [k, ·]. */
   double shareOfAttentionInInputs() {
     try (Tensor x = linearization.sites("W_q");
