@@ -166,14 +166,20 @@ final class ReproduceCommand implements Callable<Integer> {
             : "";
     return String.format(
         Locale.ROOT,
-        "%-4s %s: %s = %.6g%s, expected %s%s",
+        "%-4s %s %s = %s%s, expected %s%s",
         claim.passed() ? "pass" : "FAIL",
         claim.statement().words(),
         claim.statement().quantity(),
-        claim.measured(),
+        number(claim.measured()),
         error,
         ReproductionPage.bound(claim.statement()),
         claim.remark().isEmpty() ? "" : " (" + claim.remark() + ")");
+  }
+
+  private static String number(double value) {
+    return value == Math.rint(value) && Math.abs(value) < 1e15
+        ? Long.toString((long) value)
+        : String.format(Locale.ROOT, "%.6g", value);
   }
 
   /** The exit code of one figure; of several, the largest counts. */

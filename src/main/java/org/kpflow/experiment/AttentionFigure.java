@@ -8,6 +8,7 @@ import org.kpflow.base.Estimate;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.experiment.Statement.Relation;
 import org.kpflow.flow.LinearizationViews;
+import org.kpflow.model.FourierFeatures;
 import org.kpflow.report.Bundle;
 import org.kpflow.report.LinesPanel;
 import org.kpflow.report.Panel;
@@ -157,9 +158,10 @@ final class AttentionFigure implements Experiment {
     run.setting("input dimensions", inputs);
     run.setting("frequencies f = 1 … m, m", frequencies);
     run.setting("steps, attention width, heads", new int[] {STEPS, ATTENTION, 1});
-    run.setting(
-        "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
+    run.setting("network", AttentionKernel.NETWORK);
     run.setting("samples per point", samples);
+    double tolerance = run.choose(2e-2, 5e-3);
+    run.setting("relative error of the views whose modes are shown", tolerance);
     run.points((long) batches.length * (inputs.length + frequencies.length) + MODE_INPUTS.length);
     Curves byInputs = new Curves(batches, inputs);
     Curves byFrequencies = new Curves(batches, frequencies);
@@ -173,7 +175,7 @@ final class AttentionFigure implements Experiment {
     }
     List<Point> modes = new ArrayList<>();
     for (int width : MODE_INPUTS) {
-      modes.add(modes(run, width));
+      modes.add(modes(run, width, tolerance));
     }
     byInputs.store(run, "input_dimensions", "temporal_rank");
     byFrequencies.store(run, "frequencies", "temporal_rank_fourier");
@@ -199,7 +201,9 @@ final class AttentionFigure implements Experiment {
                       AttentionKernel.gaussian(
                           run.context(), trials, STEPS, inputs, run.rng(drawn));
                   Tensor given =
-                      frequencies > 0 ? AttentionKernel.fourier(bare, frequencies) : bare.copy();
+                      frequencies > 0
+                          ? FourierFeatures.harmonics(frequencies).apply(bare)
+                          : bare.copy();
                   AttentionKernel kernel =
                       new AttentionKernel(
                           run.context(), given, ATTENTION, 1, run.rng("w" + label))) {
@@ -210,8 +214,8 @@ final class AttentionFigure implements Experiment {
         .estimate("rank");
   }
 
-  /** Spectrum and leading modes of the temporal view, from the NTK's factor. */
-  private static Point modes(ExperimentRun run, int inputs) {
+  /** Spectrum and leading modes of the temporal view. */
+  private static Point modes(ExperimentRun run, int inputs, double tolerance) {
     return run.point(
         "modes-inputs" + inputs,
         () -> {
@@ -221,11 +225,15 @@ final class AttentionFigure implements Experiment {
                       run.context(), MODE_TRIALS, STEPS, inputs, run.rng("x" + label));
               AttentionKernel kernel =
                   new AttentionKernel(run.context(), given, ATTENTION, 1, run.rng("w" + label));
-              LinearizationViews views = kernel.temporalView(run.rng(label));
-              DenseEigen eigen = DenseEigen.of(views.matrix(View.TEMP))) {
+              LinearizationViews views = kernel.temporalView(tolerance, run.rng(label));
+              DenseEigen eigen = DenseEigen.of(views.matrix(View.TEMP));
+              Tensor average = kernel.coherentAverage();
+              DenseEigen coherent = DenseEigen.of(average)) {
             return new Point()
                 .put("eigenvalues", eigen.values())
                 .put("modes", eigen.vectors().slice(0, MODES_SHOWN))
+                .put("coherent_eigenvalues", coherent.values())
+                .put("coherent_mode", coherent.vectors().slice(0))
                 .put("span", kernel.shareOfAttentionInInputs());
           }
         });
@@ -241,7 +249,7 @@ final class AttentionFigure implements Experiment {
         "ranks",
         "Participation ratio of the temporal view of the NTK, over the input dimension (A) and over"
             + " the number of frequencies of Fourier features of one input (B); bars are one"
-            + " standard error. The numbers are B and D of the paper's figure.",
+            + " standard error of the samples, one draw of inputs and weights per point. The numbers are B and D of the paper's figure.",
         Plots.panels("Temporal rank of an attention block", 2, curves));
     double most = 0;
     List<List<Bundle>> bundles = new ArrayList<>();
@@ -323,13 +331,30 @@ final class AttentionFigure implements Experiment {
         first[1] / first[0],
         String.format(
             Locale.ROOT,
-            "shares of the trace: %.3f, %.3f, %.3f",
+            "shares of the trace: %.3f, %.3f, %.3f; by the average over expanded units, which the"
+                + " paper's code takes for the partial trace, the ratio is %.3f",
             share(first, 0),
             share(first, 1),
-            share(first, 2)));
-    run.claim(CONSTANT, constantShare(one), "");
+            share(first, 2),
+            second(one)));
+    run.claim(
+        CONSTANT,
+        constantShare(one.rows("modes")[0]),
+        String.format(
+            Locale.ROOT,
+            "of the average over expanded units: %.3f",
+            constantShare(one.values("coherent_mode"))));
     run.claim(MANY_MODES, SpectrumMetrics.of(flat).modes95(), "");
-    run.claim(FLATTER, flat[1] / flat[0] / (first[1] / first[0]), "");
+    run.claim(
+        FLATTER,
+        flat[1] / flat[0] / (first[1] / first[0]),
+        String.format(
+            Locale.ROOT,
+            "the first mode's share of the trace falls from %.3f to %.3f; by the average over"
+                + " expanded units the number is %.3f",
+            share(first, 0),
+            share(flat, 0),
+            second(many) / second(one)));
     run.claim(FOURIER, byFrequencies.leastCorrelation(), "");
     Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
     for (int i = 0; i < byInputs.ranks.length; i++) { // the first input dimension is 1
@@ -344,14 +369,24 @@ final class AttentionFigure implements Experiment {
     return eigenvalues[m] / Arrays.stream(eigenvalues).sum();
   }
 
-  /** Σ_b T mean_t(u)² / Σ u² of the leading mode. */
-  private static double constantShare(Point point) {
+  /** The second eigenvalue of the average over expanded units over the first. */
+  private static double second(Point point) {
+    double[] values = point.values("coherent_eigenvalues");
+    return values[1] / values[0];
+  }
+
+  /** Σ_b T mean_t(u)² / Σ u² of a mode over trials and steps. */
+  private static double constantShare(double[] mode) {
     double means = 0;
     double squares = 0;
-    for (double[] trial : weighted(point, 0)) {
-      double sum = Arrays.stream(trial).sum();
+    for (int b = 0; b < MODE_TRIALS; b++) {
+      double sum = 0;
+      for (int t = 0; t < STEPS; t++) {
+        double value = mode[b * STEPS + t];
+        sum += value;
+        squares += value * value;
+      }
       means += sum * sum / STEPS;
-      squares += Arrays.stream(trial).map(value -> value * value).sum();
     }
     return means / squares;
   }

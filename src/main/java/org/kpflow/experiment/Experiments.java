@@ -10,7 +10,12 @@ public final class Experiments {
   /** All of them, in the paper's order. */
   public static List<Experiment> all() {
     return List.of(
-        new AttentionFigure(), new ReductionsFigure(), new WidthFigure(), new HeadsFigure());
+        new StudentTeacherFigure(),
+        new AttentionFigure(),
+        new ReductionsFigure(),
+        new PlantedPointsFigure(),
+        new WidthFigure(),
+        new HeadsFigure());
   }
 
   /**

@@ -77,8 +77,7 @@ final class HeadsFigure implements Experiment {
     run.setting("heads", HEADS);
     run.setting("input dimensions", inputs);
     run.setting("trials, steps, attention width", new int[] {trials, STEPS, ATTENTION});
-    run.setting(
-        "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
+    run.setting("network", AttentionKernel.NETWORK);
     run.setting("samples per point", samples);
     run.points((long) HEADS.length * inputs.length);
     double[] x = Arrays.stream(inputs).asDoubleStream().toArray();
@@ -114,17 +113,27 @@ final class HeadsFigure implements Experiment {
     run.array("heads", Arrays.stream(HEADS).asDoubleStream().toArray());
     run.array("temporal_rank", ranks);
     run.array("temporal_rank_error", errors);
+    List<Trend> ratios = new ArrayList<>();
+    for (int i = 0; i < HEADS.length; i++) {
+      double[] ratio = new double[x.length];
+      for (int j = 0; j < x.length; j++) {
+        ratio[j] = ranks[i][j] / ranks[0][j];
+      }
+      ratios.add(new Trend(trends.get(i).name(), x, ratio, null));
+    }
     run.picture(
         "heads",
-        "Participation ratio of the temporal view of the NTK, over the input dimension, for "
+        "Participation ratio of the temporal view of the NTK over the input dimension, for "
             + trials
-            + " trials. Bars are one standard error of the samples.",
+            + " trials (A), and divided by that of one head (B). One draw of inputs and weights for"
+            + " each input dimension; bars are one standard error of the samples.",
         Plots.panels(
             "Temporal rank over the input dimension",
-            1,
+            2,
             List.of(
+                new TrendPanel("Temporal rank", "input dimension", "effective rank", false, trends),
                 new TrendPanel(
-                    "Temporal rank", "input dimension", "effective rank", false, trends))));
+                    "Relative to one head", "input dimension", "ratio of ranks", false, ratios))));
     judge(run, ranks, errors);
   }
 

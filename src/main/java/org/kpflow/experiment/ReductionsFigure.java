@@ -3,7 +3,6 @@ package org.kpflow.experiment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -15,7 +14,9 @@ import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Gru;
+import org.kpflow.model.Initialization;
 import org.kpflow.model.ModelOptions;
+import org.kpflow.model.RecurrentSizes;
 import org.kpflow.report.MatrixPanel;
 import org.kpflow.report.Panel;
 import org.kpflow.report.Plots;
@@ -118,14 +119,22 @@ final class ReductionsFigure implements Experiment {
     run.array("ntk_temp_coherent", point.rows("coherent"));
     run.array("trace", point.number("trace"));
     List<Panel> panels = new ArrayList<>();
-    panels.add(panel("traced over units (temp)", "b t", views.get(View.TEMP)));
-    panels.add(panel("traced over time", "b u", views.get(View.BATCH_UNIT)));
-    panels.add(panel("traced over the batch", "t u", views.get(View.TIME_UNIT)));
-    panels.add(panel("traced over time, units", "trial b", views.get(View.BATCH)));
-    panels.add(panel("traced over batch, units", "step t", views.get(View.TIME)));
-    panels.add(panel("traced over batch, time (space)", "unit u", views.get(View.SPACE)));
-    panels.add(panel("traced over all", "", new double[][] {{point.number("trace")}}));
-    panels.add(panel("not a trace: expanded over units", "b t", point.rows("coherent")));
+    panels.add(panel("traced over units (temp)", "(trial, step)", views.get(View.TEMP)));
+    panels.add(panel("traced over time", "(trial, unit)", views.get(View.BATCH_UNIT)));
+    panels.add(panel("traced over the batch", "(step, unit)", views.get(View.TIME_UNIT)));
+    panels.add(panel("traced over time, units", "trial", views.get(View.BATCH)));
+    panels.add(panel("traced over batch, units", "step", views.get(View.TIME)));
+    panels.add(panel("traced over batch, time (space)", "unit", views.get(View.SPACE)));
+    panels.add(
+        new MatrixPanel(
+            "traced over all: the trace",
+            "",
+            "",
+            List.of(" "),
+            List.of(" "),
+            new double[][] {{point.number("trace")}},
+            MatrixPanel.Scale.SEQUENTIAL));
+    panels.add(panel("not a trace: expanded over units", "(trial, step)", point.rows("coherent")));
     run.picture(
         "reductions",
         String.format(
@@ -158,40 +167,18 @@ final class ReductionsFigure implements Experiment {
 
   private static Point reductions(ExperimentRun run) {
     ExecutionContext context = run.context();
-    Map<String, Tensor> weights = new HashMap<>();
     try (Trials trials = new MemoryPro(PHASE, PHASE, PHASE, TRIALS).evaluation(context)) {
-      long inputs = trials.inputs().shape().size(2);
-      RngState rng = run.rng("weights");
-      rng = uniform(context, rng, weights, "weight_ih_l0", 3 * UNITS, inputs);
-      rng = uniform(context, rng, weights, "weight_hh_l0", 3 * UNITS, UNITS);
-      rng = uniform(context, rng, weights, "bias_ih_l0", 3 * UNITS);
-      uniform(context, rng, weights, "bias_hh_l0", 3 * UNITS);
+      RecurrentSizes sizes = new RecurrentSizes(3, trials.inputs().shape().size(2), UNITS, 1, true);
+      Map<String, Tensor> weights =
+          Initialization.of(Initialization.Kind.PYTORCH, 1)
+              .recurrent(context, sizes, run.rng("weights"));
       try (Gru gru = new Gru(weights, ModelOptions.of(DType.F64));
           Linearization linearization = Linearization.of(context, gru, trials.inputs(), null)) {
         return reductions(linearization, run.rng("views"));
+      } finally {
+        weights.values().forEach(Tensor::close);
       }
-    } finally {
-      weights.values().forEach(Tensor::close);
     }
-  }
-
-  /** Uniform in ± 1/√H, PyTorch's default for recurrent layers. */
-  private static RngState uniform(
-      ExecutionContext context,
-      RngState rng,
-      Map<String, Tensor> weights,
-      String name,
-      long... sizes) {
-    Tensor weight = Tensor.zeros(DType.F64, sizes);
-    weights.put(name, weight);
-    RngState next = rng.fill(context, RngState.Distribution.UNIFORM, weight);
-    double bound = 1 / Math.sqrt(UNITS);
-    double[] values = weight.toDoubles();
-    for (int i = 0; i < values.length; i++) {
-      values[i] = bound * (2 * values[i] - 1);
-    }
-    weight.copyFrom(values);
-    return next;
   }
 
   /** All views from the factor of the NTK, and how they compare with the dense operator. */

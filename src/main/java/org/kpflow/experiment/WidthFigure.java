@@ -81,14 +81,13 @@ final class WidthFigure implements Experiment {
   @Override
   public void run(ExperimentRun run) {
     int trials = 10;
-    int samples = run.choose(192, 1024);
+    int samples = run.choose(128, 512);
     int[] inputs = run.choose(new int[] {1, 5, 20, 100}, new int[] {1, 2, 5, 10, 20, 50, 100});
     int[] widths = run.choose(new int[] {8, 32, 128}, new int[] {4, 8, 16, 32, 64, 128, 256});
     run.setting("input dimensions", inputs);
     run.setting("attention widths", widths);
     run.setting("trials, steps, heads", new int[] {trials, STEPS, 1});
-    run.setting(
-        "network", AttentionKernel.LAYERS + " hidden ReLU layers of " + AttentionKernel.HIDDEN);
+    run.setting("network", AttentionKernel.NETWORK);
     run.setting("samples per point", samples);
     run.points((long) inputs.length * widths.length);
     double[][][] ranks = new double[RANKS.size()][widths.length][inputs.length];
@@ -125,7 +124,8 @@ final class WidthFigure implements Experiment {
     run.picture(
         "ranks",
         "Participation ratios of the temporal view, the spatial view and the whole NTK of an"
-            + " attention block at initialization, over input dimension and attention width.",
+            + " attention block at initialization, over input dimension and attention width; one"
+            + " draw of inputs and weights per cell.",
         Plots.panels("Ranks over input dimension and attention width", 3, panels));
     judge(run, x, y, ranks, errors);
   }
