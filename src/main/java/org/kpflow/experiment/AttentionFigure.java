@@ -13,8 +13,6 @@ import org.kpflow.report.Bundle;
 import org.kpflow.report.LinesPanel;
 import org.kpflow.report.Panel;
 import org.kpflow.report.Plots;
-import org.kpflow.report.Trend;
-import org.kpflow.report.TrendPanel;
 import org.kpflow.spectral.DenseEigen;
 import org.kpflow.spectral.View;
 import org.kpflow.tensor.Tensor;
@@ -163,8 +161,8 @@ final class AttentionFigure implements Experiment {
     double tolerance = run.choose(2e-2, 5e-3);
     run.setting("relative error of the views whose modes are shown", tolerance);
     run.points((long) batches.length * (inputs.length + frequencies.length) + MODE_INPUTS.length);
-    Curves byInputs = new Curves(batches, inputs);
-    Curves byFrequencies = new Curves(batches, frequencies);
+    RankCurves byInputs = new RankCurves(batches, inputs);
+    RankCurves byFrequencies = new RankCurves(batches, frequencies);
     for (int i = 0; i < batches.length; i++) {
       for (int j = 0; j < inputs.length; j++) {
         byInputs.set(i, j, rank(run, batches[i], inputs[j], 0, samples));
@@ -240,7 +238,7 @@ final class AttentionFigure implements Experiment {
   }
 
   private static void draw(
-      ExperimentRun run, Curves byInputs, Curves byFrequencies, List<Point> modes) {
+      ExperimentRun run, RankCurves byInputs, RankCurves byFrequencies, List<Point> modes) {
     List<Panel> curves =
         List.of(
             byInputs.panel("Temporal rank", "input dimension"),
@@ -301,13 +299,13 @@ final class AttentionFigure implements Experiment {
   }
 
   private static void judge(
-      ExperimentRun run, Curves byInputs, Curves byFrequencies, List<Point> modes) {
+      ExperimentRun run, RankCurves byInputs, RankCurves byFrequencies, List<Point> modes) {
     run.claim(GROWS, byInputs.leastCorrelation(), "");
     run.claim(GROWS_MUCH, byInputs.leastGrowth(), "");
-    int last = byInputs.x.length - 1;
+    int last = byInputs.points() - 1;
     run.claim(
         BATCH,
-        Curves.ratio(byInputs.at(byInputs.ranks.length - 1, last), byInputs.at(0, last)),
+        RankCurves.ratio(byInputs.at(byInputs.curves() - 1, last), byInputs.at(0, last)),
         "");
     Point one = modes.get(0);
     Point many = modes.get(MODE_INPUTS.length - 1);
@@ -357,9 +355,9 @@ final class AttentionFigure implements Experiment {
             second(many) / second(one)));
     run.claim(FOURIER, byFrequencies.leastCorrelation(), "");
     Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
-    for (int i = 0; i < byInputs.ranks.length; i++) { // the first input dimension is 1
+    for (int i = 0; i < byInputs.curves(); i++) { // the first input dimension is 1
       Estimate ratio =
-          Curves.ratio(byFrequencies.at(i, byFrequencies.x.length - 1), byInputs.at(i, 0));
+          RankCurves.ratio(byFrequencies.at(i, byFrequencies.points() - 1), byInputs.at(i, 0));
       least = ratio.value() < least.value() ? ratio : least;
     }
     run.claim(FOURIER_MUCH, least, "");
@@ -389,65 +387,5 @@ final class AttentionFigure implements Experiment {
       means += sum * sum / STEPS;
     }
     return means / squares;
-  }
-
-  /** Ranks over a quantity, one curve per batch size. */
-  private static final class Curves {
-    private final int[] batches;
-    private final double[] x;
-    private final double[][] ranks;
-    private final double[][] errors;
-
-    Curves(int[] batches, int[] x) {
-      this.batches = batches;
-      this.x = Arrays.stream(x).asDoubleStream().toArray();
-      this.ranks = new double[batches.length][x.length];
-      this.errors = new double[batches.length][x.length];
-    }
-
-    void set(int i, int j, Estimate rank) {
-      ranks[i][j] = rank.value();
-      errors[i][j] = rank.standardError();
-    }
-
-    Estimate at(int i, int j) {
-      return new Estimate(ranks[i][j], errors[i][j], 0);
-    }
-
-    static Estimate ratio(Estimate a, Estimate b) {
-      double ratio = a.value() / b.value();
-      double relative = Math.hypot(a.standardError() / a.value(), b.standardError() / b.value());
-      return new Estimate(ratio, ratio * relative, 0);
-    }
-
-    Estimate leastGrowth() {
-      Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
-      for (int i = 0; i < ranks.length; i++) {
-        Estimate growth = ratio(at(i, x.length - 1), at(i, 0));
-        least = growth.value() < least.value() ? growth : least;
-      }
-      return least;
-    }
-
-    double leastCorrelation() {
-      return Arrays.stream(ranks)
-          .mapToDouble(curve -> Sweep.rankCorrelation(x, curve))
-          .min()
-          .orElse(Double.NaN);
-    }
-
-    TrendPanel panel(String title, String xTitle) {
-      List<Trend> trends = new ArrayList<>();
-      for (int i = 0; i < ranks.length; i++) {
-        trends.add(new Trend(batches[i] + " trials", x, ranks[i], errors[i]));
-      }
-      return new TrendPanel(title, xTitle, "effective rank", false, trends);
-    }
-
-    void store(ExperimentRun run, String xName, String name) {
-      run.array(xName, x);
-      run.array(name, ranks);
-      run.array(name + "_error", errors);
-    }
   }
 }

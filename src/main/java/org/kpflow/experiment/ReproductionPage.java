@@ -76,7 +76,10 @@ public final class ReproductionPage {
   public static String bound(Statement statement) {
     double threshold = statement.threshold();
     boolean whole = threshold == Math.rint(threshold) && Math.abs(threshold) < 1e15;
-    String number = whole ? Long.toString((long) threshold) : Double.toString(threshold);
+    String number =
+        whole
+            ? Long.toString((long) threshold)
+            : Double.toString(threshold).replace(".0E", "e").replace('E', 'e');
     return statement.relation().symbol() + " " + number;
   }
 

@@ -57,8 +57,9 @@ public record HtmlReport(
       figure { margin: 1.5rem 0 2rem; }
       img { display: block; width: 100%; height: auto; }
       figcaption { margin-top: .5rem; max-width: 44rem; font-size: .925rem; color: #444; }
-      .pass { color: #00684b; font-weight: 600; }
-      .fail { color: #b04300; font-weight: 600; }
+      .pass, .fail { color: #00684b; font-weight: 600; white-space: nowrap; }
+      .fail { color: #b04300; }
+      .checks th:last-child { white-space: nowrap; }
       .provenance td { font: .85rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
       .provenance th { width: 11rem; font-size: .9rem; }
       @media (max-width: 40rem) {

@@ -1,0 +1,58 @@
+package org.kpflow.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReproduceCommandTest {
+  @TempDir private Path directory;
+
+  @Test
+  void aFigureIsComputedOnceAndAFailedClaimShowsInTheExitCode() throws IOException {
+    JsonNode first = reproduce(Exit.CHECK_FAILED).get(0);
+    assertEquals("fig7", first.get("figure").asText());
+    assertEquals(1, first.get("failed").asInt(), "the coherent average is not a partial trace");
+    for (String name :
+        new String[] {"data.npz", "claims.json", "run.json", "reductions.png", "reductions.svg"}) {
+      assertTrue(Files.size(directory.resolve("fig7").resolve(name)) > 0, name);
+    }
+    String page = Files.readString(directory.resolve("report.html"));
+    assertTrue(page.contains("data:image/png") && page.contains("kpflow reproduce fig7 --quick"));
+    byte[] claims = Files.readAllBytes(directory.resolve("fig7/claims.json"));
+    assertEquals(first, reproduce(Exit.CHECK_FAILED).get(0));
+    JsonNode run = new ObjectMapper().readTree(directory.resolve("fig7/run.json").toFile());
+    assertEquals(0, run.get("computed").asInt());
+    assertEquals(
+        new String(claims, StandardCharsets.UTF_8),
+        Files.readString(directory.resolve("fig7/claims.json")));
+  }
+
+  private JsonNode reproduce(int code) throws IOException {
+    PrintStream out = System.out;
+    ByteArrayOutputStream captured = new ByteArrayOutputStream();
+    try {
+      System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
+      assertEquals(
+          code, Main.run("reproduce", "fig7", "--quick", "--json", "--out", directory.toString()));
+    } finally {
+      System.setOut(out);
+    }
+    return new ObjectMapper().readTree(captured.toByteArray());
+  }
+
+  @Test
+  void anUnknownFigureIsRefused() {
+    assertEquals(Exit.INPUT, Main.run("reproduce", "fig99", "--out", directory.toString()));
+    assertEquals(Exit.INPUT, Main.run("reproduce"));
+  }
+}
