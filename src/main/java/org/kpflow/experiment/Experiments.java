@@ -10,12 +10,15 @@ public final class Experiments {
   /** All of them, in the paper's order. */
   public static List<Experiment> all() {
     return List.of(
+        new CoreFigure(),
+        new PlateauFigure(),
         new StudentTeacherFigure(),
         new AttentionFigure(),
         new ReductionsFigure(),
         new PlantedPointsFigure(),
         new WidthFigure(),
-        new HeadsFigure());
+        new HeadsFigure(),
+        new ObjectivesFigure());
   }
 
   /**
