@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.LinearizationViews;
@@ -14,142 +15,205 @@ import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 
 /**
- * What to analyse and how. The tensors and the model stay the caller's.
- *
- * @param inputs x [B, T, n_in], or [B, n_in] for a feed-forward model
- * @param initialState h_0 [B, n], or null for zero
- * @param readout of the targets; null for none, where the targets are those of the model's output
- *     block itself
- * @param targets [B, T, n_out] of the read-out, or null; at the steps that are analysed they are
- *     compared
- * @param views the reduced views wanted
- * @param modes leading modes and eigenvalues wanted
- * @param method how the views of the NTK are found
- * @param tolerance relative accuracy of the views, 0 for the method's default; see {@link
- *     LinearizationViews.Options}
- * @param wholeSpectrum whether to find all non-zero eigenvalues of the NTK; done anyway where they
- *     are few
- * @param samples weight perturbations, 0 for as many as the tolerance needs
- * @param selection the part of the state to analyse; all of it stands for {@link
- *     StateSelection#whole(Model)}
+ * What to analyse and how: {@link #of} for the usual analysis of a model on its inputs, and methods
+ * that give the same request but for one thing. Immutable. The tensors and the model stay the
+ * caller's.
  */
-public record AnalysisRequest(
-    ExecutionContext context,
-    Model model,
-    Tensor inputs,
-    Tensor initialState,
-    Readout readout,
-    Tensor targets,
-    List<View> views,
-    int modes,
-    LinearizationViews.Method method,
-    double tolerance,
-    int samples,
-    boolean wholeSpectrum,
-    RngState rng,
-    StateSelection selection) {
-
+public final class AnalysisRequest implements Cloneable {
   /** The views an analysis takes unless told otherwise. */
   public static final List<View> DEFAULT_VIEWS =
       List.of(View.TEMP, View.SPACE, View.BATCH, View.TIME);
 
-  public AnalysisRequest {
-    Checks.notNull(context, "context");
-    Checks.notNull(model, "model");
-    Checks.notNull(inputs, "inputs");
-    views = List.copyOf(Checks.notNull(views, "views"));
-    Checks.that(modes >= 1, "modes: expected at least 1, got %d", modes);
-    Checks.that(readout == null || targets != null, "readout: expected targets with it, got none");
-    if (Checks.notNull(selection, "selection").isAll()) {
-      selection = StateSelection.whole(model);
-    }
-    if (targets != null) {
-      StateBlock output = model.outputBlock();
-      long outputs = readout == null ? output.units() : readout.outputs();
-      Shape shape = targets.shape();
-      long steps = inputs.shape().rank() == 2 ? 1 : inputs.shape().size(1);
-      Checks.that(
-          shape.rank() == 3
-              && shape.size(0) == inputs.shape().size(0)
-              && shape.size(1) == steps
-              && shape.size(2) == outputs,
-          "targets: expected shape [B, T, %d] of %s for inputs %s, got %s",
-          outputs,
-          readout == null ? output.name() + ", without a read-out," : "the read-out",
-          inputs.shape(),
-          shape);
-    }
+  private static final int DEFAULT_MODES = 10;
+
+  private final ExecutionContext context;
+  private final Model model;
+  private final Tensor inputs;
+  private Tensor initialState;
+  private Readout readout;
+  private Tensor targets;
+  private List<View> views = DEFAULT_VIEWS;
+  private int modes = DEFAULT_MODES;
+  private LinearizationViews.Method method = LinearizationViews.Method.AUTO;
+  private double tolerance;
+  private int samples;
+  private boolean wholeSpectrum;
+  private RngState rng = RngState.of(0);
+  private StateSelection selection;
+
+  private AnalysisRequest(ExecutionContext context, Model model, Tensor inputs) {
+    this.context = Checks.notNull(context, "context");
+    this.model = Checks.notNull(model, "model");
+    this.inputs = Checks.notNull(inputs, "inputs");
+    this.selection = StateSelection.whole(model);
     Checks.that(
         model.parameterCount() > 0,
         "freeze: every weight is frozen; expected at least one trainable");
   }
 
-  /** A request for the whole state. */
-  public AnalysisRequest(
-      ExecutionContext context,
-      Model model,
-      Tensor inputs,
-      Tensor initialState,
-      Readout readout,
-      Tensor targets,
-      List<View> views,
-      int modes,
-      LinearizationViews.Method method,
-      double tolerance,
-      int samples,
-      boolean wholeSpectrum,
-      RngState rng) {
-    this(
-        context,
-        model,
-        inputs,
-        initialState,
-        readout,
-        targets,
-        views,
-        modes,
-        method,
-        tolerance,
-        samples,
-        wholeSpectrum,
-        rng,
-        StateSelection.all());
-  }
-
-  /** The same request for a part of the state. */
-  public AnalysisRequest with(StateSelection part) {
-    return new AnalysisRequest(
-        context,
-        model,
-        inputs,
-        initialState,
-        readout,
-        targets,
-        views,
-        modes,
-        method,
-        tolerance,
-        samples,
-        wholeSpectrum,
-        rng,
-        part);
-  }
-
-  /** The usual analysis of a model on its inputs. */
+  /**
+   * The usual analysis of the whole state, without targets.
+   *
+   * @param inputs x [B, T, n_in], or [B, n_in] for a feed-forward model
+   */
   public static AnalysisRequest of(ExecutionContext context, Model model, Tensor inputs) {
-    return new AnalysisRequest(
-        context,
-        model,
-        inputs,
-        null,
-        null,
-        null,
-        DEFAULT_VIEWS,
-        10,
-        LinearizationViews.Method.AUTO,
-        0,
-        0,
-        false,
-        RngState.of(0));
+    return new AnalysisRequest(context, model, inputs);
+  }
+
+  private AnalysisRequest with(Consumer<AnalysisRequest> change) {
+    try {
+      AnalysisRequest copy = (AnalysisRequest) clone();
+      change.accept(copy);
+      return copy;
+    } catch (CloneNotSupportedException impossible) {
+      throw new AssertionError(impossible);
+    }
+  }
+
+  /** From this state [B, n], or null for zero. */
+  public AnalysisRequest initialState(Tensor state) {
+    return with(copy -> copy.initialState = state);
+  }
+
+  /**
+   * With targets.
+   *
+   * @param by the read-out that they are of; null where they are those of the model's output block
+   *     itself
+   * @param wanted [B, T, n_out], at the steps of the inputs; null for none
+   * @throws IllegalArgumentException if they do not go with inputs and read-out
+   */
+  public AnalysisRequest targets(Readout by, Tensor wanted) {
+    Checks.that(by == null || wanted != null, "readout: expected targets with it, got none");
+    if (wanted != null) {
+      requireTargets(by, wanted);
+    }
+    return with(
+        copy -> {
+          copy.readout = by;
+          copy.targets = wanted;
+        });
+  }
+
+  private void requireTargets(Readout by, Tensor wanted) {
+    StateBlock output = model.outputBlock();
+    long outputs = by == null ? output.units() : by.outputs();
+    Shape shape = wanted.shape();
+    long steps = inputs.shape().rank() == 2 ? 1 : inputs.shape().size(1);
+    Checks.that(
+        shape.rank() == 3
+            && shape.size(0) == inputs.shape().size(0)
+            && shape.size(1) == steps
+            && shape.size(2) == outputs,
+        "targets: expected shape [B, T, %d] of %s for inputs %s, got %s",
+        outputs,
+        by == null ? output.name() + ", without a read-out," : "the read-out",
+        inputs.shape(),
+        shape);
+  }
+
+  /** These reduced views. */
+  public AnalysisRequest views(List<View> wanted) {
+    List<View> fixed = List.copyOf(Checks.notNull(wanted, "views"));
+    return with(copy -> copy.views = fixed);
+  }
+
+  /** So many leading modes and eigenvalues, at least 1. */
+  public AnalysisRequest modes(int count) {
+    Checks.that(count >= 1, "modes: expected at least 1, got %d", count);
+    return with(copy -> copy.modes = count);
+  }
+
+  /** The views of the NTK found this way. */
+  public AnalysisRequest method(LinearizationViews.Method wanted) {
+    Checks.notNull(wanted, "method");
+    return with(copy -> copy.method = wanted);
+  }
+
+  /**
+   * The views of the NTK of this relative accuracy, 0 for the method's default; see {@link
+   * LinearizationViews.Options}.
+   */
+  public AnalysisRequest tolerance(double relative) {
+    return with(copy -> copy.tolerance = relative);
+  }
+
+  /** So many weight perturbations, 0 for as many as the tolerance needs. */
+  public AnalysisRequest samples(int count) {
+    return with(copy -> copy.samples = count);
+  }
+
+  /** Whether to find all non-zero eigenvalues of the NTK; it is done anyway where they are few. */
+  public AnalysisRequest wholeSpectrum(boolean wanted) {
+    return with(copy -> copy.wholeSpectrum = wanted);
+  }
+
+  /** Random numbers from this stream. */
+  public AnalysisRequest rng(RngState stream) {
+    Checks.notNull(stream, "rng");
+    return with(copy -> copy.rng = stream);
+  }
+
+  /** Of this part of the state; all of it stands for {@link StateSelection#whole(Model)}. */
+  public AnalysisRequest with(StateSelection part) {
+    StateSelection kept =
+        Checks.notNull(part, "selection").isAll() ? StateSelection.whole(model) : part;
+    return with(copy -> copy.selection = kept);
+  }
+
+  ExecutionContext context() {
+    return context;
+  }
+
+  Model model() {
+    return model;
+  }
+
+  Tensor inputs() {
+    return inputs;
+  }
+
+  Tensor initialState() {
+    return initialState;
+  }
+
+  Readout readout() {
+    return readout;
+  }
+
+  Tensor targets() {
+    return targets;
+  }
+
+  List<View> views() {
+    return views;
+  }
+
+  int modes() {
+    return modes;
+  }
+
+  LinearizationViews.Method method() {
+    return method;
+  }
+
+  double tolerance() {
+    return tolerance;
+  }
+
+  int samples() {
+    return samples;
+  }
+
+  boolean wholeSpectrum() {
+    return wholeSpectrum;
+  }
+
+  RngState rng() {
+    return rng;
+  }
+
+  StateSelection selection() {
+    return selection;
   }
 }

@@ -307,21 +307,17 @@ final class AnalyzeCommand implements Callable<Integer> {
               NetworkOptions.load(given.description, parameters, given.dtype, readout);
           Readout output = readout(path, given, parameters, loaded)) {
         AnalysisRequest request =
-            new AnalysisRequest(
-                given.context,
-                loaded.model(),
-                given.x,
-                given.initial,
-                output,
-                given.y,
-                wanted,
-                modes,
-                method,
-                tolerance,
-                samples,
-                wholeSpectrum,
-                RngState.of(seed),
-                given.part);
+            AnalysisRequest.of(given.context, loaded.model(), given.x)
+                .initialState(given.initial)
+                .targets(output, given.y)
+                .views(wanted)
+                .modes(modes)
+                .method(method)
+                .tolerance(tolerance)
+                .samples(samples)
+                .wholeSpectrum(wholeSpectrum)
+                .rng(RngState.of(seed))
+                .with(given.part);
         List<String> warnings = new ArrayList<>(given.warnings);
         if (given.y != null && !loaded.suspicious().isEmpty()) {
           warnings.add(

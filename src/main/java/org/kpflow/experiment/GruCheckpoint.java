@@ -54,20 +54,11 @@ final class GruCheckpoint implements AutoCloseable {
    * The analysis of this checkpoint, its views from the factor: exact but for a bounded truncation.
    */
   AnalysisRequest request(List<View> views, int modes, RngState rng) {
-    return new AnalysisRequest(
-        context,
-        model,
-        trials.inputs(),
-        null,
-        null,
-        null,
-        views,
-        modes,
-        LinearizationViews.Method.FACTOR,
-        0,
-        0,
-        false,
-        rng);
+    return AnalysisRequest.of(context, model, trials.inputs())
+        .views(views)
+        .modes(modes)
+        .method(LinearizationViews.Method.FACTOR)
+        .rng(rng);
   }
 
   /** The state h [B, T, n], as a new tensor. */

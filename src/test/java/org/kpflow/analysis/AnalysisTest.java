@@ -58,20 +58,11 @@ class AnalysisTest {
         Tensor targets = directory.read("targets", DType.F64);
         Readout readout = new Readout(context, weight, null, model.outputBlock(), DType.F64)) {
       AnalysisRequest request =
-          new AnalysisRequest(
-              context,
-              model,
-              x,
-              h0,
-              readout,
-              targets,
-              AnalysisRequest.DEFAULT_VIEWS,
-              5,
-              LinearizationViews.Method.AUTO,
-              0,
-              0,
-              false,
-              RngState.of(1));
+          AnalysisRequest.of(context, model, x)
+              .initialState(h0)
+              .targets(readout, targets)
+              .modes(5)
+              .rng(RngState.of(1));
       body.accept(request, model);
     }
     assertEquals(before, Tensor.liveCount());
@@ -195,20 +186,13 @@ class AnalysisTest {
     withCase(
         (request, model) -> {
           AnalysisRequest sampled =
-              new AnalysisRequest(
-                  request.context(),
-                  model,
-                  request.inputs(),
-                  request.initialState(),
-                  null,
-                  null,
-                  request.views(),
-                  5,
-                  LinearizationViews.Method.SAMPLED,
-                  0,
-                  512,
-                  false,
-                  RngState.of(3));
+              AnalysisRequest.of(request.context(), model, request.inputs())
+                  .initialState(request.initialState())
+                  .views(request.views())
+                  .modes(5)
+                  .method(LinearizationViews.Method.SAMPLED)
+                  .samples(512)
+                  .rng(RngState.of(3));
           try (AnalysisResult exact = Analysis.run(request, Progress.NONE);
               AnalysisResult estimated = Analysis.run(sampled, Progress.NONE)) {
             within(exact.report().cosNtkCore(), estimated.report().cosNtkCore());
@@ -299,20 +283,12 @@ class AnalysisTest {
   private static AnalysisReport untrained(
       ExecutionContext context, Gru model, Tensor inputs, LinearizationViews.Method method) {
     AnalysisRequest request =
-        new AnalysisRequest(
-            context,
-            model,
-            inputs,
-            null,
-            null,
-            null,
-            List.of(View.TEMP),
-            3,
-            method,
-            0,
-            256,
-            false,
-            RngState.of(5));
+        AnalysisRequest.of(context, model, inputs)
+            .views(List.of(View.TEMP))
+            .modes(3)
+            .method(method)
+            .samples(256)
+            .rng(RngState.of(5));
     try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
       return result.report();
     }

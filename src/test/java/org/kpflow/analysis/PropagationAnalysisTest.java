@@ -145,20 +145,12 @@ class PropagationAnalysisTest {
     // Many inputs: a slowly falling spectrum, on which Lanczos has to restart.
     try (Sample sample = new Sample(Kind.GRU, DType.F64, new Sizes(6, 20, 40, 12), 2)) {
       AnalysisRequest request =
-          new AnalysisRequest(
-              ExecutionContext.shared(),
-              sample.model,
-              sample.inputs,
-              null,
-              null,
-              null,
-              List.of(View.TEMP),
-              4,
-              LinearizationViews.Method.SAMPLED,
-              0,
-              8,
-              false,
-              RngState.of(0));
+          AnalysisRequest.of(ExecutionContext.shared(), sample.model, sample.inputs)
+              .views(List.of(View.TEMP))
+              .modes(4)
+              .method(LinearizationViews.Method.SAMPLED)
+              .samples(8)
+              .rng(RngState.of(0));
       DiagnosisOptions keeping = new DiagnosisOptions(1, Objectives.outputs(), null, true);
       try (AnalysisResult cold = Analysis.run(request, keeping, Progress.NONE);
           AnalysisResult warm =

@@ -32,7 +32,6 @@ import org.kpflow.base.NumericalException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.KroneckerCore;
-import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.StateRestriction;
 import org.kpflow.flow.StateSelection;
 import org.kpflow.linearize.Linearization;
@@ -55,20 +54,12 @@ class SelectedAnalysisTest {
   private static final String SOME_STEPS = "1,2::2";
 
   private static AnalysisRequest request(ModelSample<?> sample, Readout readout, Tensor targets) {
-    return new AnalysisRequest(
-        CONTEXT,
-        sample.model,
-        sample.inputs,
-        sample.initial,
-        readout,
-        targets,
-        List.of(View.values()),
-        3,
-        LinearizationViews.Method.AUTO,
-        0,
-        0,
-        false,
-        RngState.of(1));
+    return AnalysisRequest.of(CONTEXT, sample.model, sample.inputs)
+        .initialState(sample.initial)
+        .targets(readout, targets)
+        .views(List.of(View.values()))
+        .modes(3)
+        .rng(RngState.of(1));
   }
 
   private static void close(double expected, double found, String what) {

@@ -26,7 +26,6 @@ import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
-import org.kpflow.flow.LinearizationViews;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
@@ -103,20 +102,11 @@ class NeuralOdeTest {
         }
       }
       AnalysisRequest request =
-          new AnalysisRequest(
-              ExecutionContext.shared(),
-              sample.model,
-              sample.inputs,
-              sample.initial,
-              null,
-              targets,
-              AnalysisRequest.DEFAULT_VIEWS,
-              2,
-              LinearizationViews.Method.AUTO,
-              0,
-              0,
-              false,
-              RngState.of(1));
+          AnalysisRequest.of(ExecutionContext.shared(), sample.model, sample.inputs)
+              .initialState(sample.initial)
+              .targets(null, targets)
+              .modes(2)
+              .rng(RngState.of(1));
       try (AnalysisResult result = Analysis.run(request, Progress.NONE)) {
         assertEquals(square / targets.count(), result.report().target().loss(), 1e-12);
         assertEquals(SIZES.steps(), result.report().sizes().get("steps"));
