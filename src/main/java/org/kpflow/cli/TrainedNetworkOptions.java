@@ -44,7 +44,7 @@ final class TrainedNetworkOptions {
       defaultValue = "pytorch",
       paramLabel = "NAME",
       description =
-          "The network's weights by pytorch, xavier_normal, xavier_uniform, orthogonal or fixed_points; the read-out's are pytorch's (default: ${DEFAULT-VALUE}).")
+          "The network's weights by pytorch, xavier_normal, xavier_uniform, orthogonal, fixed_points or fixed_corners; the read-out's are pytorch's (default: ${DEFAULT-VALUE}).")
   private String init;
 
   @Option(
@@ -58,7 +58,7 @@ final class TrainedNetworkOptions {
       names = "--fixed-points",
       defaultValue = "0",
       paramLabel = "N",
-      description = "With --init fixed_points: how many are planted.")
+      description = "With --init fixed_points or fixed_corners: how many units are planted.")
   private int fixedPoints;
 
   @Option(

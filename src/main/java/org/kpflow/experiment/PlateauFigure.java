@@ -50,16 +50,24 @@ final class PlateauFigure implements Experiment {
           new Phase("memory", STIMULUS),
           new Phase("response", STIMULUS + MEMORY));
 
-  /** The three trainings. */
+  private static final Initialization DEFAULT =
+      Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1);
+
+  /** The trainings. */
   private enum Course {
-    FIRST_SGD("network 1, SGD"),
-    SECOND_SGD("network 2, SGD"),
-    FIRST_SHAMPOO("network 1, Shampoo");
+    FIRST_SGD("network 1, SGD", DEFAULT),
+    SECOND_SGD("network 2, SGD", Initialization.fixedPoints(PLANTED, 1)),
+    CORNERS_SGD(
+        "network 2 with corners, SGD",
+        new Initialization(Initialization.Kind.FIXED_CORNERS, 1, PLANTED)),
+    FIRST_SHAMPOO("network 1, Shampoo", DEFAULT);
 
     private final String words;
+    private final Initialization start;
 
-    Course(String words) {
+    Course(String words, Initialization start) {
       this.words = words;
+      this.start = start;
     }
 
     String key() {
@@ -85,6 +93,14 @@ final class PlateauFigure implements Experiment {
           REMAINING,
           Statement.Relation.AT_MOST,
           0.2);
+  private static final Statement CORNERS_LEARN =
+      new Statement(
+          "corners_learn",
+          "Network 2 with 2⁵ stable points in place of 5 learns the task under SGD.",
+          "section 5.2, figure 4D; the other reading of appendix A.2.1",
+          REMAINING,
+          Statement.Relation.AT_MOST,
+          0.2);
   private static final Statement FIRST_STALLS =
       new Statement(
           "network1_stalls",
@@ -104,7 +120,7 @@ final class PlateauFigure implements Experiment {
   private static final Statement FIRST_MODE =
       new Statement(
           "first_mode",
-          "In all three trainings the first target mode is learned.",
+          "In all trainings the first target mode is learned.",
           "section 5.2, figure 4E",
           "least part of the first mode in the outputs at the end",
           Statement.Relation.AT_LEAST,
@@ -146,13 +162,20 @@ final class PlateauFigure implements Experiment {
 
   @Override
   public int version() {
-    return 1;
+    return 2;
   }
 
   @Override
   public List<Statement> statements() {
     return List.of(
-        DYNAMICS, SECOND_LEARNS, FIRST_STALLS, SHAMPOO_ESCAPES, FIRST_MODE, ALIGNED, RISES_FIRST);
+        DYNAMICS,
+        SECOND_LEARNS,
+        CORNERS_LEARN,
+        FIRST_STALLS,
+        SHAMPOO_ESCAPES,
+        FIRST_MODE,
+        ALIGNED,
+        RISES_FIRST);
   }
 
   @Override
@@ -172,6 +195,7 @@ final class PlateauFigure implements Experiment {
     run.setting("checkpoints_every", every);
     run.setting("network_1", "Xavier normal, no biases");
     run.setting("network_2", "the same with " + PLANTED + " planted fixed points");
+    run.setting("network_2_with_corners", "the same with 2^" + PLANTED + " planted fixed points");
     run.setting("sgd", "learning rate " + SGD_RATE + ", momentum " + MOMENTUM);
     run.setting(
         "shampoo",
@@ -202,12 +226,7 @@ final class PlateauFigure implements Experiment {
                 every);
         long[] checkpoints = training.checkpoints();
         run.points(Course.values().length * (long) checkpoints.length);
-        training.run(
-            run,
-            course == Course.SECOND_SGD
-                ? Initialization.fixedPoints(PLANTED, 1)
-                : Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1),
-            units);
+        training.run(run, course.start, units);
         List<Point> points = new ArrayList<>();
         for (long step : checkpoints) {
           points.add(
@@ -294,6 +313,10 @@ final class PlateauFigure implements Experiment {
         remaining(courses.get(Course.SECOND_SGD)),
         ended(courses, Course.SECOND_SGD));
     run.claim(
+        CORNERS_LEARN,
+        remaining(courses.get(Course.CORNERS_SGD)),
+        ended(courses, Course.CORNERS_SGD));
+    run.claim(
         FIRST_STALLS, remaining(courses.get(Course.FIRST_SGD)), ended(courses, Course.FIRST_SGD));
     run.claim(
         SHAMPOO_ESCAPES,
@@ -360,8 +383,12 @@ final class PlateauFigure implements Experiment {
           }
         });
     List<Panel> panels = new ArrayList<>();
-    for (Course course : List.of(Course.FIRST_SGD, Course.SECOND_SGD)) {
-      String network = course == Course.FIRST_SGD ? "Network 1" : "Network 2";
+    Map<Course, String> networks = new EnumMap<>(Course.class);
+    networks.put(Course.FIRST_SGD, "Network 1");
+    networks.put(Course.SECOND_SGD, "Network 2");
+    networks.put(Course.CORNERS_SGD, "With corners");
+    for (Course course : networks.keySet()) {
+      String network = networks.get(course);
       panels.add(planePanel(network + ": states before training", courses.get(course).get(0)));
       panels.add(outputsPanel(network + ": outputs before training", courses.get(course).get(0)));
     }
@@ -385,9 +412,9 @@ final class PlateauFigure implements Experiment {
         trend("NTK and target mode 3", "alignment", true, courses, p -> p.values("kernel")[LAST]));
     run.picture(
         "fig4",
-        "A to D: states in the plane of their principal axes, and outputs, before training. E to G:"
-            + " outputs after it; one line per trial. H: loss. I to K: part of the hidden activity"
-            + " along each target mode (the fixation, cos α and sin α channels). L: Rayleigh"
+        "A to F: states in the plane of their principal axes, and outputs, before training. G to J:"
+            + " outputs after it; one line per trial. K: loss. L to N: part of the hidden activity"
+            + " along each target mode (the fixation, cos α and sin α channels). O: Rayleigh"
             + " quotient of the NTK with the third mode, lifted to the state by the read-out, over"
             + " the NTK's norm.",
         Plots.panels(title(), 2, panels));

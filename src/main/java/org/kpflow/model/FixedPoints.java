@@ -15,11 +15,16 @@ import org.kpflow.tensor.Tensor;
  *
  * <p>In a GRU, n = tanh(r ⊙ W_n h) with r = σ(W_r h): W_n = w I and W_r = (a + b) I - b 1 1ᵀ on the
  * block. A unit holds itself up while its own activity opens its reset gate, and closes the gates
- * of the others. Exactly m stable points besides zero, κ e_i with κ = tanh(w σ(a κ) κ).
+ * of the others. Exactly m stable points besides zero, κ e_i with κ = tanh(w σ(a κ) κ). Corners are
+ * planted without inhibition, W_r = 0 and W_n = (2 atanh κ / κ) I: every unit runs by itself, so
+ * that again the 2^m points with all of them at ±κ are the stable ones, and zero is not.
  */
 public final class FixedPoints {
   /** κ of the cells without gates. */
   public static final double AMPLITUDE = 2;
+
+  /** κ of the corners of a GRU. */
+  public static final double CORNER = 0.9;
 
   /**
    * w, between 1 and 2. Half of it is the slope at zero: the closer to 1, the weaker the inputs
@@ -38,9 +43,9 @@ public final class FixedPoints {
   static void require(RecurrentSizes sizes, int points) {
     Checks.that(
         sizes.gates() == 1 || sizes.gates() == 3,
-        "fixed_points: expected a cell with 1 gate (rnn, leaky_rnn) or 3 (gru), got %d",
+        "fixed points: expected a cell with 1 gate (rnn, leaky_rnn) or 3 (gru), got %d",
         sizes.gates());
-    Checks.that(sizes.layers() == 1, "fixed_points: expected one layer, got %d", sizes.layers());
+    Checks.that(sizes.layers() == 1, "fixed points: expected one layer, got %d", sizes.layers());
     Checks.that(
         points <= sizes.units(),
         "points: expected at most the %d units, got %d",
@@ -49,7 +54,7 @@ public final class FixedPoints {
   }
 
   /** Overwrites the columns of the first m units of W_hh [g H, H]. */
-  static void plant(Tensor hidden, int gates, int points) {
+  static void plant(Tensor hidden, int gates, int points, boolean corners) {
     int units = (int) hidden.shape().size(1);
     double[] w = hidden.toDoubles();
     for (int row = 0; row < gates * units; row++) {
@@ -57,8 +62,9 @@ public final class FixedPoints {
         w[row * units + i] = 0;
       }
     }
-    double a = ownGate(points);
-    double b = otherGates(points);
+    double a = corners ? 0 : ownGate(points);
+    double b = corners ? 0 : otherGates(points);
+    double candidate = corners ? Math.log((1 + CORNER) / (1 - CORNER)) / CORNER : CANDIDATE;
     for (int i = 0; i < points; i++) {
       if (gates == 1) {
         w[i * units + i] = AMPLITUDE / Math.tanh(AMPLITUDE);
@@ -67,7 +73,7 @@ public final class FixedPoints {
       for (int j = 0; j < points; j++) {
         w[i * units + j] = i == j ? a : -b;
       }
-      w[(2 * units + i) * units + i] = CANDIDATE;
+      w[(2 * units + i) * units + i] = candidate;
     }
     hidden.copyFrom(w);
   }

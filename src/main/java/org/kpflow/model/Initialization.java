@@ -20,7 +20,8 @@ import org.kpflow.tensor.TensorMath;
  *
  * @param kind the rule
  * @param gain factor on every matrix; 1 for {@code PYTORCH}
- * @param points m, the fixed points that {@code FIXED_POINTS} plants; 0 for other kinds
+ * @param points m, the fixed points that {@code FIXED_POINTS} and {@code FIXED_CORNERS} plant; 0
+ *     for other kinds
  */
 public record Initialization(Kind kind, double gain, int points) {
 
@@ -41,7 +42,13 @@ public record Initialization(Kind kind, double gain, int points) {
      * Xavier normal, with fixed points under zero input planted in the recurrent weights: {@link
      * FixedPoints}.
      */
-    FIXED_POINTS;
+    FIXED_POINTS,
+    /** The same with 2^m stable points, where planted units do not act on each other. */
+    FIXED_CORNERS;
+
+    private boolean plants() {
+      return this == FIXED_POINTS || this == FIXED_CORNERS;
+    }
 
     /** The name on the command line. */
     @Override
@@ -59,9 +66,9 @@ public record Initialization(Kind kind, double gain, int points) {
         kind,
         gain);
     Checks.that(
-        kind == Kind.FIXED_POINTS ? points >= 1 : points == 0,
+        kind.plants() ? points >= 1 : points == 0,
         "points: expected %s, got %d",
-        kind == Kind.FIXED_POINTS ? "at least 1" : "0 for " + kind,
+        kind.plants() ? "at least 1" : "0 for " + kind,
         points);
   }
 
@@ -102,7 +109,7 @@ public record Initialization(Kind kind, double gain, int points) {
    */
   public Map<String, Tensor> recurrent(
       ExecutionContext context, RecurrentSizes sizes, RngState rng) {
-    if (kind == Kind.FIXED_POINTS) {
+    if (kind.plants()) {
       FixedPoints.require(sizes, points);
     }
     long rows = sizes.gates() * sizes.units();
@@ -116,8 +123,8 @@ public record Initialization(Kind kind, double gain, int points) {
                 "weight_ih_l" + l, array(context, bound, stream.split(0), Shape.of(rows, inputs)));
             Tensor hidden = array(context, bound, stream.split(1), Shape.of(rows, sizes.units()));
             weights.put("weight_hh_l" + l, hidden);
-            if (kind == Kind.FIXED_POINTS) {
-              FixedPoints.plant(hidden, sizes.gates(), points);
+            if (kind.plants()) {
+              FixedPoints.plant(hidden, sizes.gates(), points, kind == Kind.FIXED_CORNERS);
             }
             if (sizes.biases()) {
               weights.put("bias_ih_l" + l, array(context, bound, stream.split(2), Shape.of(rows)));

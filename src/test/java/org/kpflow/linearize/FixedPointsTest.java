@@ -46,9 +46,12 @@ class FixedPointsTest {
   }
 
   private RecurrentModel model(String cell, int units, int points, double gain, long seed) {
+    return model(cell, units, Initialization.fixedPoints(points, gain), seed);
+  }
+
+  private RecurrentModel model(String cell, int units, Initialization rule, long seed) {
     RecurrentSizes sizes = new RecurrentSizes(cell.equals("gru") ? 3 : 1, 3, units, 1, false);
-    Map<String, Tensor> weights =
-        Initialization.fixedPoints(points, gain).recurrent(context, sizes, RngState.of(seed));
+    Map<String, Tensor> weights = rule.recurrent(context, sizes, RngState.of(seed));
     ModelOptions options = ModelOptions.of(DType.F64);
     try {
       return switch (cell) {
@@ -258,6 +261,27 @@ class FixedPointsTest {
         double[] at = new double[UNITS];
         for (int i = 0; i < points; i++) {
           at[i] = (corner >> i & 1) == 0 ? amplitude : -amplitude;
+        }
+        assertFixed(at, run(model, new double[][] {at}, 1)[0]);
+        double growth = growth(model, at);
+        assertTrue(growth < 0.999, "corner grows by " + growth);
+      }
+    }
+  }
+
+  @Test
+  void theStablePointsOfAGruWithCornersAreTheCombinations() {
+    int points = 3;
+    Initialization rule = new Initialization(Initialization.Kind.FIXED_CORNERS, 0.9, points);
+    try (RecurrentModel model = model("gru", UNITS, rule, 5)) {
+      double[] axis = point(UNITS, FixedPoints.CORNER);
+      assertFixed(axis, run(model, new double[][] {axis}, 1)[0]);
+      assertTrue(growth(model, axis) > 1.01);
+      assertTrue(growth(model, new double[UNITS]) > 1.01);
+      for (int corner = 0; corner < 1 << points; corner++) {
+        double[] at = new double[UNITS];
+        for (int i = 0; i < points; i++) {
+          at[i] = (corner >> i & 1) == 0 ? FixedPoints.CORNER : -FixedPoints.CORNER;
         }
         assertFixed(at, run(model, new double[][] {at}, 1)[0]);
         double growth = growth(model, at);

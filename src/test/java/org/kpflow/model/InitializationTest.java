@@ -43,15 +43,17 @@ class InitializationTest {
   }
 
   private static Initialization of(Kind kind, double gain) {
-    return kind == Kind.FIXED_POINTS
-        ? Initialization.fixedPoints(2, gain)
-        : Initialization.of(kind, gain);
+    return new Initialization(kind, gain, plants(kind) ? 2 : 0);
+  }
+
+  private static boolean plants(Kind kind) {
+    return kind == Kind.FIXED_POINTS || kind == Kind.FIXED_CORNERS;
   }
 
   @ParameterizedTest
   @EnumSource(Kind.class)
   void weightsAreAFunctionOfTheStreamAndFitTheModels(Kind kind) {
-    boolean planted = kind == Kind.FIXED_POINTS;
+    boolean planted = plants(kind);
     RecurrentSizes sizes = new RecurrentSizes(planted ? 3 : 4, 5, 8, planted ? 1 : 2, true);
     try (ExecutionContext one = ExecutionContext.withThreads(1);
         ExecutionContext three = ExecutionContext.withThreads(3)) {
