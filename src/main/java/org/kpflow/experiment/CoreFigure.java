@@ -4,57 +4,71 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 import org.kpflow.analysis.Analysis;
 import org.kpflow.analysis.AnalysisResult;
 import org.kpflow.analysis.DiagnosisOptions;
 import org.kpflow.analysis.Objectives;
 import org.kpflow.analysis.ViewReport;
+import org.kpflow.base.DType;
 import org.kpflow.base.Progress;
 import org.kpflow.estimate.NormEstimator;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.model.Initialization;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.report.Bundle;
-import org.kpflow.report.LinesPanel;
-import org.kpflow.report.Panel;
-import org.kpflow.report.Phase;
-import org.kpflow.report.Plots;
-import org.kpflow.report.Trend;
-import org.kpflow.report.TrendPanel;
 import org.kpflow.spectral.View;
-import org.kpflow.task.MemoryPro;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.train.Adam;
-import org.kpflow.train.LossSteps;
-import org.kpflow.train.TrainingData;
+import org.kpflow.train.Sgd;
 
 /** Figure 3: the core V Vᵀ foretells the dominant temporal modes of the NTK of a GRU. */
 final class CoreFigure implements Experiment {
-  private static final int STIMULUS = 30;
-  private static final int MEMORY = 30;
-  private static final int RESPONSE = 30;
-  private static final int CHANNELS = 3;
   private static final int UNIT_AXIS = 2; // of [B, T, n]
-  private static final int CONDITIONS = 20;
-  private static final long BATCH = 128;
-  private static final double NOISE = Math.sqrt(0.02); // standard deviation
-  private static final double RATE = 1e-3;
-  private static final int PROBES = 200;
-  private static final List<String> OPERATORS = List.of("NTK", "core", "PPt");
-  private static final List<Phase> PHASES =
-      List.of(
-          new Phase("stimulus", 0),
-          new Phase("memory", STIMULUS),
-          new Phase("response", STIMULUS + MEMORY));
-  private static final int DOMINANT = 3; // modes
+  static final int DOMINANT = 3; // modes
+  private static final int RESPONSE_BEGIN = MemoryProSetup.STIMULUS + MemoryProSetup.MEMORY;
+  private static final double ADAM_RATE = 1e-3;
   private static final int MODES = 6; // kept of every temporal view
   private static final int COMPARED = 10; // points of the cumulative curves
-  private static final int SHOWN = 30; // modes in the picture
+  static final List<String> OPERATORS = List.of("NTK", "core", "PPt");
+
+  /** The two trainings, by the names of their folders. */
+  enum Course {
+    DESCENT("gradient descent"),
+    ADAM("Adam");
+
+    final String words;
+
+    Course(String words) {
+      this.words = words;
+    }
+
+    String key() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Sizes of a run. */
+  record Sizes(MemoryProSetup setup, long steps, long every, int probes) {}
+
+  private final Sizes quick;
+  private final Sizes full;
+
+  CoreFigure() {
+    this(
+        new Sizes(MemoryProSetup.QUICK, 800, 80, 100),
+        new Sizes(MemoryProSetup.FULL, 1800, 100, 200));
+  }
+
+  /** With other sizes than the figure's. */
+  CoreFigure(Sizes quick, Sizes full) {
+    this.quick = quick;
+    this.full = full;
+  }
 
   private static final Statement CORE_MODES =
       new Statement(
@@ -75,7 +89,7 @@ final class CoreFigure implements Experiment {
   private static final Statement NTK_ABOVE_AFTER =
       new Statement(
           "ntk_above_core_after",
-          "After training, the NTK's cumulative curve lies above the core's.",
+          "After training with Adam, the NTK's cumulative curve lies above the core's.",
           "section 5.1, figure 3C, said of the start alone",
           "least difference of the cumulative shares, NTK less V Vᵀ, over 1 to 10 modes",
           Statement.Relation.AT_LEAST,
@@ -99,8 +113,16 @@ final class CoreFigure implements Experiment {
   private static final Statement ALIGNED =
       new Statement(
           "core_alignment",
-          "The core stays aligned with the NTK throughout training.",
+          "The core stays aligned with the NTK throughout gradient descent.",
           "section 5.1, figure 3B",
+          "least cos(NTK, V Vᵀ ⊗ I) over training",
+          Statement.Relation.AT_LEAST,
+          0.5);
+  private static final Statement ALIGNED_ADAM =
+      new Statement(
+          "core_alignment_adam",
+          "The core stays aligned with the NTK while Adam learns the task.",
+          "section 5.1, figure 3B, said of gradient descent",
           "least cos(NTK, V Vᵀ ⊗ I) over training",
           Statement.Relation.AT_LEAST,
           0.5);
@@ -132,70 +154,84 @@ final class CoreFigure implements Experiment {
 
   @Override
   public int version() {
-    return 1;
+    return 2;
   }
 
   @Override
   public List<Statement> statements() {
-    return List.of(CORE_MODES, NTK_ABOVE, NTK_ABOVE_AFTER, FULL_RANK, SILENT, ALIGNED, TARGETS);
+    return List.of(
+        CORE_MODES, NTK_ABOVE, NTK_ABOVE_AFTER, FULL_RANK, SILENT, ALIGNED, ALIGNED_ADAM, TARGETS);
   }
 
   @Override
   public void run(ExperimentRun run) {
-    long units = run.choose(64L, 256L);
-    long steps = run.choose(600L, 1800L);
-    long every = run.choose(60L, 100L);
-    run.setting("units", units);
+    Sizes sizes = run.choose(quick, full);
+    sizes.setup().note(run);
     run.setting("weights", "Xavier normal, no biases; read-out as in PyTorch");
-    run.setting(
-        "training", "Adam, learning rate 1e-3, batches of 128 new trials, input noise 0.141");
-    run.setting("steps", steps);
-    run.setting("checkpoints_every", every);
-    run.setting("analysed_trials", CONDITIONS);
-    run.setting("probes", PROBES);
-    MemoryPro task = new MemoryPro(STIMULUS, MEMORY, RESPONSE, CONDITIONS);
-    TrainingData.Draw draw =
-        new TrainingData.Draw(BATCH, NOISE, LossSteps.all(), run.rng("trials"));
-    GruTraining training =
-        new GruTraining(
-            "training",
-            task,
-            0,
-            draw,
-            (c, parameters) -> new Adam(c, parameters),
-            RATE,
-            steps,
-            every);
-    training.run(run, Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1), units);
-    long[] checkpoints = training.checkpoints();
-    run.points(checkpoints.length + 2L);
-    try (Trials trials = task.evaluation(run.context())) {
-      List<Point> course = new ArrayList<>();
-      for (long step : checkpoints) {
-        course.add(
-            run.point(
-                "step_" + step, () -> alignment(run, training.checkpoint(run, step), trials)));
-      }
-      Point before = run.point("before", () -> spectra(run, training.checkpoint(run, 0), trials));
-      Point after = run.point("after", () -> spectra(run, training.checkpoint(run, steps), trials));
-      Point example = example(trials);
-      judge(run, course, before, after, example);
-      draw(run, checkpoints, course, before, after, example);
+    run.setting("gradient_descent", "learning rate " + PlateauFigure.SGD_RATE);
+    run.setting("adam", "learning rate " + ADAM_RATE);
+    run.setting("steps", sizes.steps());
+    run.setting("checkpoints_every", sizes.every());
+    run.setting("probes", sizes.probes());
+    Map<Course, GruTraining> trainings = new EnumMap<>(Course.class);
+    Map<Course, List<Point>> courses = new EnumMap<>(Course.class);
+    for (Course course : Course.values()) {
+      trainings.put(course, training(run, sizes, course));
+    }
+    int checkpoints = trainings.get(Course.ADAM).checkpoints().length;
+    run.points(Course.values().length * (long) checkpoints + 2);
+    try (Trials trials = MemoryProSetup.task().evaluation(run.context())) {
+      trainings.forEach(
+          (course, training) -> {
+            training.run(
+                run,
+                Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1),
+                sizes.setup().units());
+            List<Point> points = new ArrayList<>();
+            for (long step : training.checkpoints()) {
+              Path file = training.checkpoint(run, step);
+              points.add(
+                  run.point(
+                      course.key() + "_" + step, () -> alignment(run, sizes, step, file, trials)));
+            }
+            courses.put(course, points);
+          });
+      GruTraining adam = trainings.get(Course.ADAM);
+      Point before = run.point("before", () -> spectra(run, adam.checkpoint(run, 0), trials));
+      Point after =
+          run.point("after", () -> spectra(run, adam.checkpoint(run, sizes.steps()), trials));
+      judge(run, courses, before, after);
+      new CorePanels(courses, before, after, example(trials)).draw(run, title());
     }
   }
 
+  private static GruTraining training(ExperimentRun run, Sizes sizes, Course course) {
+    boolean adam = course == Course.ADAM;
+    return new GruTraining(
+        course.key(),
+        MemoryProSetup.task(),
+        sizes.setup().set(),
+        sizes.setup().draw(run),
+        (c, parameters) -> adam ? new Adam(c, parameters) : new Sgd(c, parameters, 0),
+        adam ? ADAM_RATE : PlateauFigure.SGD_RATE,
+        sizes.steps(),
+        sizes.every());
+  }
+
   /** Loss and cos(NTK, V Vᵀ ⊗ I) at a checkpoint. */
-  private static Point alignment(ExperimentRun run, Path file, Trials trials) {
-    try (GruCheckpoint checkpoint = new GruCheckpoint(run.context(), file, trials)) {
+  private static Point alignment(
+      ExperimentRun run, Sizes sizes, long step, Path file, Trials trials) {
+    try (GruCheckpoint checkpoint = new GruCheckpoint(run.context(), file, trials, DType.F32)) {
       return new Point()
+          .put("step", step)
           .put("loss", checkpoint.loss())
-          .put("cosine", checkpoint.coreCosine(PROBES, run.rng("cosine")));
+          .put("cosine", checkpoint.coreCosine(sizes.probes(), run.rng("cosine")));
     }
   }
 
   /** Cumulative shares of the temporal views of NTK, V Vᵀ and P P*, and the NTK's modes. */
   private static Point spectra(ExperimentRun run, Path file, Trials trials) {
-    try (GruCheckpoint checkpoint = new GruCheckpoint(run.context(), file, trials);
+    try (GruCheckpoint checkpoint = new GruCheckpoint(run.context(), file, trials, DType.F32);
         AnalysisResult result =
             Analysis.run(
                 checkpoint.request(List.of(View.TEMP), MODES, run.rng("views")),
@@ -215,8 +251,10 @@ final class CoreFigure implements Experiment {
       return point
           .put("modes", result.arrays().get("ntk_temp_modes"))
           .put("eigenvalues", result.report().view("NTK", "temp").eigenvalues())
-          .put("aligned", rayleigh(temporal, answer(trials, 0, STIMULUS)))
-          .put("misaligned", rayleigh(temporal, answer(trials, STIMULUS + MEMORY, RESPONSE)));
+          .put("aligned", rayleigh(temporal, answer(trials, 0, MemoryProSetup.STIMULUS)))
+          .put(
+              "misaligned",
+              rayleigh(temporal, answer(trials, RESPONSE_BEGIN, MemoryProSetup.RESPONSE)));
     }
   }
 
@@ -233,10 +271,10 @@ final class CoreFigure implements Experiment {
   /** sin α of every trial during some steps, 0 elsewhere: a target [B][T]. */
   private static double[][] answer(Trials trials, int first, int length) {
     double[] inputs = trials.inputs().toDoubles();
-    int steps = STIMULUS + MEMORY + RESPONSE;
-    double[][] target = new double[CONDITIONS][steps];
-    for (int b = 0; b < CONDITIONS; b++) {
-      double sine = inputs[b * steps * CHANNELS + CHANNELS - 1];
+    int width = MemoryProSetup.STEPS * MemoryProSetup.CHANNELS;
+    double[][] target = new double[(int) trials.count()][MemoryProSetup.STEPS];
+    for (int b = 0; b < target.length; b++) {
+      double sine = inputs[b * width + MemoryProSetup.CHANNELS - 1];
       Arrays.fill(target[b], first, first + length, sine);
     }
     return target;
@@ -256,12 +294,12 @@ final class CoreFigure implements Experiment {
     int shown = 2; // α = 36°
     point.put("inputs", trials.inputs().slice(shown));
     point.put("targets", trials.targets().slice(shown));
-    point.put("aligned", answer(trials, 0, STIMULUS));
-    return point.put("misaligned", answer(trials, STIMULUS + MEMORY, RESPONSE));
+    point.put("aligned", answer(trials, 0, MemoryProSetup.STIMULUS));
+    return point.put("misaligned", answer(trials, RESPONSE_BEGIN, MemoryProSetup.RESPONSE));
   }
 
   private void judge(
-      ExperimentRun run, List<Point> course, Point before, Point after, Point example) {
+      ExperimentRun run, Map<Course, List<Point>> courses, Point before, Point after) {
     run.claim(
         CORE_MODES,
         before.number("core_modes95"),
@@ -270,7 +308,7 @@ final class CoreFigure implements Experiment {
     run.claim(NTK_ABOVE_AFTER, leastDifference(after), compared(after));
     run.claim(
         FULL_RANK,
-        before.number("PPt_modes95") / (CONDITIONS * (STIMULUS + MEMORY + RESPONSE)),
+        before.number("PPt_modes95") / (MemoryProSetup.CONDITIONS * MemoryProSetup.STEPS),
         String.format(
             Locale.ROOT,
             "P P*: at least %.0f modes, the NTK: %.0f",
@@ -278,17 +316,8 @@ final class CoreFigure implements Experiment {
             before.number("NTK_modes95")));
     run.claim(
         SILENT, silence(before), String.format(Locale.ROOT, "%.3f after training", silence(after)));
-    Point least =
-        course.stream().min(Comparator.comparingDouble(p -> p.number("cosine"))).orElseThrow();
-    run.claim(
-        ALIGNED,
-        least.estimate("cosine"),
-        String.format(
-            Locale.ROOT,
-            "%.3f before, %.3f after training; noise-free loss %.2g after",
-            course.get(0).number("cosine"),
-            course.get(course.size() - 1).number("cosine"),
-            course.get(course.size() - 1).number("loss")));
+    claimAlignment(run, ALIGNED, courses.get(Course.DESCENT));
+    claimAlignment(run, ALIGNED_ADAM, courses.get(Course.ADAM));
     run.claim(
         TARGETS,
         before.number("aligned") / before.number("misaligned"),
@@ -298,7 +327,22 @@ final class CoreFigure implements Experiment {
             after.number("aligned") / after.number("misaligned")));
   }
 
-  private static double leastDifference(Point spectra) {
+  private static void claimAlignment(ExperimentRun run, Statement statement, List<Point> points) {
+    Point least =
+        points.stream().min(Comparator.comparingDouble(p -> p.number("cosine"))).orElseThrow();
+    Point last = points.get(points.size() - 1);
+    run.claim(
+        statement,
+        least.estimate("cosine"),
+        String.format(
+            Locale.ROOT,
+            "%.3f before, %.3f after training, which ends at a noise-free loss of %.2g",
+            points.get(0).number("cosine"),
+            last.number("cosine"),
+            last.number("loss")));
+  }
+
+  static double leastDifference(Point spectra) {
     double[] kernel = spectra.values("NTK_shares");
     double[] core = spectra.values("core_shares");
     return IntStream.range(0, COMPARED)
@@ -321,122 +365,18 @@ final class CoreFigure implements Experiment {
   }
 
   /** Σ λ_i ||mode i in the response||² / Σ λ_i over the leading 3. */
-  private static double silence(Point spectra) {
+  static double silence(Point spectra) {
     double[] eigenvalues = spectra.values("eigenvalues");
     double[][] modes = spectra.rows("modes");
-    int steps = STIMULUS + MEMORY + RESPONSE;
     double inside = 0;
     double all = 0;
     for (int i = 0; i < DOMINANT; i++) {
       for (int j = 0; j < modes[i].length; j++) {
         double part = eigenvalues[i] * modes[i][j] * modes[i][j];
         all += part;
-        inside += j % steps >= STIMULUS + MEMORY ? part : 0;
+        inside += j % MemoryProSetup.STEPS >= RESPONSE_BEGIN ? part : 0;
       }
     }
     return inside / all;
-  }
-
-  private void draw(
-      ExperimentRun run,
-      long[] checkpoints,
-      List<Point> course,
-      Point before,
-      Point after,
-      Point example) {
-    double[] steps = LongStream.of(checkpoints).asDoubleStream().toArray();
-    double[] cosines = course.stream().mapToDouble(p -> p.number("cosine")).toArray();
-    double[] errors =
-        course.stream().mapToDouble(p -> p.estimate("cosine").standardError()).toArray();
-    run.array("steps", steps);
-    run.array("cosine", cosines);
-    run.array("cosine_error", errors);
-    run.array("loss", course.stream().mapToDouble(p -> p.number("loss")).toArray());
-    for (String operator : OPERATORS) {
-      run.array(operator + "_shares_before", before.values(operator + "_shares"));
-      run.array(operator + "_shares_after", after.values(operator + "_shares"));
-    }
-    try (Tensor modes = before.tensor("modes");
-        Tensor later = after.tensor("modes")) {
-      run.array("modes_before", modes);
-      run.array("modes_after", later);
-    }
-    run.array("target_aligned", example.rows("aligned"));
-    run.array("target_misaligned", example.rows("misaligned"));
-    List<Panel> panels = new ArrayList<>();
-    panels.add(taskPanel("Memory-Pro: inputs of a trial", example.rows("inputs")));
-    panels.add(taskPanel("its targets", example.rows("targets")));
-    panels.add(
-        new TrendPanel(
-            "Core and NTK over training",
-            "training step",
-            "cos(NTK, V Vᵀ ⊗ I)",
-            false,
-            List.of(new Trend("cosine", steps, cosines, errors))));
-    panels.add(cumulative("Cumulative variance before training", before));
-    panels.add(cumulative("Cumulative variance after training", after));
-    panels.add(modesPanel(before));
-    panels.add(target("Aligned target", example.rows("aligned")));
-    panels.add(target("Target out of reach", example.rows("misaligned")));
-    run.picture(
-        "fig3",
-        String.format(
-            Locale.ROOT,
-            "A, B: one trial of the task. C: alignment of core and NTK over training (bars: standard"
-                + " errors). D, E: how many temporal modes carry how much of NTK, core and P P*. F:"
-                + " the leading temporal modes of the NTK before training, one line per trial. G, H:"
-                + " two targets, one line per trial; their Rayleigh quotients with the NTK's"
-                + " temporal view before training are %.3g and %.3g.",
-            before.number("aligned"),
-            before.number("misaligned")),
-        Plots.panels(title(), 2, panels));
-  }
-
-  private static LinesPanel taskPanel(String title, double[][] channels) {
-    List<Bundle> bundles = new ArrayList<>();
-    String[] names = {"fixation", "cos α", "sin α"};
-    for (int i = 0; i < names.length; i++) {
-      int channel = i;
-      double[] line = Arrays.stream(channels).mapToDouble(row -> row[channel]).toArray();
-      bundles.add(Bundle.overSteps(names[i], new double[][] {line}));
-    }
-    return new LinesPanel(title, "time step", "value", bundles, PHASES, new double[] {-0.2, 1.4});
-  }
-
-  private static TrendPanel cumulative(String title, Point spectra) {
-    List<Trend> trends = new ArrayList<>();
-    String[] names = {"NTK", "core V Vᵀ", "P P*"};
-    for (int i = 0; i < names.length; i++) {
-      double[] shares = spectra.values(OPERATORS.get(i) + "_shares");
-      int count = Math.min(SHOWN, shares.length);
-      double[] x = IntStream.rangeClosed(1, count).asDoubleStream().toArray();
-      trends.add(new Trend(names[i], x, Arrays.copyOf(shares, count), null));
-    }
-    return new TrendPanel(title, "temporal modes", "share of the trace", false, trends);
-  }
-
-  private static LinesPanel modesPanel(Point spectra) {
-    double[][] modes = spectra.rows("modes");
-    int steps = STIMULUS + MEMORY + RESPONSE;
-    List<Bundle> bundles = new ArrayList<>();
-    for (int i = 0; i < DOMINANT; i++) {
-      double[][] lines = new double[CONDITIONS][];
-      for (int b = 0; b < CONDITIONS; b++) {
-        lines[b] = Arrays.copyOfRange(modes[i], b * steps, (b + 1) * steps);
-      }
-      bundles.add(Bundle.overSteps("mode " + (i + 1), lines));
-    }
-    return new LinesPanel(
-        "Leading temporal modes before training", "time step", "amplitude", bundles, PHASES, null);
-  }
-
-  private static LinesPanel target(String title, double[][] lines) {
-    return new LinesPanel(
-        title,
-        "time step",
-        "target",
-        List.of(Bundle.overSteps("trials", lines)),
-        PHASES,
-        new double[] {-1.1, 1.5});
   }
 }

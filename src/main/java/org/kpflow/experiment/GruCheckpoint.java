@@ -32,20 +32,22 @@ final class GruCheckpoint implements AutoCloseable {
   private final Readout readout;
   private final Trials trials;
   private final Linearization linearization;
+  private final DType dtype;
 
-  /** Reads a checkpoint of a training; the trials stay the caller's. */
-  GruCheckpoint(ExecutionContext context, Path file, Trials trials) {
+  /** Reads a checkpoint of a training to compute in a type; the trials stay the caller's. */
+  GruCheckpoint(ExecutionContext context, Path file, Trials trials, DType dtype) {
     this.context = context;
     this.trials = trials;
+    this.dtype = dtype;
     try (TensorMap weights = Safetensors.read(file, null)) {
-      model = new Gru(weights.asMap(), ModelOptions.of(DType.F32));
+      model = new Gru(weights.asMap(), ModelOptions.of(dtype));
       readout =
           new Readout(
               context,
               weights.get(Network.READOUT + ".weight"),
               weights.get(Network.READOUT + ".bias"),
               model.outputBlock(),
-              DType.F32);
+              dtype);
     }
     linearization = Linearization.of(context, model, trials.inputs(), null);
   }
@@ -86,7 +88,7 @@ final class GruCheckpoint implements AutoCloseable {
   /** The mean squared error over all entries. */
   double loss() {
     try (Tensor state = linearization.state();
-        Tensor targets = trials.targets().to(DType.F32);
+        Tensor targets = trials.targets().to(dtype);
         Readout.Loss loss = readout.meanSquaredError(state, targets)) {
       return loss.value();
     }
@@ -95,7 +97,7 @@ final class GruCheckpoint implements AutoCloseable {
   /** ∂L/∂h [B, T, n] of the mean squared error, as a new tensor. */
   Tensor error() {
     try (Tensor state = linearization.state();
-        Tensor targets = trials.targets().to(DType.F32)) {
+        Tensor targets = trials.targets().to(dtype)) {
       Readout.Loss loss = readout.meanSquaredError(state, targets);
       loss.outputError().close();
       return loss.error();
@@ -105,7 +107,7 @@ final class GruCheckpoint implements AutoCloseable {
   /** cos(NTK, V Vᵀ ⊗ I). */
   Estimate coreCosine(int probes, RngState rng) {
     try (Tensor gram = KroneckerCore.gram(linearization);
-        Tensor narrow = gram.to(DType.F32)) {
+        Tensor narrow = gram.to(dtype)) {
       LinearOperator core = KroneckerCore.proxy(linearization, narrow);
       return NormEstimator.cosine(new NeuralTangentKernel(linearization), core, probes, rng);
     }
@@ -120,8 +122,9 @@ final class GruCheckpoint implements AutoCloseable {
    * @param hidden ||Hᵀ u_i||² / ||H||_F²: the part of the hidden activity [k, n] along the mode
    * @param kernel ⟨U, NTK U⟩ / (||NTK||_F ||U||²) of the mode lifted to the state, U = u_i (W_outᵀ
    *     e_i)ᵀ
+   * @param kernelError the relative standard error of ||NTK||_F, which all of these share
    */
-  record ModeAlignment(double[] learned, double[] hidden, double[] kernel) {}
+  record ModeAlignment(double[] learned, double[] hidden, double[] kernel, double kernelError) {}
 
   /** The alignment of all channels. */
   ModeAlignment modes(int probes, RngState rng) {
@@ -131,7 +134,7 @@ final class GruCheckpoint implements AutoCloseable {
     double[] kernel = new double[channels];
     long rows = linearization.rows();
     LinearOperator ntk = new NeuralTangentKernel(linearization);
-    double norm = NormEstimator.frobenius(ntk, probes, rng).value();
+    Estimate norm = NormEstimator.frobenius(ntk, probes, rng);
     try (Tensor state = linearization.state();
         Tensor outputs = outputs()) {
       Tensor activity = state.reshape(Shape.of(rows, linearization.units()));
@@ -139,25 +142,25 @@ final class GruCheckpoint implements AutoCloseable {
       for (int i = 0; i < channels; i++) {
         try (Tensor mode = channel(trials.targets(), i);
             Tensor output = channel(outputs, i);
-            Tensor along = Tensor.zeros(DType.F32, 1, linearization.units());
+            Tensor along = Tensor.zeros(dtype, 1, linearization.units());
             Tensor lifted = lifted(mode, i)) {
           double size = TensorMath.norm(context, mode);
           learned[i] = TensorMath.dot(context, mode, output) / (size * size);
           Tensor row = mode.reshape(Shape.of(1, rows));
           TensorMath.gemm(context, false, false, 1 / size, row, activity, 0, along);
           hidden[i] = TensorMath.dot(context, along, along) / energy;
-          kernel[i] = NormEstimator.rayleigh(ntk, lifted) / norm;
+          kernel[i] = NormEstimator.rayleigh(ntk, lifted) / norm.value();
         }
       }
     }
-    return new ModeAlignment(learned, hidden, kernel);
+    return new ModeAlignment(learned, hidden, kernel, norm.standardError() / norm.value());
   }
 
   /** One channel of [B, T, channels] as [k], new. */
-  private static Tensor channel(Tensor of, int i) {
+  private Tensor channel(Tensor of, int i) {
     long channels = of.shape().size(2);
     long rows = of.count() / channels;
-    Tensor out = Tensor.zeros(DType.F32, rows);
+    Tensor out = Tensor.zeros(dtype, rows);
     Tensor flat = of.reshape(Shape.of(of.count())).slice(i, of.count() - i);
     TensorMath.strided(new long[] {rows}, 1, flat, new long[] {channels}, 0, out, new long[] {1});
     return out;
@@ -168,7 +171,7 @@ final class GruCheckpoint implements AutoCloseable {
     long channels = readout.outputs();
     long rows = mode.count();
     try (Tensor only =
-        Tensor.zeros(DType.F32, linearization.trials(), linearization.steps(), channels)) {
+        Tensor.zeros(dtype, linearization.trials(), linearization.steps(), channels)) {
       Tensor flat = only.reshape(Shape.of(only.count())).slice(i, only.count() - i);
       TensorMath.strided(
           new long[] {rows}, 1, mode, new long[] {1}, 0, flat, new long[] {channels});

@@ -31,7 +31,7 @@ import org.kpflow.train.TrainingData;
 final class ObjectivesFigure implements Experiment {
   private static final List<String> TASKS = MultiTask.SUB_TASKS;
   private static final long BATCH = 128;
-  private static final double NOISE = Math.sqrt(0.02); // standard deviation
+  private static final double NOISE_VARIANCE = 0.02;
   private static final double RATE = 1e-3;
   private static final String SOURCE = "KPFlow, multi-task training";
 
@@ -111,8 +111,10 @@ final class ObjectivesFigure implements Experiment {
     MultiTask task = new MultiTask();
     run.setting("units", units);
     run.setting("weights", "Xavier normal, no biases; read-out as in PyTorch");
-    run.setting(
-        "training", "Adam, learning rate 1e-3, batches of 128 new trials, input noise 0.141");
+    run.setting("adam", "learning rate " + RATE);
+    run.setting("batch", BATCH);
+    run.setting("training_trials", "new ones at every step");
+    run.setting("input_noise_variance", NOISE_VARIANCE);
     run.setting("steps", steps);
     run.setting("checkpoints_every", every);
     run.setting("task", "10 steps of context, 30 each of stimulus, memory and response; 20 angles");
@@ -121,14 +123,15 @@ final class ObjectivesFigure implements Experiment {
             "training",
             task,
             0,
-            new TrainingData.Draw(BATCH, NOISE, LossSteps.all(), run.rng("trials")),
+            new TrainingData.Draw(
+                BATCH, Math.sqrt(NOISE_VARIANCE), LossSteps.all(), run.rng("trials")),
             (context, parameters) -> new Adam(context, parameters),
             RATE,
             steps,
             every);
-    training.run(run, Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1), units);
     long[] checkpoints = training.checkpoints();
     run.points(checkpoints.length + 1L);
+    training.run(run, Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1), units);
     List<Point> points = new ArrayList<>();
     try (Trials trials = task.evaluation(run.context())) {
       for (long step : checkpoints) {
@@ -144,7 +147,7 @@ final class ObjectivesFigure implements Experiment {
   private static Point measure(ExperimentRun run, GruTraining training, long step, Trials trials) {
     int[] labels = MultiTask.labels(trials);
     try (GruCheckpoint checkpoint =
-            new GruCheckpoint(run.context(), training.checkpoint(run, step), trials);
+            new GruCheckpoint(run.context(), training.checkpoint(run, step), trials, DType.F32);
         Tensor error = checkpoint.error()) {
       ObjectiveAlignment found =
           ObjectiveAlignment.ofGroups(
@@ -181,7 +184,7 @@ final class ObjectivesFigure implements Experiment {
   private static Point identity(ExperimentRun run, GruTraining training, Trials trials) {
     int[] labels = MultiTask.labels(trials);
     try (GruCheckpoint checkpoint =
-            new GruCheckpoint(run.context(), training.checkpoint(run, 0), trials);
+            new GruCheckpoint(run.context(), training.checkpoint(run, 0), trials, DType.F32);
         Tensor error = checkpoint.error()) {
       double[][] inner =
           ObjectiveAlignment.ofGroups(

@@ -1,68 +1,45 @@
 package org.kpflow.experiment;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 import org.kpflow.base.DType;
+import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.model.Initialization;
-import org.kpflow.report.Bundle;
-import org.kpflow.report.LinesPanel;
-import org.kpflow.report.Panel;
-import org.kpflow.report.Phase;
-import org.kpflow.report.Plots;
-import org.kpflow.report.Trend;
-import org.kpflow.report.TrendPanel;
 import org.kpflow.spectral.DenseEigen;
-import org.kpflow.task.MemoryPro;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
-import org.kpflow.train.LossSteps;
 import org.kpflow.train.Sgd;
 import org.kpflow.train.Shampoo;
-import org.kpflow.train.TrainingData;
 
 /** Figure 4: gradient descent stalls where the target's modes are missing from the first NTK. */
 final class PlateauFigure implements Experiment {
-  private static final int STIMULUS = 30;
-  private static final int MEMORY = 30;
-  private static final int RESPONSE = 30;
-  private static final int STEPS = STIMULUS + MEMORY + RESPONSE;
-  private static final int CHANNELS = 3;
-  private static final int CONDITIONS = 20;
-  private static final int LAST = CHANNELS - 1; // the third mode
+  static final int LAST = MemoryProSetup.CHANNELS - 1; // the third mode
+  static final double SGD_RATE = 0.01;
   private static final int PLANTED = 5;
   private static final int PROBES = 30; // for ||NTK||_F
-  private static final double SGD_RATE = 0.1;
-  private static final double MOMENTUM = 0.9;
   private static final double SHAMPOO_RATE = 0.1;
   private static final double SHAMPOO_EPSILON = 1e-4;
   private static final long ROOTS_EVERY = 1;
   private static final double RISEN = 0.1; // of the largest value of a curve
-  private static final List<Phase> PHASES =
-      List.of(
-          new Phase("stimulus", 0),
-          new Phase("memory", STIMULUS),
-          new Phase("response", STIMULUS + MEMORY));
-
   private static final Initialization DEFAULT =
       Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1);
 
   /** The trainings. */
-  private enum Course {
-    FIRST_SGD("network 1, SGD", DEFAULT),
-    SECOND_SGD("network 2, SGD", Initialization.fixedPoints(PLANTED, 1)),
+  enum Course {
+    FIRST_SGD("1, SGD", DEFAULT),
+    SECOND_SGD("2, SGD", Initialization.fixedPoints(PLANTED, 1)),
     CORNERS_SGD(
-        "network 2 with corners, SGD",
-        new Initialization(Initialization.Kind.FIXED_CORNERS, 1, PLANTED)),
-    FIRST_SHAMPOO("network 1, Shampoo", DEFAULT);
+        "2 with corners, SGD", new Initialization(Initialization.Kind.FIXED_CORNERS, 1, PLANTED)),
+    FIRST_SHAMPOO("1, Shampoo", DEFAULT);
 
-    private final String words;
+    final String words;
     private final Initialization start;
 
     Course(String words, Initialization start) {
@@ -73,6 +50,29 @@ final class PlateauFigure implements Experiment {
     String key() {
       return name().toLowerCase(Locale.ROOT);
     }
+  }
+
+  /**
+   * Sizes of a run.
+   *
+   * @param every steps between checkpoints under SGD
+   * @param fine the same under Shampoo, where it matters what comes first
+   */
+  record Sizes(MemoryProSetup setup, long steps, long every, long fine) {}
+
+  private final Sizes quick;
+  private final Sizes full;
+
+  PlateauFigure() {
+    this(
+        new Sizes(MemoryProSetup.QUICK, 4000, 200, 25),
+        new Sizes(MemoryProSetup.FULL, 4000, 100, 25));
+  }
+
+  /** With other sizes than the figure's. */
+  PlateauFigure(Sizes quick, Sizes full) {
+    this.quick = quick;
+    this.full = full;
   }
 
   private static final String REMAINING =
@@ -128,11 +128,19 @@ final class PlateauFigure implements Experiment {
   private static final Statement ALIGNED =
       new Statement(
           "initial_alignment",
-          "Before training, the NTK of network 2 is far better aligned with the third target mode.",
+          "Before training, the NTK of network 2 is far better aligned with the worst target mode.",
           "section 5.2, figure 4F",
-          "alignment of NTK and third mode, network 2 over network 1",
+          "least alignment of the NTK with a mode, network 2 over network 1",
           Statement.Relation.AT_LEAST,
           10);
+  private static final Statement ALL_MODES =
+      new Statement(
+          "all_modes",
+          "Before training, the NTK of network 2 is aligned with all three target modes.",
+          "section 5.2, figure 4E, F",
+          "least alignment of the NTK with a mode over the largest, network 2",
+          Statement.Relation.AT_LEAST,
+          0.01);
   private static final Statement RISES_FIRST =
       new Statement(
           "rises_first",
@@ -162,7 +170,7 @@ final class PlateauFigure implements Experiment {
 
   @Override
   public int version() {
-    return 2;
+    return 3;
   }
 
   @Override
@@ -180,68 +188,59 @@ final class PlateauFigure implements Experiment {
 
   @Override
   public void run(ExperimentRun run) {
-    MemoryPro task = new MemoryPro(STIMULUS, MEMORY, RESPONSE, CONDITIONS);
-    long units = run.choose(64L, 256L);
-    long batch = run.choose(64L, 500L);
-    long set = run.choose(0L, 5000L);
-    double variance = run.choose(0.02, 3.2);
-    long steps = run.choose(3000L, 4000L);
-    long every = run.choose(100L, 100L);
-    run.setting("units", units);
-    run.setting("batch", batch);
-    run.setting("training_trials", set == 0 ? "new ones at every step" : String.valueOf(set));
-    run.setting("input_noise_variance", variance);
-    run.setting("steps", steps);
-    run.setting("checkpoints_every", every);
-    run.setting("network_1", "Xavier normal, no biases");
+    Sizes sizes = run.choose(quick, full);
+    sizes.setup().note(run);
+    run.setting("steps", sizes.steps());
+    run.setting("checkpoints_every", new long[] {sizes.every(), sizes.fine()});
+    run.setting("network_1", "Xavier normal, no biases; read-out as in PyTorch");
     run.setting("network_2", "the same with " + PLANTED + " planted fixed points");
     run.setting("network_2_with_corners", "the same with 2^" + PLANTED + " planted fixed points");
-    run.setting("sgd", "learning rate " + SGD_RATE + ", momentum " + MOMENTUM);
+    run.setting("sgd", "learning rate " + SGD_RATE + ", no momentum");
     run.setting(
         "shampoo",
-        "learning rate "
-            + SHAMPOO_RATE
-            + ", epsilon "
-            + SHAMPOO_EPSILON
-            + ", roots every "
-            + ROOTS_EVERY
-            + " steps");
+        "learning rate " + SHAMPOO_RATE + ", epsilon " + SHAMPOO_EPSILON + ", roots at every step");
     run.setting("probes", PROBES);
-    TrainingData.Draw draw =
-        new TrainingData.Draw(batch, Math.sqrt(variance), LossSteps.all(), run.rng("trials"));
+    Map<Course, GruTraining> trainings = new EnumMap<>(Course.class);
+    for (Course course : Course.values()) {
+      trainings.put(course, training(run, sizes, course));
+    }
+    run.points(trainings.values().stream().mapToLong(t -> t.checkpoints().length).sum());
     Map<Course, List<Point>> courses = new EnumMap<>(Course.class);
-    try (Trials trials = task.evaluation(run.context())) {
-      for (Course course : Course.values()) {
-        GruTraining training =
-            new GruTraining(
-                course.key(),
-                task,
-                set,
-                draw,
-                course == Course.FIRST_SHAMPOO
-                    ? (c, parameters) -> new Shampoo(c, parameters, SHAMPOO_EPSILON, ROOTS_EVERY)
-                    : (c, parameters) -> new Sgd(c, parameters, MOMENTUM),
-                course == Course.FIRST_SHAMPOO ? SHAMPOO_RATE : SGD_RATE,
-                steps,
-                every);
-        long[] checkpoints = training.checkpoints();
-        run.points(Course.values().length * (long) checkpoints.length);
-        training.run(run, course.start, units);
-        List<Point> points = new ArrayList<>();
-        for (long step : checkpoints) {
-          points.add(
-              run.point(course.key() + "_" + step, () -> measure(run, training, step, trials)));
-        }
-        courses.put(course, points);
-      }
+    try (Trials trials = MemoryProSetup.task().evaluation(run.context())) {
+      trainings.forEach(
+          (course, training) -> {
+            training.run(run, course.start, sizes.setup().units());
+            List<Point> points = new ArrayList<>();
+            for (long step : training.checkpoints()) {
+              points.add(
+                  run.point(course.key() + "_" + step, () -> measure(run, training, step, trials)));
+            }
+            courses.put(course, points);
+          });
     }
     judge(run, courses);
-    draw(run, courses);
+    new PlateauPanels(courses).draw(run, title());
+  }
+
+  private static GruTraining training(ExperimentRun run, Sizes sizes, Course course) {
+    boolean shampoo = course == Course.FIRST_SHAMPOO;
+    return new GruTraining(
+        course.key(),
+        MemoryProSetup.task(),
+        sizes.setup().set(),
+        sizes.setup().draw(run),
+        (c, parameters) ->
+            shampoo
+                ? new Shampoo(c, parameters, SHAMPOO_EPSILON, ROOTS_EVERY)
+                : new Sgd(c, parameters, 0),
+        shampoo ? SHAMPOO_RATE : SGD_RATE,
+        sizes.steps(),
+        shampoo ? sizes.fine() : sizes.every());
   }
 
   private static Point measure(ExperimentRun run, GruTraining training, long step, Trials trials) {
     try (GruCheckpoint checkpoint =
-            new GruCheckpoint(run.context(), training.checkpoint(run, step), trials);
+            new GruCheckpoint(run.context(), training.checkpoint(run, step), trials, DType.F64);
         Tensor state = checkpoint.state();
         Tensor outputs = checkpoint.outputs()) {
       GruCheckpoint.ModeAlignment modes = checkpoint.modes(PROBES, run.rng("norm"));
@@ -252,16 +251,19 @@ final class PlateauFigure implements Experiment {
               .put("learned", modes.learned())
               .put("hidden", modes.hidden())
               .put("kernel", modes.kernel())
+              .put("kernel_relative_error", modes.kernelError())
               .put("spread", spread(state));
       if (step == 0 || step == training.steps()) {
-        point.put("outputs", outputs).put("plane", plane(run.context(), state));
+        try (Tensor plane = plane(run.context(), state)) {
+          point.put("outputs", outputs).put("plane", plane);
+        }
       }
       return point;
     }
   }
 
   /** Root mean square distance of the last states of all trials from their mean. */
-  private static double spread(Tensor state) {
+  static double spread(Tensor state) {
     int trials = (int) state.shape().size(0);
     int steps = (int) state.shape().size(1);
     int units = (int) state.shape().size(2);
@@ -329,7 +331,20 @@ final class PlateauFigure implements Experiment {
             .min()
             .orElse(Double.NaN),
         "");
-    run.claim(ALIGNED, second.values("kernel")[LAST] / first.values("kernel")[LAST], "");
+    double ratio = least(second) / least(first);
+    double error =
+        Math.hypot(first.number("kernel_relative_error"), second.number("kernel_relative_error"));
+    run.claim(
+        ALIGNED,
+        new Estimate(ratio, ratio * error, 0),
+        "alignments with the three modes: network 1 "
+            + MemoryProSetup.threeNumbers(first.values("kernel"))
+            + "; network 2 "
+            + MemoryProSetup.threeNumbers(second.values("kernel"))
+            + "; with corners "
+            + MemoryProSetup.threeNumbers(courses.get(Course.CORNERS_SGD).get(0).values("kernel")));
+    double most = Arrays.stream(second.values("kernel")).max().orElse(Double.NaN);
+    run.claim(ALL_MODES, least(second) / most, "");
     List<Point> shampoo = courses.get(Course.FIRST_SHAMPOO);
     double kernel = risen(shampoo, "kernel");
     double hidden = risen(shampoo, "hidden");
@@ -337,7 +352,15 @@ final class PlateauFigure implements Experiment {
         RISES_FIRST,
         kernel - hidden,
         String.format(
-            Locale.ROOT, "alignment at step %.0f, hidden state at step %.0f", kernel, hidden));
+            Locale.ROOT,
+            "alignment at step %.0f, hidden state at step %.0f, looked at every %.0f steps",
+            kernel,
+            hidden,
+            shampoo.get(1).number("step")));
+  }
+
+  private static double least(Point point) {
+    return Arrays.stream(point.values("kernel")).min().orElse(Double.NaN);
   }
 
   private static Point last(List<Point> points) {
@@ -345,9 +368,11 @@ final class PlateauFigure implements Experiment {
   }
 
   /** The loss at the end in units of that of a network that puts out the first mode alone. */
-  private static double remaining(List<Point> points) {
-    double steps = RESPONSE; // two channels of mean square 1/2 in the response
-    return last(points).number("loss") / (steps / (CHANNELS * STEPS));
+  static double remaining(List<Point> points) {
+    // In the response, the two channels cos α and sin α have a mean square of 1/2 each.
+    double left =
+        (double) MemoryProSetup.RESPONSE / (MemoryProSetup.CHANNELS * MemoryProSetup.STEPS);
+    return last(points).number("loss") / left;
   }
 
   private static String ended(Map<Course, List<Point>> courses, Course course) {
@@ -363,117 +388,12 @@ final class PlateauFigure implements Experiment {
   }
 
   /** The first step at which the third mode has a tenth of its largest value of a curve. */
-  private static double risen(List<Point> points, String name) {
+  static double risen(List<Point> points, String name) {
     double most = points.stream().mapToDouble(p -> p.values(name)[LAST]).max().orElse(0);
     return points.stream()
         .filter(p -> p.values(name)[LAST] >= RISEN * most)
         .findFirst()
         .orElseThrow()
         .number("step");
-  }
-
-  private void draw(ExperimentRun run, Map<Course, List<Point>> courses) {
-    courses.forEach(
-        (course, points) -> {
-          run.array(course.key() + "_step", series(points, p -> p.number("step")));
-          run.array(course.key() + "_loss", series(points, p -> p.number("loss")));
-          for (String name : List.of("learned", "hidden", "kernel")) {
-            double[][] rows = points.stream().map(p -> p.values(name)).toArray(double[][]::new);
-            run.array(course.key() + "_" + name, rows);
-          }
-        });
-    List<Panel> panels = new ArrayList<>();
-    Map<Course, String> networks = new EnumMap<>(Course.class);
-    networks.put(Course.FIRST_SGD, "Network 1");
-    networks.put(Course.SECOND_SGD, "Network 2");
-    networks.put(Course.CORNERS_SGD, "With corners");
-    for (Course course : networks.keySet()) {
-      String network = networks.get(course);
-      panels.add(planePanel(network + ": states before training", courses.get(course).get(0)));
-      panels.add(outputsPanel(network + ": outputs before training", courses.get(course).get(0)));
-    }
-    for (Course course : Course.values()) {
-      panels.add(
-          outputsPanel("Outputs after training: " + course.words, last(courses.get(course))));
-    }
-    panels.add(
-        trend("Loss without noise", "mean squared error", true, courses, p -> p.number("loss")));
-    for (int i = 0; i < CHANNELS; i++) {
-      int mode = i;
-      panels.add(
-          trend(
-              "Target mode " + (i + 1) + " in the hidden state",
-              "part of ||H||²",
-              true,
-              courses,
-              p -> p.values("hidden")[mode]));
-    }
-    panels.add(
-        trend("NTK and target mode 3", "alignment", true, courses, p -> p.values("kernel")[LAST]));
-    run.picture(
-        "fig4",
-        "A to F: states in the plane of their principal axes, and outputs, before training. G to J:"
-            + " outputs after it; one line per trial. K: loss. L to N: part of the hidden activity"
-            + " along each target mode (the fixation, cos α and sin α channels). O: Rayleigh"
-            + " quotient of the NTK with the third mode, lifted to the state by the read-out, over"
-            + " the NTK's norm.",
-        Plots.panels(title(), 2, panels));
-  }
-
-  private static double[] series(List<Point> points, ToDoubleFunction<Point> value) {
-    return points.stream().mapToDouble(value).toArray();
-  }
-
-  private static TrendPanel trend(
-      String title,
-      String yTitle,
-      boolean logarithmic,
-      Map<Course, List<Point>> courses,
-      ToDoubleFunction<Point> value) {
-    List<Trend> trends = new ArrayList<>();
-    courses.forEach(
-        (course, points) ->
-            trends.add(
-                new Trend(
-                    course.words,
-                    series(points, p -> p.number("step")),
-                    series(points, value),
-                    null)));
-    return new TrendPanel(title, "training step", yTitle, logarithmic, trends);
-  }
-
-  private static LinesPanel outputsPanel(String title, Point point) {
-    String[] names = {"fixation", "cos α", "sin α"};
-    double[] values = point.values("outputs");
-    List<Bundle> bundles = new ArrayList<>();
-    for (int i = 0; i < CHANNELS; i++) {
-      double[][] lines = new double[CONDITIONS][STEPS];
-      for (int b = 0; b < CONDITIONS; b++) {
-        for (int t = 0; t < STEPS; t++) {
-          lines[b][t] = values[(b * STEPS + t) * CHANNELS + i];
-        }
-      }
-      bundles.add(Bundle.overSteps(names[i], lines));
-    }
-    return new LinesPanel(title, "time step", "output", bundles, PHASES, new double[] {-1.5, 1.8});
-  }
-
-  private static LinesPanel planePanel(String title, Point point) {
-    double[] values = point.values("plane");
-    double[][] x = new double[CONDITIONS][STEPS];
-    double[][] y = new double[CONDITIONS][STEPS];
-    for (int b = 0; b < CONDITIONS; b++) {
-      for (int t = 0; t < STEPS; t++) {
-        x[b][t] = values[2 * (b * STEPS + t)];
-        y[b][t] = values[2 * (b * STEPS + t) + 1];
-      }
-    }
-    return new LinesPanel(
-        title,
-        "principal axis 1",
-        "principal axis 2",
-        List.of(new Bundle("trials, with their ends", x, y, true)),
-        List.of(),
-        null);
   }
 }
