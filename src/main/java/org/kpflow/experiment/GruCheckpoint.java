@@ -1,14 +1,12 @@
 package org.kpflow.experiment;
 
 import java.nio.file.Path;
-import java.util.List;
 import org.kpflow.analysis.AnalysisRequest;
 import org.kpflow.base.DType;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.NormEstimator;
 import org.kpflow.flow.KroneckerCore;
-import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.io.Safetensors;
 import org.kpflow.io.TensorMap;
@@ -17,7 +15,6 @@ import org.kpflow.model.Gru;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.Readout;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.spectral.View;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -52,15 +49,9 @@ final class GruCheckpoint implements AutoCloseable {
     linearization = Linearization.of(context, model, trials.inputs(), null);
   }
 
-  /**
-   * The analysis of this checkpoint, its views from the factor: exact but for a bounded truncation.
-   */
-  AnalysisRequest request(List<View> views, int modes, RngState rng) {
-    return AnalysisRequest.of(context, model, trials.inputs())
-        .views(views)
-        .modes(modes)
-        .method(LinearizationViews.Method.FACTOR)
-        .rng(rng);
+  /** The usual analysis of this checkpoint. */
+  AnalysisRequest request() {
+    return AnalysisRequest.of(context, model, trials.inputs());
   }
 
   /** The state h [B, T, n], as a new tensor. */
