@@ -185,7 +185,7 @@ final class CoreFigure implements Experiment {
     }
     int checkpoints = trainings.get(Course.ADAM).checkpoints().length;
     run.points(Course.values().length * (long) checkpoints + 2);
-    try (Trials trials = MemoryProSetup.task().evaluation(run.context())) {
+    try (Trials trials = sizes.setup().task().evaluation(run.context())) {
       trainings.forEach(
           (course, training) -> {
             training.run(
@@ -223,7 +223,7 @@ final class CoreFigure implements Experiment {
     boolean adam = course == Course.ADAM;
     return new GruTraining(
         course.key(),
-        MemoryProSetup.task(),
+        sizes.setup().task(),
         sizes.setup().set(),
         sizes.setup().draw(run),
         (c, parameters) -> adam ? new Adam(c, parameters) : new Sgd(c, parameters, 0),
@@ -334,7 +334,7 @@ final class CoreFigure implements Experiment {
     run.claim(NTK_ABOVE_AFTER, leastDifference(after), compared(after));
     run.claim(
         FULL_RANK,
-        before.number("PPt_modes95") / (MemoryProSetup.CONDITIONS * MemoryProSetup.STEPS),
+        before.number("PPt_modes95") / before.rows("modes")[0].length,
         String.format(
             Locale.ROOT,
             "P P*: at least %.0f modes, the NTK: %.0f",

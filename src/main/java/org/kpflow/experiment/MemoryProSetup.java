@@ -18,13 +18,13 @@ import org.kpflow.train.TrainingData;
  * @param batch trials per training step
  * @param set trials that are drawn once for training, 0 for new ones at every step
  * @param noiseVariance of the Gaussian numbers added to inputs in training
+ * @param conditions angles of the trials that are analysed
  */
-record MemoryProSetup(long units, long batch, long set, double noiseVariance) {
+record MemoryProSetup(long units, long batch, long set, double noiseVariance, int conditions) {
   static final int STIMULUS = 30;
   static final int MEMORY = 30;
   static final int RESPONSE = 30;
   static final int STEPS = STIMULUS + MEMORY + RESPONSE;
-  static final int CONDITIONS = 20; // angles of the trials that are analysed
   static final int CHANNELS = 3;
   static final List<Phase> PHASES =
       List.of(
@@ -34,12 +34,12 @@ record MemoryProSetup(long units, long batch, long set, double noiseVariance) {
   private static final List<String> CHANNEL_NAMES = List.of("fixation", "cos α", "sin α");
 
   /** The paper's (A.2.1). */
-  static final MemoryProSetup FULL = new MemoryProSetup(256, 500, 5000, 3.2);
+  static final MemoryProSetup FULL = new MemoryProSetup(256, 500, 5000, 3.2, 20);
 
-  static final MemoryProSetup QUICK = new MemoryProSetup(64, 64, 0, 0.02);
+  static final MemoryProSetup QUICK = new MemoryProSetup(64, 64, 0, 0.02, 20);
 
-  static MemoryPro task() {
-    return new MemoryPro(STIMULUS, MEMORY, RESPONSE, CONDITIONS);
+  MemoryPro task() {
+    return new MemoryPro(STIMULUS, MEMORY, RESPONSE, conditions);
   }
 
   /** Notes the sizes as settings of a run. */
@@ -48,7 +48,7 @@ record MemoryProSetup(long units, long batch, long set, double noiseVariance) {
     run.setting("batch", batch);
     run.setting("training_trials", set == 0 ? "new ones at every step" : String.valueOf(set));
     run.setting("input_noise_variance", noiseVariance);
-    run.setting("analysed_trials", CONDITIONS);
+    run.setting("analysed_trials", conditions);
   }
 
   /** How batches are made; trainings of one run see the same ones. */

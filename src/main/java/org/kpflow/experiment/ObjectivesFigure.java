@@ -77,6 +77,22 @@ final class ObjectivesFigure implements Experiment {
           Statement.Relation.AT_MOST,
           0.02);
 
+  /** Sizes of a run. */
+  record Sizes(long units, long steps, long every) {}
+
+  private final Sizes quick;
+  private final Sizes full;
+
+  ObjectivesFigure() {
+    this(new Sizes(64, 1000, 50), new Sizes(256, 3000, 100));
+  }
+
+  /** With other sizes than the figure's. */
+  ObjectivesFigure(Sizes quick, Sizes full) {
+    this.quick = quick;
+    this.full = full;
+  }
+
   @Override
   public String name() {
     return "objectives";
@@ -105,9 +121,10 @@ final class ObjectivesFigure implements Experiment {
 
   @Override
   public void run(ExperimentRun run) {
-    long units = run.choose(64L, 256L);
-    long steps = run.choose(1000L, 3000L);
-    long every = run.choose(50L, 100L);
+    Sizes sizes = run.choose(quick, full);
+    long units = sizes.units();
+    long steps = sizes.steps();
+    long every = sizes.every();
     MultiTask task = new MultiTask();
     run.setting("units", units);
     run.setting("weights", "Xavier normal, no biases; read-out as in PyTorch");
@@ -249,7 +266,7 @@ final class ObjectivesFigure implements Experiment {
   }
 
   /** The mean cosine of two different tasks. */
-  private static double mean(Point point) {
+  static double mean(Point point) {
     double[][] cosines = point.rows("cosines");
     double sum = 0;
     for (int a = 0; a < cosines.length; a++) {
@@ -261,7 +278,7 @@ final class ObjectivesFigure implements Experiment {
   }
 
   /** The mean over all points of the cosines of tasks a, b and of c, d. */
-  private static double average(List<Point> points, int a, int b, int c, int d) {
+  static double average(List<Point> points, int a, int b, int c, int d) {
     return points.stream()
         .mapToDouble(p -> (p.rows("cosines")[a][b] + p.rows("cosines")[c][d]) / 2)
         .average()

@@ -183,6 +183,7 @@ final class PlateauFigure implements Experiment {
         SHAMPOO_ESCAPES,
         FIRST_MODE,
         ALIGNED,
+        ALL_MODES,
         RISES_FIRST);
   }
 
@@ -206,7 +207,7 @@ final class PlateauFigure implements Experiment {
     }
     run.points(trainings.values().stream().mapToLong(t -> t.checkpoints().length).sum());
     Map<Course, List<Point>> courses = new EnumMap<>(Course.class);
-    try (Trials trials = MemoryProSetup.task().evaluation(run.context())) {
+    try (Trials trials = sizes.setup().task().evaluation(run.context())) {
       trainings.forEach(
           (course, training) -> {
             training.run(run, course.start, sizes.setup().units());
@@ -226,7 +227,7 @@ final class PlateauFigure implements Experiment {
     boolean shampoo = course == Course.FIRST_SHAMPOO;
     return new GruTraining(
         course.key(),
-        MemoryProSetup.task(),
+        sizes.setup().task(),
         sizes.setup().set(),
         sizes.setup().draw(run),
         (c, parameters) ->
