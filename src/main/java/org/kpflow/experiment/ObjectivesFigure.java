@@ -29,7 +29,7 @@ import org.kpflow.train.TrainingData;
  * paper's forerunner: cosines of ⟨e_a, NTK e_b⟩ for the errors e_a of the tasks.
  */
 final class ObjectivesFigure implements Experiment {
-  private static final List<String> TASKS = MultiTask.SUB_TASKS;
+  private static final List<String> TASKS = List.of("MP", "MA", "DP", "DA"); // SUB_TASKS, shorter
   private static final long BATCH = 128;
   private static final double NOISE_VARIANCE = 0.02;
   private static final double RATE = 1e-3;
@@ -304,7 +304,7 @@ final class ObjectivesFigure implements Experiment {
         int other = b;
         pairs.add(
             new Trend(
-                TASKS.get(other) + ", " + TASKS.get(task),
+                TASKS.get(other) + " " + TASKS.get(task),
                 steps,
                 points.stream().mapToDouble(p -> p.rows("cosines")[task][other]).toArray(),
                 null));
@@ -327,7 +327,8 @@ final class ObjectivesFigure implements Experiment {
     }
     run.picture(
         "objectives",
-        "A: noise-free loss of every task. B: cosine of the gradients of two tasks,"
+        "MP, MA, DP, DA: memory_pro, memory_anti, delay_pro, delay_anti. A: noise-free loss of every"
+            + " task. B: cosine of the gradients of two tasks,"
             + " ⟨e_a, NTK e_b⟩ normalized. C to E: all cosines before training, halfway and at the"
             + " end.",
         Plots.panels(title(), 2, panels));
