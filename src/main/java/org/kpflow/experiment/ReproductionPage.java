@@ -51,7 +51,8 @@ public final class ReproductionPage {
     facts.put("time", String.format(Locale.ROOT, "%.1f s", result.seconds()));
     return new Section(
         result.experiment().name() + ": " + result.experiment().title(),
-        result.experiment().finding(),
+        "The paper: " + result.experiment().finding(),
+        result.experiment().deviations().stream().map(text -> "Other than there: " + text).toList(),
         List.of(),
         List.of(),
         List.copyOf(result.pictures().values()),
