@@ -146,7 +146,7 @@ final class PlantedPointsFigure implements Experiment {
   @Override
   public List<String> deviations() {
     return List.of(
-        "the paper does not say the amplitude κ of the planted points, the number of units, of"
+        "The paper does not say the amplitude κ of the planted points, the number of units, of"
             + " initial conditions and of steps, nor the gains' exact values.",
         "End points are counted as clusters of mean states of the last half, joined by steps below"
             + " κ, since some trajectories do not end.",

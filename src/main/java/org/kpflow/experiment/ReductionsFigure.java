@@ -98,7 +98,7 @@ final class ReductionsFigure implements Experiment {
   @Override
   public List<String> deviations() {
     return List.of(
-        "the paper's figure is a drawing of the reductions; here they are those of the NTK of a"
+        "The paper's figure is a drawing of the reductions; here they are those of the NTK of a"
             + " small GRU, and --quick is the same setting.");
   }
 

@@ -70,7 +70,7 @@ final class WidthFigure implements Experiment {
   @Override
   public List<String> deviations() {
     return List.of(
-        "the paper does not say the batch; 10 trials here.",
+        "The paper does not say the batch; 10 trials here.",
         "The paper does not say the activation, the initialization and the readout; ReLU, Xavier"
             + " normal weights, biases 0 and one output here.",
         "One draw of inputs and network per cell.",

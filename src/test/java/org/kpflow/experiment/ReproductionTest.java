@@ -337,6 +337,8 @@ class ReproductionTest {
     for (String name : List.of("one", "two")) {
       assertTrue(page.contains(name + ": a figure named " + name));
       assertTrue(page.contains("kpflow reproduce " + name + " --quick --seed 7"));
+      assertTrue(page.contains("The paper: what it shows"));
+      assertTrue(page.contains("<li>Nothing is like the paper.</li>"));
     }
     assertEquals(3, page.split("data:image/png;base64,", -1).length);
     assertEquals(3, page.split(">passed<", -1).length);
