@@ -35,7 +35,7 @@ import org.kpflow.tensor.TensorMath;
  * standard deviation below 2.
  */
 final class PlantedPointsFigure implements Experiment {
-  private static final String SOURCE = "section A.2.1, figure 8";
+  static final String SOURCE = "section A.2.1, figure 8";
   private static final int UNITS = 256;
   private static final double[] AMPLITUDES = {FixedPoints.AMPLITUDE, 10}; // κ
   private static final int MOST_PLANTED = 2;
@@ -68,64 +68,8 @@ final class PlantedPointsFigure implements Experiment {
           Relation.AT_MOST,
           0.05);
 
-  /** What is claimed of planted points of one amplitude. */
-  private record Planted(
-      double amplitude, Statement bistable, Statement four, Statement fixed, Statement ontoAxes) {
-    static Planted of(double amplitude) {
-      String with = String.format(Locale.ROOT, " (κ = %.0f)", amplitude);
-      String suffix = String.format(Locale.ROOT, "_kappa_%.0f", amplitude);
-      return new Planted(
-          amplitude,
-          new Statement(
-              "one_bistable" + suffix,
-              "With one planted point, the system is effectively bistable under all gains shown"
-                  + with
-                  + ".",
-              SOURCE,
-              "gains at which the mean states of the last half do not form two clusters",
-              Relation.EQUAL,
-              0),
-          new Statement(
-              "two_four" + suffix,
-              "With two planted points, trajectories end at four distinct places under all gains"
-                  + " shown"
-                  + with
-                  + ".",
-              SOURCE,
-              "gains at which the mean states of the last half do not form four clusters",
-              Relation.EQUAL,
-              0),
-          new Statement(
-              "two_fixed" + suffix,
-              "With two planted points, the dynamics collapse to fixed points" + with + ".",
-              SOURCE,
-              "share of initial conditions that converge, the least over gains",
-              Relation.AT_LEAST,
-              0.95),
-          new Statement(
-              "two_are_the_planted" + suffix,
-              "The four places are the planted points and their negatives, since tanh is odd"
-                  + with
-                  + ".",
-              SOURCE,
-              "share of mean states of the last half that are closer to ±κ e_1 or ±κ e_2 than to"
-                  + " (±κ, ±κ), the least over gains",
-              Relation.AT_LEAST,
-              0.95));
-    }
-
-    Stream<Statement> statements() {
-      return Stream.of(bistable, four, fixed, ontoAxes);
-    }
-
-    /** "kappa_10". */
-    String key() {
-      return String.format(Locale.ROOT, "kappa_%.0f", amplitude);
-    }
-  }
-
-  private static final List<Planted> PLANTED =
-      Arrays.stream(AMPLITUDES).mapToObj(Planted::of).toList();
+  private static final List<PlantedClaims> PLANTED =
+      Arrays.stream(AMPLITUDES).mapToObj(PlantedClaims::of).toList();
 
   @Override
   public String name() {
@@ -161,7 +105,8 @@ final class PlantedPointsFigure implements Experiment {
   @Override
   public List<Statement> statements() {
     return Stream.concat(
-            Stream.of(COLLAPSE, CHAOS, RESTLESS), PLANTED.stream().flatMap(Planted::statements))
+            Stream.of(COLLAPSE, CHAOS, RESTLESS),
+            PLANTED.stream().flatMap(PlantedClaims::statements))
         .toList();
   }
 
@@ -178,7 +123,7 @@ final class PlantedPointsFigure implements Experiment {
     run.array("gains", gains);
     Point[] none = points(run, 0, PLANTED.get(0), gains, starts, steps);
     judgeNone(run, none);
-    for (Planted kind : PLANTED) {
+    for (PlantedClaims kind : PLANTED) {
       Point[][] points = new Point[MOST_PLANTED + 1][];
       points[0] = none;
       for (int planted = 1; planted <= MOST_PLANTED; planted++) {
@@ -198,7 +143,7 @@ final class PlantedPointsFigure implements Experiment {
 
   /** One point per gain; without planted points, the amplitude only scales the clusters. */
   private static Point[] points(
-      ExperimentRun run, int planted, Planted kind, double[] gains, int starts, int steps) {
+      ExperimentRun run, int planted, PlantedClaims kind, double[] gains, int starts, int steps) {
     Point[] points = new Point[gains.length];
     for (int i = 0; i < gains.length; i++) {
       double gain = gains[i];
@@ -352,7 +297,8 @@ final class PlantedPointsFigure implements Experiment {
     }
   }
 
-  private static void draw(ExperimentRun run, Planted kind, Point[][] points, double[] gains) {
+  private static void draw(
+      ExperimentRun run, PlantedClaims kind, Point[][] points, double[] gains) {
     double[][] axes = components(run, points);
     run.array("components_" + kind.key(), axes);
     List<Panel> panels = new ArrayList<>();
@@ -435,7 +381,7 @@ final class PlantedPointsFigure implements Experiment {
     run.claim(RESTLESS, strongest.number("converged"), "");
   }
 
-  private static void judge(ExperimentRun run, Planted kind, Point[][] points) {
+  private static void judge(ExperimentRun run, PlantedClaims kind, Point[][] points) {
     run.claim(kind.bistable(), otherThan(points[1], 2), counts(points[1]));
     run.claim(kind.four(), otherThan(points[2], 4), counts(points[2]));
     run.claim(
