@@ -10,8 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import org.kpflow.base.InputException;
-import org.kpflow.base.MemoryException;
+import org.kpflow.base.CancelledException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.experiment.Claim;
 import org.kpflow.experiment.Experiment;
@@ -38,6 +37,7 @@ import picocli.CommandLine.ParentCommand;
     })
 final class ReproduceCommand implements Callable<Integer> {
   private static final String ALL = "all";
+  private static final String PAGE = "report.html";
 
   @Parameters(
       arity = "1..*",
@@ -76,6 +76,8 @@ final class ReproduceCommand implements Callable<Integer> {
 
   @ParentCommand private Main main;
 
+  private volatile boolean stopping;
+
   /** The figures there are, for help and completion. */
   static final class Names extends ArrayList<String> {
     private static final long serialVersionUID = 1;
@@ -87,7 +89,18 @@ final class ReproduceCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws Exception {
+    Thread worker = Thread.currentThread();
+    return StopOnInterrupt.during(
+        () -> {
+          stopping = true;
+          worker.interrupt();
+        },
+        "stopping; finished points stay",
+        this::reproduce);
+  }
+
+  private int reproduce() throws IOException {
     List<Experiment> chosen = chosen();
     Map<String, String> versions = new LinkedHashMap<>();
     versions.put("kpflow", Main.VERSION);
@@ -97,6 +110,7 @@ final class ReproduceCommand implements Callable<Integer> {
     Path folder = out != null ? out : Path.of(quick ? "kpflow-figures-quick" : "kpflow-figures");
     List<ExperimentResult> results = new ArrayList<>();
     List<Map<String, Object>> records = new ArrayList<>();
+    int code = Exit.OK;
     try (ExecutionContext context =
         threads == null ? ExecutionContext.shared() : ExecutionContext.withThreads(threads)) {
       Reproduction reproduction = new Reproduction(options, folder, context);
@@ -104,23 +118,42 @@ final class ReproduceCommand implements Callable<Integer> {
         if (restart) {
           reproduction.drop(experiment);
         }
-        ExperimentResult result;
-        try (ConsoleProgress progress = new ConsoleProgress()) {
-          result = reproduction.run(experiment, progress);
+        ExperimentResult result = run(reproduction, experiment);
+        code = Math.max(code, code(result));
+        if (!result.refused()) {
+          results.add(result);
+          records.add(reproduction.record(result));
         }
-        results.add(result);
-        records.add(reproduction.record(result));
         report(result);
+        if (stopping && experiment != chosen.get(chosen.size() - 1)) {
+          throw stopped();
+        }
       }
     }
-    Path page = folder.resolve("report.html");
-    ReproductionPage.of(results, options).write(page);
+    Thread.interrupted(); // all is computed; files are not written on an interrupted thread
+    if (!results.isEmpty()) {
+      ReproductionPage.of(results, options).write(folder.resolve(PAGE));
+    }
     if (json) {
       JsonWriter.write(System.out, records);
-    } else {
-      System.out.println("report: " + page);
+    } else if (!results.isEmpty()) {
+      System.out.println("report: " + folder.resolve(PAGE));
     }
-    return results.stream().mapToInt(ReproduceCommand::code).max().orElse(Exit.OK);
+    return code;
+  }
+
+  private ExperimentResult run(Reproduction reproduction, Experiment experiment) {
+    try (ConsoleProgress progress = new ConsoleProgress()) {
+      return reproduction.run(experiment, progress);
+    } catch (CancelledException cancelled) {
+      throw stopping ? stopped() : cancelled;
+    }
+  }
+
+  private static CancelledException stopped() {
+    return new CancelledException(
+        "stopped; finished points stay, and the same command goes on from them"
+            + " (without --restart)");
   }
 
   /** The figures asked for, each once. */
@@ -137,7 +170,7 @@ final class ReproduceCommand implements Callable<Integer> {
   }
 
   private void report(ExperimentResult result) {
-    if (!json) {
+    if (!json && !result.refused()) {
       System.out.printf(
           Locale.ROOT,
           "%s: %s (%.1f s, %d of %d points computed now)%n",
@@ -191,8 +224,6 @@ final class ReproduceCommand implements Callable<Integer> {
     if (failure instanceof NumericalException) {
       return Exit.NUMERICAL;
     }
-    return failure instanceof InputException || failure instanceof MemoryException
-        ? Exit.INPUT
-        : Exit.INTERNAL;
+    return result.refused() ? Exit.INPUT : Exit.INTERNAL;
   }
 }

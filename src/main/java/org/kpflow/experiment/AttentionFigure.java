@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.ToDoubleFunction;
 import org.kpflow.base.Estimate;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.experiment.Statement.Relation;
@@ -47,7 +48,7 @@ final class AttentionFigure implements Experiment {
           "bound_by_batch",
           "The temporal rank is bound by the batch size too: more trials, more rank.",
           SOURCE + "B",
-          "rank of the largest over rank of the smallest batch, at the largest input dimension",
+          "rank with 15 trials over rank with 5, at the largest input dimension",
           Relation.AT_LEAST,
           1.5);
   private static final Statement SAME_SPAN =
@@ -90,6 +91,14 @@ final class AttentionFigure implements Experiment {
           "second eigenvalue over the first with 100 inputs, over the same with one",
           Relation.AT_LEAST,
           2);
+  private static final Statement LESS_CONCENTRATED =
+      new Statement(
+          "less_concentrated",
+          "The spectrum is less concentrated with 100 inputs than with one.",
+          SOURCE + "C",
+          "share of the first mode in the trace with one input, over the same with 100",
+          Relation.AT_LEAST,
+          2);
   private static final Statement FOURIER =
       new Statement(
           "fourier_raises",
@@ -125,8 +134,20 @@ final class AttentionFigure implements Experiment {
   }
 
   @Override
+  public List<String> deviations() {
+    return List.of(
+        "--quick has batches of 5 and 15, not 5, 10 and 15, and fewer input dimensions and"
+            + " frequencies.",
+        "The paper does not say the activation, the initialization and the readout; ReLU, Xavier"
+            + " normal weights, biases 0 and one output here.",
+        "Ranks are participation ratios of true partial traces, by samples, one draw of inputs and"
+            + " network per point; the paper's code averages over expanded units instead.",
+        "What is read off modes is the mean of some draws; the modes shown are those of one.");
+  }
+
+  @Override
   public int version() {
-    return 1;
+    return 2;
   }
 
   @Override
@@ -140,13 +161,14 @@ final class AttentionFigure implements Experiment {
         CONSTANT,
         MANY_MODES,
         FLATTER,
+        LESS_CONCENTRATED,
         FOURIER,
         FOURIER_MUCH);
   }
 
   @Override
   public void run(ExperimentRun run) {
-    int[] batches = run.choose(new int[] {5, 10}, new int[] {5, 10, 15});
+    int[] batches = run.choose(new int[] {5, 15}, new int[] {5, 10, 15});
     int[] inputs =
         run.choose(new int[] {1, 5, 10, 25, 100}, new int[] {1, 2, 5, 10, 20, 30, 40, 60, 80, 100});
     int[] frequencies =
@@ -160,7 +182,11 @@ final class AttentionFigure implements Experiment {
     run.setting("samples per point", samples);
     double tolerance = run.choose(2e-2, 5e-3);
     run.setting("relative error of the views whose modes are shown", tolerance);
-    run.points((long) batches.length * (inputs.length + frequencies.length) + MODE_INPUTS.length);
+    int draws = run.choose(3, 5);
+    run.setting("draws of inputs and network of which modes are shown or judged", draws);
+    run.points(
+        (long) batches.length * (inputs.length + frequencies.length)
+            + (long) MODE_INPUTS.length * draws);
     RankCurves byInputs = new RankCurves(batches, inputs);
     RankCurves byFrequencies = new RankCurves(batches, frequencies);
     for (int i = 0; i < batches.length; i++) {
@@ -171,18 +197,24 @@ final class AttentionFigure implements Experiment {
         byFrequencies.set(i, j, rank(run, batches[i], 1, frequencies[j], samples));
       }
     }
-    List<Point> modes = new ArrayList<>();
+    List<List<Point>> modes = new ArrayList<>(); // by input dimension, then by draw
     for (int width : MODE_INPUTS) {
-      modes.add(modes(run, width, tolerance));
+      List<Point> drawn = new ArrayList<>();
+      for (int draw = 0; draw < draws; draw++) {
+        drawn.add(modes(run, width, draw, tolerance));
+      }
+      modes.add(drawn);
     }
     byInputs.store(run, "input_dimensions", "temporal_rank");
     byFrequencies.store(run, "frequencies", "temporal_rank_fourier");
     run.array("batch_sizes", Arrays.stream(batches).asDoubleStream().toArray());
     for (int i = 0; i < MODE_INPUTS.length; i++) {
-      run.array("eigenvalues_inputs_" + MODE_INPUTS[i], modes.get(i).values("eigenvalues"));
-      run.array("modes_inputs_" + MODE_INPUTS[i], modes.get(i).rows("modes"));
+      run.array("modes_inputs_" + MODE_INPUTS[i], modes.get(i).get(0).rows("modes"));
+      run.array(
+          "eigenvalues_inputs_" + MODE_INPUTS[i],
+          modes.get(i).stream().map(p -> p.values("eigenvalues")).toArray(double[][]::new));
     }
-    draw(run, byInputs, byFrequencies, modes);
+    draw(run, byInputs, byFrequencies, modes.stream().map(drawn -> drawn.get(0)).toList());
     judge(run, byInputs, byFrequencies, modes);
   }
 
@@ -213,11 +245,11 @@ final class AttentionFigure implements Experiment {
   }
 
   /** Spectrum and leading modes of the temporal view. */
-  private static Point modes(ExperimentRun run, int inputs, double tolerance) {
+  private static Point modes(ExperimentRun run, int inputs, int draw, double tolerance) {
     return run.point(
-        "modes-inputs" + inputs,
+        "modes-inputs" + inputs + "-draw" + draw,
         () -> {
-          String label = "modes" + inputs;
+          String label = "modes" + inputs + "-" + draw;
           try (Tensor given =
                   AttentionKernel.gaussian(
                       run.context(), MODE_TRIALS, STEPS, inputs, run.rng("x" + label));
@@ -230,6 +262,7 @@ final class AttentionFigure implements Experiment {
             return new Point()
                 .put("eigenvalues", eigen.values())
                 .put("modes", eigen.vectors().slice(0, MODES_SHOWN))
+                .put("relative_error", views.relativeError(View.TEMP))
                 .put("coherent_eigenvalues", coherent.values())
                 .put("coherent_mode", coherent.vectors().slice(0))
                 .put("span", kernel.shareOfAttentionInInputs());
@@ -280,7 +313,7 @@ final class AttentionFigure implements Experiment {
             + " temporal modes, each times the root of its share of the trace, one line per trial"
             + " ("
             + MODE_TRIALS
-            + " trials); panel C of the paper's figure.",
+            + " trials), the first of the draws; panel C of the paper's figure.",
         Plots.panels("Temporal modes weighted by their variance", 3, panels));
   }
 
@@ -298,22 +331,34 @@ final class AttentionFigure implements Experiment {
     return trials;
   }
 
-  private static void judge(
-      ExperimentRun run, RankCurves byInputs, RankCurves byFrequencies, List<Point> modes) {
+  static void judge(
+      ExperimentRun run, RankCurves byInputs, RankCurves byFrequencies, List<List<Point>> modes) {
     run.claim(GROWS, byInputs.leastCorrelation(), "");
     run.claim(GROWS_MUCH, byInputs.leastGrowth(), "");
     int last = byInputs.points() - 1;
     run.claim(
-        BATCH,
-        RankCurves.ratio(byInputs.at(byInputs.curves() - 1, last), byInputs.at(0, last)),
-        "");
-    Point one = modes.get(0);
-    Point many = modes.get(MODE_INPUTS.length - 1);
-    double[] first = one.values("eigenvalues");
-    double[] flat = many.values("eigenvalues");
+        BATCH, Estimates.ratio(byInputs.at(byInputs.curves() - 1, last), byInputs.at(0, last)), "");
+    judgeModes(run, modes);
+    run.claim(FOURIER, byFrequencies.leastCorrelation(), "");
+    Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
+    for (int i = 0; i < byInputs.curves(); i++) { // the first input dimension is 1
+      Estimate most = byFrequencies.at(i, byFrequencies.points() - 1);
+      least = Estimates.least(least, Estimates.ratio(most, byInputs.at(i, 0)));
+    }
+    run.claim(FOURIER_MUCH, least, "");
+  }
+
+  /** Means over draws of inputs and network, with the error of the mean. */
+  private static void judgeModes(ExperimentRun run, List<List<Point>> modes) {
+    List<Point> one = modes.get(0);
+    List<Point> many = modes.get(MODE_INPUTS.length - 1);
+    double[] spans =
+        modes.stream()
+            .mapToDouble(p -> Estimates.mean(of(p, AttentionFigure::span)).value())
+            .toArray();
     run.claim(
         SAME_SPAN,
-        modes.get(1).number("span"),
+        Estimates.mean(of(modes.get(1), AttentionFigure::span)),
         String.format(
             Locale.ROOT,
             "with %d, %d and %d inputs the share is %.3f, %.3f and %.3f: A mixes the steps of each"
@@ -321,55 +366,91 @@ final class AttentionFigure implements Experiment {
             MODE_INPUTS[0],
             MODE_INPUTS[1],
             MODE_INPUTS[2],
-            modes.get(0).number("span"),
-            modes.get(1).number("span"),
-            modes.get(2).number("span")));
+            spans[0],
+            spans[1],
+            spans[2]));
+    double[] second = of(one, p -> second(p, "eigenvalues"));
     run.claim(
         ONE_MODE,
-        first[1] / first[0],
+        Estimates.mean(second),
         String.format(
             Locale.ROOT,
-            "shares of the trace: %.3f, %.3f, %.3f; by the average over expanded units, which the"
-                + " paper's code takes for the partial trace, the ratio is %.3f",
-            share(first, 0),
-            share(first, 1),
-            share(first, 2),
-            second(one)));
+            "%s; shares of the trace: %.3f, %.3f, %.3f; by the average over expanded units, which"
+                + " the paper's code takes for the partial trace, the ratio is %.3f; %s",
+            Estimates.byDraw(second),
+            mean(one, p -> share(p, 0)),
+            mean(one, p -> share(p, 1)),
+            mean(one, p -> share(p, 2)),
+            mean(one, p -> second(p, "coherent_eigenvalues")),
+            accuracy(one)));
+    double[] constant = of(one, p -> constantShare(p.rows("modes")[0]));
     run.claim(
         CONSTANT,
-        constantShare(one.rows("modes")[0]),
+        Estimates.mean(constant),
         String.format(
             Locale.ROOT,
-            "of the average over expanded units: %.3f",
-            constantShare(one.values("coherent_mode"))));
-    run.claim(MANY_MODES, SpectrumMetrics.of(flat).modes95(), "");
+            "%s; of the average over expanded units: %.3f; %s",
+            Estimates.byDraw(constant),
+            mean(one, p -> constantShare(p.values("coherent_mode"))),
+            accuracy(one)));
+    double[] count = of(many, p -> SpectrumMetrics.of(p.values("eigenvalues")).modes95());
+    run.claim(MANY_MODES, Estimates.mean(count), Estimates.byDraw(count) + "; " + accuracy(many));
+    double[] flatter = new double[one.size()];
+    double[] lessConcentrated = new double[one.size()];
+    for (int draw = 0; draw < one.size(); draw++) {
+      flatter[draw] = second(many.get(draw), "eigenvalues") / second[draw];
+      lessConcentrated[draw] = share(one.get(draw), 0) / share(many.get(draw), 0);
+    }
     run.claim(
         FLATTER,
-        flat[1] / flat[0] / (first[1] / first[0]),
+        Estimates.mean(flatter),
         String.format(
             Locale.ROOT,
-            "the first mode's share of the trace falls from %.3f to %.3f; by the average over"
-                + " expanded units the number is %.3f",
-            share(first, 0),
-            share(flat, 0),
-            second(many) / second(one)));
-    run.claim(FOURIER, byFrequencies.leastCorrelation(), "");
-    Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
-    for (int i = 0; i < byInputs.curves(); i++) { // the first input dimension is 1
-      Estimate ratio =
-          RankCurves.ratio(byFrequencies.at(i, byFrequencies.points() - 1), byInputs.at(i, 0));
-      least = ratio.value() < least.value() ? ratio : least;
-    }
-    run.claim(FOURIER_MUCH, least, "");
+            "%s; by the average over expanded units: %.3f; %s",
+            Estimates.byDraw(flatter),
+            mean(many, p -> second(p, "coherent_eigenvalues"))
+                / mean(one, p -> second(p, "coherent_eigenvalues")),
+            accuracy(many)));
+    run.claim(
+        LESS_CONCENTRATED,
+        Estimates.mean(lessConcentrated),
+        String.format(
+            Locale.ROOT,
+            "%s; the share falls from %.3f to %.3f; %s",
+            Estimates.byDraw(lessConcentrated),
+            mean(one, p -> share(p, 0)),
+            mean(many, p -> share(p, 0)),
+            accuracy(many)));
   }
 
-  private static double share(double[] eigenvalues, int m) {
+  private static double[] of(List<Point> draws, ToDoubleFunction<Point> number) {
+    return draws.stream().mapToDouble(number).toArray();
+  }
+
+  private static double mean(List<Point> draws, ToDoubleFunction<Point> number) {
+    return Estimates.mean(of(draws, number)).value();
+  }
+
+  /** How exact the views are that the numbers are read off. */
+  private static String accuracy(List<Point> draws) {
+    return String.format(
+        Locale.ROOT,
+        "relative error of the view's matrix at most %.1e",
+        Arrays.stream(of(draws, p -> p.number("relative_error"))).max().orElseThrow());
+  }
+
+  private static double span(Point point) {
+    return point.number("span");
+  }
+
+  private static double share(Point point, int m) {
+    double[] eigenvalues = point.values("eigenvalues");
     return eigenvalues[m] / Arrays.stream(eigenvalues).sum();
   }
 
-  /** The second eigenvalue of the average over expanded units over the first. */
-  private static double second(Point point) {
-    double[] values = point.values("coherent_eigenvalues");
+  /** The second eigenvalue over the first. */
+  private static double second(Point point, String eigenvalues) {
+    double[] values = point.values(eigenvalues);
     return values[1] / values[0];
   }
 

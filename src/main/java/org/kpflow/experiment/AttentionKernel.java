@@ -107,7 +107,7 @@ final class AttentionKernel implements AutoCloseable {
   double shareOfAttentionInInputs() {
     try (Tensor x = linearization.sites("W_q");
         Tensor a = linearization.sites("W_o")) {
-      return ColumnSpace.share(x, a);
+      return ColumnSpace.share(linearization.context(), x, a);
     }
   }
 

@@ -13,8 +13,7 @@ final class ColumnSpace {
   private ColumnSpace() {}
 
   /** ||Π A||_F² / ||A||_F² with the projector Π on the columns of X; X [k, m] and A [k, n]. */
-  static double share(Tensor x, Tensor a) {
-    ExecutionContext context = ExecutionContext.shared();
+  static double share(ExecutionContext context, Tensor x, Tensor a) {
     long m = x.shape().size(1);
     long n = a.shape().size(1);
     try (Tensor basis = x.to(DType.F64);

@@ -16,6 +16,11 @@ public interface Experiment {
   /** What the paper finds, in a sentence or two. */
   String finding();
 
+  /** Where sizes, networks or measures differ from the paper's, or the paper says none. */
+  default List<String> deviations() {
+    return List.of();
+  }
+
   /**
    * Raised whenever the points of an earlier version must not be used any more, though settings and
    * seed are the same.

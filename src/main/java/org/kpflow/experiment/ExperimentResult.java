@@ -3,6 +3,8 @@ package org.kpflow.experiment;
 import java.util.List;
 import java.util.Map;
 import org.kpflow.base.Checks;
+import org.kpflow.base.InputException;
+import org.kpflow.base.MemoryException;
 import org.kpflow.report.Figure;
 
 /**
@@ -31,6 +33,14 @@ public record ExperimentResult(
   public ExperimentResult {
     Checks.notNull(experiment, "experiment");
     claims = List.copyOf(claims);
+  }
+
+  /**
+   * Whether nothing was judged because the run could not be made: points of other settings are in
+   * the way, a file or the memory is missing.
+   */
+  public boolean refused() {
+    return failure instanceof InputException || failure instanceof MemoryException;
   }
 
   /** Claims that failed. */

@@ -117,10 +117,14 @@ public final class ExperimentRun {
    *
    * @param key its name, unique in the run: letters, digits, dots, _ and -
    * @throws InputException if the folder holds points of other settings
+   * @throws CancelledException if the thread was interrupted
    */
   public Point point(String key, Supplier<Point> body) {
     Path file = points().resolve(checked(key) + ".npz");
     Checks.that(keys.add(key), "key: expected a new one, got '%s' again", key);
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancelledException("cancelled: the thread was interrupted");
+    }
     Point point;
     if (Files.exists(file)) {
       point = Point.read(file);

@@ -40,17 +40,10 @@ final class RankCurves {
     return new Estimate(ranks[i][j], errors[i][j], 0);
   }
 
-  static Estimate ratio(Estimate a, Estimate b) {
-    double ratio = a.value() / b.value();
-    double relative = Math.hypot(a.standardError() / a.value(), b.standardError() / b.value());
-    return new Estimate(ratio, ratio * relative, 0);
-  }
-
   Estimate leastGrowth() {
     Estimate least = Estimate.exact(Double.POSITIVE_INFINITY);
     for (int i = 0; i < ranks.length; i++) {
-      Estimate growth = ratio(at(i, x.length - 1), at(i, 0));
-      least = growth.value() < least.value() ? growth : least;
+      least = Estimates.least(least, Estimates.ratio(at(i, x.length - 1), at(i, 0)));
     }
     return least;
   }

@@ -1,11 +1,16 @@
 package org.kpflow.experiment;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.Checks;
@@ -22,6 +27,8 @@ import org.kpflow.tensor.ExecutionContext;
 public final class Reproduction {
   private record NamedPicture(String name, String caption) {}
 
+  private static final String LOCK = "lock";
+
   private final RunOptions options;
   private final Path out;
   private final ExecutionContext context;
@@ -35,15 +42,20 @@ public final class Reproduction {
 
   /**
    * Runs one. What goes wrong inside is part of the result, with all claims that were not judged
-   * failed.
+   * failed; a result that {@link ExperimentResult#refused} is not written, so that what an earlier
+   * run has left stays.
    *
-   * @throws CancelledException if the thread was interrupted
-   * @throws InputException if the results cannot be written
+   * @throws CancelledException if the thread was interrupted; finished points stay
+   * @throws InputException if another process computes in the folder, or the results cannot be
+   *     written
    */
   public ExperimentResult run(Experiment experiment, Progress progress) {
+    return locked(experiment, () -> runLocked(experiment, progress));
+  }
+
+  private ExperimentResult runLocked(Experiment experiment, Progress progress) {
     long start = System.nanoTime();
     Path folder = folder(experiment);
-    ExperimentRun.create(folder);
     ExperimentRun run = new ExperimentRun(experiment, options, folder, context, progress);
     RuntimeException failure = null;
     try {
@@ -51,6 +63,9 @@ public final class Reproduction {
     } catch (CancelledException cancelled) {
       throw cancelled;
     } catch (RuntimeException failed) {
+      if (Thread.currentThread().isInterrupted()) { // files refuse such a thread
+        throw new CancelledException("cancelled: the thread was interrupted");
+      }
       failure = failed;
     }
     ExperimentResult result =
@@ -67,29 +82,65 @@ public final class Reproduction {
             run.pointCount(),
             run.computedCount(),
             (System.nanoTime() - start) * 1e-9 + run.earlierSeconds());
-    try {
-      write(result, run, folder);
-    } catch (IOException unwritable) {
-      throw new InputException(
-          folder + ": cannot be written, " + unwritable.getMessage(), unwritable);
+    if (!result.refused()) {
+      boolean interrupted = Thread.interrupted(); // too late to stop: all points are there
+      try {
+        write(result, run, folder);
+      } catch (IOException unwritable) {
+        throw new InputException(
+            folder + ": cannot be written, " + unwritable.getMessage(), unwritable);
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
     }
     return result;
+  }
+
+  /** Does something in an experiment's folder while no other process is there. */
+  private <T> T locked(Experiment experiment, Supplier<T> body) {
+    Path folder = folder(experiment);
+    ExperimentRun.create(folder);
+    try (FileChannel held =
+        FileChannel.open(
+            folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      if (held.tryLock() == null) {
+        throw busy(folder);
+      }
+      return body.get();
+    } catch (OverlappingFileLockException other) {
+      throw busy(folder);
+    } catch (ClosedByInterruptException interrupted) {
+      throw new CancelledException("cancelled: the thread was interrupted");
+    } catch (IOException failure) {
+      throw new InputException(folder + ": cannot be used, " + failure.getMessage(), failure);
+    }
+  }
+
+  private static InputException busy(Path folder) {
+    return new InputException(
+        folder + ": another process computes there; wait for it, or give another --out");
   }
 
   /**
    * Drops all points of an experiment, so that a run begins anew.
    *
-   * @throws InputException if a file cannot be deleted
+   * @throws InputException if another process computes in the folder, or a file cannot be deleted
    */
   public void drop(Experiment experiment) {
     Path points = ExperimentRun.points(folder(experiment));
-    if (!Files.isDirectory(points)) {
-      return;
+    if (Files.isDirectory(points)) {
+      locked(experiment, () -> delete(points));
     }
+  }
+
+  private static Path delete(Path points) {
     try (Stream<Path> inside = Files.walk(points)) {
       for (Path path : inside.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);
       }
+      return points;
     } catch (IOException failure) {
       throw new InputException(points + ": cannot be deleted, " + failure.getMessage(), failure);
     }
@@ -120,6 +171,7 @@ public final class Reproduction {
     record.put("quick", options.quick());
     record.put("seed", options.seed());
     record.put("settings", result.settings());
+    record.put("deviations", result.experiment().deviations());
     record.put("versions", options.versions());
     record.put("failure", result.failure() == null ? null : result.failure().getMessage());
     record.put("passed", result.claims().size() - result.failed());

@@ -45,13 +45,17 @@ public final class ReproductionPage {
 
   private static Section section(ExperimentResult result) {
     Map<String, String> facts = new LinkedHashMap<>();
+    List<String> deviations = result.experiment().deviations();
     facts.put("command", result.command());
     result.settings().forEach((name, value) -> facts.put(name, text(value)));
     facts.put("points", result.points() + ", " + result.computed() + " of them in this run");
     facts.put("time", String.format(Locale.ROOT, "%.1f s", result.seconds()));
     return new Section(
         result.experiment().name() + ": " + result.experiment().title(),
-        result.experiment().finding(),
+        "The paper: "
+            + result.experiment().finding()
+            + (deviations.isEmpty() ? "" : " What differs here, or the paper does not say:"),
+        deviations,
         List.of(),
         List.of(),
         List.copyOf(result.pictures().values()),

@@ -126,8 +126,19 @@ final class StudentTeacherFigure implements Experiment {
   }
 
   @Override
+  public List<String> deviations() {
+    return List.of(
+        "--quick has 12 trials, not 128.",
+        "The inputs' rank is varied through the number of channels, all of full rank.",
+        "The gain is that of the weights drawn anew and trained, of W above and of W_in below; the"
+            + " others are the teacher's, of gain 1.",
+        "One draw of teacher, student and inputs for each number of channels, the same for every"
+            + " gain.");
+  }
+
+  @Override
   public int version() {
-    return 1;
+    return 2;
   }
 
   @Override
@@ -160,8 +171,8 @@ final class StudentTeacherFigure implements Experiment {
         "ranks",
         "Participation ratios of the reduced views of the NTK of a student RNN before training: of"
             + " the true partial traces. Above, recurrent weights are drawn anew and trained;"
-            + " below, input weights: B to E of the paper, without its schematic A. Bars are one standard"
-            + " error where the views are sampled; data.npz has the curves that are not drawn.",
+            + " below, input weights, g then being their gain: B to E of the paper, without its"
+            + " schematic A. Bars are one standard error where the views are sampled; data.npz has the curves that are not drawn.",
         picture("Ranks of the NTK of a student RNN", recurrent, input, "true"));
     run.picture(
         "coherent",
@@ -173,10 +184,11 @@ final class StudentTeacherFigure implements Experiment {
 
   private static Picture picture(String title, Ranks recurrent, Ranks input, String kind) {
     List<Panel> panels = new ArrayList<>();
-    panels.add(recurrent.overGain("temporal", kind, "Temporal rank, recurrent weights trained"));
-    panels.add(recurrent.overGain("spatial", kind, "Spatial rank, recurrent weights trained"));
-    panels.add(input.overChannels("temporal", kind, "Temporal rank, input weights trained"));
-    panels.add(input.overChannels("spatial", kind, "Spatial rank, input weights trained"));
+    String rank = kind.equals("coherent") ? " coherent average" : " rank";
+    panels.add(recurrent.overGain("temporal", kind, "Temporal" + rank + ", W trained"));
+    panels.add(recurrent.overGain("spatial", kind, "Spatial" + rank + ", W trained"));
+    panels.add(input.overChannels("temporal", kind, "Temporal" + rank + ", W_in trained"));
+    panels.add(input.overChannels("spatial", kind, "Spatial" + rank + ", W_in trained"));
     return Plots.panels(title, 2, panels);
   }
 
@@ -214,15 +226,21 @@ final class StudentTeacherFigure implements Experiment {
       }
     }
 
-    double value(String name, int gain, int width) {
-      return points[gain][width].number(name);
+    /** One input width, every gain. */
+    Estimate[] overGains(String name, int width) {
+      return Arrays.stream(points).map(row -> row[width].estimate(name)).toArray(Estimate[]::new);
+    }
+
+    /** One gain, every input width. */
+    Estimate[] overChannels(String name, int gain) {
+      return Arrays.stream(points[gain]).map(p -> p.estimate(name)).toArray(Estimate[]::new);
     }
 
     private double[][] table(String name) {
       double[][] table = new double[gains.length][channels.length];
       for (int i = 0; i < gains.length; i++) {
         for (int j = 0; j < channels.length; j++) {
-          table[i][j] = value(name, i, j);
+          table[i][j] = points[i][j].number(name);
         }
       }
       return table;
@@ -249,7 +267,7 @@ final class StudentTeacherFigure implements Experiment {
         for (int j = 0; j < channels.length; j++) {
           read(curve, j, points[i][j], name, kind);
         }
-        trends.add(new Trend("g = " + gains[i], x, curve[0], curve[1]));
+        trends.add(new Trend("gain of W_in " + gains[i], x, curve[0], curve[1]));
       }
       return new TrendPanel(title, "input channels", "effective rank", false, trends);
     }
@@ -285,7 +303,7 @@ final class StudentTeacherFigure implements Experiment {
             student.get(trained.family),
             trained.frozen,
             teacher.get(trained.frozen));
-    try (Trials drawn = task.evaluation(run.context());
+    try (Trials drawn = task.draw(run.context(), trials, run.rng("inputs" + channels));
         Rnn model = new Rnn(weights, Activation.TANH, options);
         Linearization linearization =
             Linearization.of(run.context(), model, drawn.inputs(), null)) {
@@ -340,20 +358,20 @@ final class StudentTeacherFigure implements Experiment {
   private static void judge(ExperimentRun run, Ranks recurrent, Ranks input) {
     int gains = recurrent.gains.length;
     int widths = recurrent.channels.length;
-    double rise = Double.POSITIVE_INFINITY;
-    double drop = 0;
-    double collapse = 0;
+    Estimate rise = Estimate.exact(Double.POSITIVE_INFINITY);
+    Estimate drop = Estimate.exact(0);
+    Estimate collapse = Estimate.exact(0);
     StringBuilder peaks = new StringBuilder("largest at gain");
     for (int j = 0; j < widths; j++) {
+      Estimate[] temporal = recurrent.overGains("temporal", j);
+      Estimate[] spatial = recurrent.overGains("spatial", j);
       int peak = 0;
       for (int i = 0; i < gains; i++) {
-        peak = recurrent.value("temporal", i, j) > recurrent.value("temporal", peak, j) ? i : peak;
+        peak = temporal[i].value() > temporal[peak].value() ? i : peak;
       }
-      double most = recurrent.value("temporal", peak, j);
-      rise = Math.min(rise, most / recurrent.value("temporal", 0, j));
-      drop = Math.max(drop, recurrent.value("temporal", gains - 1, j) / most);
-      double last = recurrent.value("spatial", gains - 1, j);
-      collapse = Math.max(collapse, last / recurrent.value("spatial", 0, j));
+      rise = Estimates.least(rise, Estimates.ratio(temporal[peak], temporal[0]));
+      drop = Estimates.most(drop, Estimates.ratio(temporal[gains - 1], temporal[peak]));
+      collapse = Estimates.most(collapse, Estimates.ratio(spatial[gains - 1], spatial[0]));
       peaks
           .append(j == 0 ? " " : ", ")
           .append(recurrent.gains[peak])
@@ -361,40 +379,29 @@ final class StudentTeacherFigure implements Experiment {
           .append(recurrent.channels[j]);
     }
     peaks.append(" channels");
-    double growth = Double.POSITIVE_INFINITY;
-    double spread = 0;
+    Estimate growth = Estimate.exact(Double.POSITIVE_INFINITY);
+    Estimate spread = Estimate.exact(0);
     StringBuilder spreads = new StringBuilder("by gain:");
     for (int i = 0; i < gains; i++) {
-      double fewest = input.value("temporal", i, 0);
-      growth = Math.min(growth, input.value("temporal", i, widths - 1) / fewest);
-      double[] spatial = new double[widths];
-      for (int j = 0; j < widths; j++) {
-        spatial[j] = input.value("spatial", i, j);
-      }
-      spread = Math.max(spread, ratio(spatial));
+      Estimate[] temporal = input.overChannels("temporal", i);
+      Estimate ofGain = Estimates.spread(input.overChannels("spatial", i));
+      growth = Estimates.least(growth, Estimates.ratio(temporal[widths - 1], temporal[0]));
+      spread = Estimates.most(spread, ofGain);
       spreads.append(
           String.format(
-              Locale.ROOT, "%s %.2f at %s", i == 0 ? "" : ",", ratio(spatial), input.gains[i]));
+              Locale.ROOT, "%s %.2f at %s", i == 0 ? "" : ",", ofGain.value(), input.gains[i]));
     }
-    double ofGain = 1;
+    Estimate ofGain = Estimate.exact(1);
     for (int j = 0; j < widths; j++) {
-      double[] temporal = new double[gains];
-      for (int i = 0; i < gains; i++) {
-        temporal[i] = input.value("temporal", i, j);
-      }
-      ofGain = Math.max(ofGain, ratio(temporal));
+      ofGain = Estimates.most(ofGain, Estimates.spread(input.overGains("temporal", j)));
     }
     run.claim(RISES, rise, peaks.toString());
     run.claim(DROPS, drop, "");
     run.claim(COLLAPSES, collapse, "");
     run.claim(GROWS, growth, "");
-    run.claim(SECONDARY, Math.log(ofGain) / Math.log(growth), "");
+    run.claim(SECONDARY, Estimates.ratio(Estimates.log(ofGain), Estimates.log(growth)), "");
     spreads.append("; the temporal rank changes by a factor of at least ");
-    spreads.append(String.format(Locale.ROOT, "%.1f", growth));
+    spreads.append(String.format(Locale.ROOT, "%.1f", growth.value()));
     run.claim(LITTLE, spread, spreads.toString());
-  }
-
-  private static double ratio(double[] values) {
-    return Arrays.stream(values).max().orElseThrow() / Arrays.stream(values).min().orElseThrow();
   }
 }

@@ -1,6 +1,7 @@
 package org.kpflow.experiment;
 
 import org.kpflow.base.Checks;
+import org.kpflow.base.Estimate;
 
 /** How numbers depend on the axes of a sweep. */
 final class Sweep {
@@ -37,21 +38,27 @@ final class Sweep {
    * Slopes of log z over log x and log y on a full grid, by least squares: z ~ x^slope y^slope.
    *
    * @param z one row per y, one column per x
+   * @param errors standard errors of z, in the same order
    */
-  static double[] logSlopes(double[] x, double[] y, double[][] z) {
+  static Estimate[] logSlopes(double[] x, double[] y, double[][] z, double[][] errors) {
     double[] overX = new double[x.length];
     double[] overY = new double[y.length];
+    double[] squaresX = new double[x.length]; // of the errors of these means
+    double[] squaresY = new double[y.length];
     for (int i = 0; i < y.length; i++) {
       for (int j = 0; j < x.length; j++) {
+        double square = Math.pow(errors[i][j] / z[i][j], 2);
         overX[j] += Math.log(z[i][j]) / y.length;
         overY[i] += Math.log(z[i][j]) / x.length;
+        squaresX[j] += square / y.length / y.length;
+        squaresY[i] += square / x.length / x.length;
       }
     }
-    return new double[] {slope(x, overX), slope(y, overY)};
+    return new Estimate[] {slope(x, overX, squaresX), slope(y, overY, squaresY)};
   }
 
   /** Least squares on a full grid splits into one fit per axis of the means over the other. */
-  private static double slope(double[] x, double[] means) {
+  private static Estimate slope(double[] x, double[] means, double[] squares) {
     double middle = 0;
     double mean = 0;
     for (int i = 0; i < x.length; i++) {
@@ -60,10 +67,13 @@ final class Sweep {
     }
     double cross = 0;
     double square = 0;
+    double variance = 0;
     for (int i = 0; i < x.length; i++) {
-      cross += (Math.log(x[i]) - middle) * (means[i] - mean);
-      square += (Math.log(x[i]) - middle) * (Math.log(x[i]) - middle);
+      double distance = Math.log(x[i]) - middle;
+      cross += distance * (means[i] - mean);
+      square += distance * distance;
+      variance += distance * distance * squares[i];
     }
-    return cross / square;
+    return new Estimate(cross / square, Math.sqrt(variance) / square, 0);
   }
 }

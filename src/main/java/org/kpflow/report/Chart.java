@@ -102,9 +102,16 @@ final class Chart {
     return keys;
   }
 
-  /** Puts the legend below the plot, for narrow charts. */
+  /** Leaves the legend to who places the chart, which puts it below the plot in rows. */
   void legendBelow() {
     legendBelow = true;
+  }
+
+  /** The legend of a chart that leaves it to be placed below, or null where it has none. */
+  LegendStrip strip(int width) {
+    return legendBelow && !keys.isEmpty()
+        ? new LegendStrip(keys, width, Palette.font(lettering.text))
+        : null;
   }
 
   /** XChart's chart, ready to be painted at that size. */
@@ -162,11 +169,9 @@ final class Chart {
     style.setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
     style.setPlotGridLinesColor(Palette.GRID).setPlotGridLinesStroke(Palette.HAIRLINE);
     style.setPlotTicksMarksVisible(false).setPlotMargin(0);
-    style.setLegendVisible(!keys.isEmpty());
-    style.setLegendPosition(
-        legendBelow ? Styler.LegendPosition.OutsideS : Styler.LegendPosition.OutsideE);
-    style.setLegendLayout(
-        legendBelow ? Styler.LegendLayout.Horizontal : Styler.LegendLayout.Vertical);
+    style.setLegendVisible(!keys.isEmpty() && !legendBelow);
+    style.setLegendPosition(Styler.LegendPosition.OutsideE);
+    style.setLegendLayout(Styler.LegendLayout.Vertical);
     style
         .setLegendFont(Palette.font(lettering.text))
         .setLegendPadding(11)

@@ -43,7 +43,7 @@ public record HtmlReport(
       table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
       th, td { padding: .45rem .9rem .45rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #eee;
         overflow-wrap: anywhere; }
-      thead th { font-size: .85rem; font-weight: 600; color: #666; border-bottom: 1px solid #bbb; }
+      thead th { overflow-wrap: normal; font-size: .85rem; font-weight: 600; color: #666; border-bottom: 1px solid #bbb; }
       tbody th { font-weight: 500; }
       .value { font-variant-numeric: tabular-nums; white-space: nowrap; }
       .how, .meaning { font-size: .875rem; color: #666; font-weight: 400; }
@@ -129,6 +129,11 @@ public record HtmlReport(
     html.append("<section>\n");
     element(html, "h2", "", section.heading());
     paragraph(html, "", section.text());
+    if (!section.notes().isEmpty()) {
+      html.append("<ul class=\"note\">\n");
+      section.notes().forEach(note -> element(html, "li", "", note));
+      html.append("</ul>\n");
+    }
     appendLinks(html, section.links());
     if (!section.numbers().isEmpty()) {
       html.append(

@@ -29,7 +29,7 @@ final class MatrixFigure {
     } else {
       cells(chart, panel, range);
     }
-    if (range[0] <= range[1]) {
+    if (range[0] <= range[1] && rows * columns > 1) { // one cell has its number in it
       int keys = range[0] == range[1] ? 1 : KEYS;
       for (int i = 0; i < keys; i++) {
         double share = keys == 1 ? 1 : 1 - i / (keys - 1.0);

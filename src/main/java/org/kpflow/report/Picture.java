@@ -162,7 +162,12 @@ public final class Picture {
     try {
       for (Panel panel : panels) {
         g.translate(panel.x(), panel.y());
-        panel.chart().build(panel.width(), panel.height()).paint(g, panel.width(), panel.height());
+        LegendStrip below = panel.chart().strip(panel.width());
+        int high = panel.height() - (below == null ? 0 : below.height());
+        panel.chart().build(panel.width(), high).paint(g, panel.width(), high);
+        if (below != null) {
+          below.paint(g, high);
+        }
         paintLetter(g, panel.letter());
         g.translate(-panel.x(), -panel.y());
       }

@@ -12,6 +12,7 @@ import org.kpflow.base.Checks;
  *
  * @param heading its title
  * @param text an introduction in plain words
+ * @param notes what else to know, a list below the text
  * @param links pages beside this one
  * @param numbers the rows of its table
  * @param figures its pictures
@@ -21,6 +22,7 @@ import org.kpflow.base.Checks;
 public record Section(
     String heading,
     String text,
+    List<String> notes,
     List<Link> links,
     List<NumberRow> numbers,
     List<Figure> figures,
@@ -34,6 +36,7 @@ public record Section(
   public Section {
     Checks.notNull(heading, "heading");
     Checks.notNull(text, "text");
+    notes = List.copyOf(Checks.notNull(notes, "notes"));
     links = List.copyOf(Checks.notNull(links, "links"));
     numbers = List.copyOf(Checks.notNull(numbers, "numbers"));
     figures = List.copyOf(Checks.notNull(figures, "figures"));
@@ -41,14 +44,14 @@ public record Section(
     facts = Collections.unmodifiableMap(new LinkedHashMap<>(Checks.notNull(facts, "facts")));
   }
 
-  /** A section without checks and facts. */
+  /** A section without notes, checks and facts. */
   public Section(
       String heading,
       String text,
       List<Link> links,
       List<NumberRow> numbers,
       List<Figure> figures) {
-    this(heading, text, links, numbers, figures, List.of(), Map.of());
+    this(heading, text, List.of(), links, numbers, figures, List.of(), Map.of());
   }
 
   /** A section without links. */

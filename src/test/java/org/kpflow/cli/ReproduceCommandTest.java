@@ -1,6 +1,8 @@
 package org.kpflow.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,7 +13,10 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class ReproduceCommandTest {
@@ -35,6 +40,52 @@ class ReproduceCommandTest {
     assertEquals(
         new String(claims, StandardCharsets.UTF_8),
         Files.readString(directory.resolve("fig7/claims.json")));
+  }
+
+  @Test
+  void otherSettingsLeaveTheResultsAndPrintNoClaims() throws IOException {
+    reproduce(Exit.CHECK_FAILED);
+    byte[] page = Files.readAllBytes(directory.resolve("report.html"));
+    byte[] claims = Files.readAllBytes(directory.resolve("fig7/claims.json"));
+    PrintStream out = System.out;
+    ByteArrayOutputStream captured = new ByteArrayOutputStream();
+    try {
+      System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
+      String folder = directory.toString();
+      assertEquals(
+          Exit.INPUT, Main.run("reproduce", "fig7", "--quick", "--seed", "1", "--out", folder));
+      assertEquals(Exit.INPUT, Main.run("reproduce", "fig7", "--out", folder));
+    } finally {
+      System.setOut(out);
+    }
+    assertEquals("", captured.toString(StandardCharsets.UTF_8));
+    assertArrayEquals(page, Files.readAllBytes(directory.resolve("report.html")));
+    assertArrayEquals(claims, Files.readAllBytes(directory.resolve("fig7/claims.json")));
+  }
+
+  /** Ctrl-C in a process of its own: a line, exit code 3, the points stay and are taken up. */
+  @Test
+  @Timeout(240)
+  void anInterruptKeepsThePoints() throws Exception {
+    Path points = directory.resolve("fig10/points");
+    Path log = directory.resolve("log");
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    String classPath =
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+    List<String> command = new ArrayList<>(List.of(java, "-Djava.awt.headless=true", "-cp"));
+    command.addAll(List.of(classPath, Main.class.getName(), "reproduce", "fig10", "--quick"));
+    command.addAll(List.of("--out", directory.toString()));
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    while (!Files.exists(points.resolve("heads1-inputs1.npz"))) {
+      assertTrue(process.isAlive());
+      Thread.sleep(20);
+    }
+    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+    assertEquals(Exit.NUMERICAL, process.waitFor(), Files.readString(log));
+    assertTrue(Files.readString(log).contains("the same command goes on"), Files.readString(log));
+    assertTrue(Files.exists(points.resolve("heads1-inputs1.npz")));
+    assertFalse(Files.exists(directory.resolve("fig10/claims.json")));
   }
 
   private JsonNode reproduce(int code) throws IOException {

@@ -1,6 +1,5 @@
 package org.kpflow.experiment;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -45,8 +44,8 @@ class AttentionKernelTest {
     double r = Math.sqrt(0.5);
     try (Tensor x = Tensor.of(Shape.of(3, 2), 1, 2, 1, 2, 0, 0); // one direction, (1, 1, 0)
         Tensor a = Tensor.of(DType.F32, Shape.of(3, 1), 1, 0, 2)) {
-      assertEquals(r * r / 5, ColumnSpace.share(x, a), 1e-7);
-      assertEquals(1, ColumnSpace.share(x, x), 1e-12);
+      assertEquals(r * r / 5, ColumnSpace.share(ExecutionContext.shared(), x, a), 1e-7);
+      assertEquals(1, ColumnSpace.share(ExecutionContext.shared(), x, x), 1e-12);
     }
   }
 
@@ -55,12 +54,22 @@ class AttentionKernelTest {
     double[] x = {1, 3, 10};
     double[] y = {2, 8};
     double[][] z = new double[2][3];
+    double[][] errors = new double[2][3];
     for (int i = 0; i < 2; i++) {
       for (int j = 0; j < 3; j++) {
         z[i][j] = 5 * Math.pow(x[j], 0.7) * Math.pow(y[i], -0.2);
+        errors[i][j] = 0.1 * z[i][j]; // of each logarithm: 0.1
       }
     }
-    assertArrayEquals(new double[] {0.7, -0.2}, Sweep.logSlopes(x, y, z), 1e-12);
+    Estimate[] slopes = Sweep.logSlopes(x, y, z, errors);
+    assertEquals(0.7, slopes[0].value(), 1e-12);
+    assertEquals(-0.2, slopes[1].value(), 1e-12);
+    // Between two points: the root of two errors of means of three, over the distance.
+    assertEquals(0.1 * Math.sqrt(2 / 3.0) / Math.log(4), slopes[1].standardError(), 1e-12);
+    double mean = Math.log(30) / 3;
+    double square =
+        mean * mean + Math.pow(Math.log(3) - mean, 2) + Math.pow(Math.log(10) - mean, 2);
+    assertEquals(0.1 / Math.sqrt(2 * square), slopes[0].standardError(), 1e-12);
     assertEquals(1, Sweep.rankCorrelation(x, new double[] {0, 5, 6}));
     assertEquals(-1, Sweep.rankCorrelation(x, new double[] {6, 5, 0}));
     assertEquals(0.5, Sweep.rankCorrelation(x, new double[] {1, 3, 2}));

@@ -56,6 +56,11 @@ final class FakeExperiment implements Experiment {
   }
 
   @Override
+  public List<String> deviations() {
+    return List.of("Nothing is like the paper.");
+  }
+
+  @Override
   public int version() {
     return 1;
   }

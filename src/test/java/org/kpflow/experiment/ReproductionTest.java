@@ -13,16 +13,21 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
+import org.kpflow.base.CancelledException;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.InputException;
 import org.kpflow.base.NumericalException;
@@ -107,8 +112,9 @@ class ReproductionTest {
   }
 
   @Test
-  void pointsOfOtherSettingsAreRefusedUntilTheyAreDropped() {
+  void pointsOfOtherSettingsAreRefusedUntilTheyAreDropped() throws IOException {
     assertNull(run("out").failure());
+    Map<String, byte[]> results = results("out/fake");
     for (RunOptions other :
         List.of(
             new RunOptions(false, 7, FakeExperiment.OPTIONS.versions()),
@@ -116,7 +122,10 @@ class ReproductionTest {
       ExperimentResult refused = run(new FakeExperiment("fake", 0), other, "out");
       assertInstanceOf(InputException.class, refused.failure());
       assertTrue(refused.failure().getMessage().contains("--restart"));
-      assertEquals(3, refused.failed());
+      assertTrue(refused.refused());
+      Map<String, byte[]> after = results("out/fake");
+      assertEquals(results.keySet(), after.keySet());
+      results.forEach((name, bytes) -> assertArrayEquals(bytes, after.get(name), name));
     }
     RunOptions other = new RunOptions(true, 8, FakeExperiment.OPTIONS.versions());
     Experiment experiment = new FakeExperiment("fake", 0);
@@ -126,6 +135,55 @@ class ReproductionTest {
     ExperimentResult result = again.run(experiment, Progress.NONE);
     assertNull(result.failure());
     assertEquals(FakeExperiment.POINTS, result.computed());
+  }
+
+  private Map<String, byte[]> results(String folder) throws IOException {
+    Map<String, byte[]> results = new TreeMap<>();
+    for (String name : files(directory.resolve(folder)).toList()) {
+      Path file = directory.resolve(folder).resolve(name);
+      if (Files.isRegularFile(file)) {
+        results.put(name, Files.readAllBytes(file));
+      }
+    }
+    return results;
+  }
+
+  @Test
+  void aFolderInUseIsRefused() {
+    Experiment fake = new FakeExperiment("fake", 0);
+    Reproduction reproduction =
+        new Reproduction(
+            FakeExperiment.OPTIONS, directory.resolve("out"), ExecutionContext.shared());
+    List<String> refusals = new ArrayList<>();
+    reproduction.run(
+        experiment(
+            run -> {
+              for (Executable other :
+                  List.<Executable>of(
+                      () -> reproduction.run(fake, Progress.NONE), () -> reproduction.drop(fake))) {
+                run.point("point" + refusals.size(), Point::new);
+                refusals.add(assertThrows(InputException.class, other).getMessage());
+              }
+            }),
+        Progress.NONE);
+    assertEquals(2, refusals.size());
+    refusals.forEach(message -> assertTrue(message.contains("another process"), message));
+  }
+
+  @Test
+  void anInterruptedRunKeepsItsPointsAndWritesNoResult() {
+    Experiment stopped =
+        experiment(
+            run -> {
+              run.point("first", Point::new);
+              Thread.currentThread().interrupt();
+              run.point("second", Point::new);
+            });
+    assertThrows(CancelledException.class, () -> run(stopped, FakeExperiment.OPTIONS, "out"));
+    assertTrue(Thread.interrupted());
+    assertTrue(Files.exists(directory.resolve("out/fake/points/first.npz")));
+    assertFalse(Files.exists(directory.resolve("out/fake/points/second.npz")));
+    assertFalse(Files.exists(directory.resolve("out/fake/claims.json")));
   }
 
   @Test
@@ -279,6 +337,8 @@ class ReproductionTest {
     for (String name : List.of("one", "two")) {
       assertTrue(page.contains(name + ": a figure named " + name));
       assertTrue(page.contains("kpflow reproduce " + name + " --quick --seed 7"));
+      assertTrue(page.contains("The paper: what it shows"));
+      assertTrue(page.contains("<li>Nothing is like the paper.</li>"));
     }
     assertEquals(3, page.split("data:image/png;base64,", -1).length);
     assertEquals(3, page.split(">passed<", -1).length);

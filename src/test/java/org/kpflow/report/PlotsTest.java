@@ -403,4 +403,19 @@ class PlotsTest {
   private static String text(Document document, String name) {
     return ((Element) document.getElementsByTagName(name).item(0)).getTextContent();
   }
+
+  @Test
+  void aLongLegendBelowOnePanelGoesOnInFurtherRows() {
+    int one = legendHeight("a", "b");
+    assertTrue(legendHeight("network 1 under Shampoo", "network 1 under SGD", "network 2") > one);
+  }
+
+  private static int legendHeight(String... names) {
+    double[] x = {0, 1};
+    List<Trend> trends = Stream.of(names).map(name -> new Trend(name, x, x, null)).toList();
+    Chart chart =
+        TrendFigure.chart(new TrendPanel("t", "x", "y", false, trends), Chart.Lettering.SMALL);
+    chart.legendBelow();
+    return chart.strip(440).height();
+  }
 }
