@@ -155,13 +155,14 @@ final class TrainCommand implements Callable<Integer> {
     }
     System.out.printf(
         Locale.ROOT,
-        "%s after %d steps: evaluation loss %.4g, %s%n",
+        "%s after %d steps: evaluation loss %.4g at step %d, %s%n",
         record.status().equals("below") ? "below " + stopBelow : record.status(),
         record.step(),
         record.evaluation(),
-        TrainingRun.checkpoint(out, record.step()));
+        record.evaluationStep(),
+        out.resolve(record.checkpoint()));
     if (record.status().equals("stopped")) {
-      System.out.println("the same command goes on from there");
+      System.out.println("the same command goes on after step " + record.step());
     }
   }
 
