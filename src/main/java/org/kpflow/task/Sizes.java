@@ -29,25 +29,24 @@ final class Sizes {
   }
 
   /**
-   * The same for trials whose inputs and targets are Java arrays of f64 numbers: refused where the
-   * heap has no room for them.
-   *
-   * @param channels n_in + n_out
+   * The same for trials whose n_in inputs and n_out targets are made as Java arrays, which may take
+   * half of the heap.
    */
-  static void heap(long trials, long steps, long channels) {
-    double bytes = 8.0 * trials * steps * channels;
-    long heap = Runtime.getRuntime().maxMemory();
-    if (bytes > heap) {
+  static void requireHeap(long trials, long steps, long inputs, long outputs) {
+    numbers(trials, steps, Math.max(inputs, outputs));
+    double bytes = 8.0 * trials * steps * (inputs + outputs);
+    double room = Runtime.getRuntime().maxMemory() / 2.0;
+    if (bytes > room) {
       throw new MemoryException(
           String.format(
               Locale.ROOT,
-              "trials: %d of %d steps and %d channels take %.1f GiB, the heap has %.1f GiB; use"
-                  + " fewer at once",
+              "trials: %d of %d steps and %d channels take %.1f GiB, more than the %.1f GiB of half"
+                  + " the Java heap; use fewer, or a larger heap (JAVA_TOOL_OPTIONS=-Xmx...)",
               trials,
               steps,
-              channels,
+              inputs + outputs,
               bytes / (1L << 30),
-              heap / (double) (1L << 30)));
+              room / (1L << 30)));
     }
   }
 
