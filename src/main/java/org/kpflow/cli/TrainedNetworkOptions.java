@@ -1,6 +1,7 @@
 package org.kpflow.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import org.kpflow.io.WeightFile;
 import org.kpflow.loading.Architecture;
 import org.kpflow.loading.LoadedModel;
 import org.kpflow.loading.ModelDescription;
+import org.kpflow.model.Activation;
 import org.kpflow.model.Initialization;
 import org.kpflow.model.Readout;
 import org.kpflow.tensor.ExecutionContext;
@@ -92,6 +94,7 @@ final class TrainedNetworkOptions {
     if (weights == null) {
       FreshWeights fresh = fresh(description, data.inputs());
       Initialization rule = rule();
+      requireFixedPoints(description, rule);
       ModelDescription own = stored(description);
       try (TensorMap drawn = fresh.named(context, rule, data.outputs(), seed)) {
         return network(context, own, drawn, Network.READOUT, dtype);
@@ -125,6 +128,25 @@ final class TrainedNetworkOptions {
               + fixedPoints);
     }
     return Named.option("--gain", () -> new Initialization(kind, gain, fixedPoints));
+  }
+
+  /** Planted points are fixed ones of h = tanh(W h) and of the GRU alone. */
+  private static void requireFixedPoints(ModelDescription description, Initialization rule) {
+    boolean known =
+        switch (description.type()) {
+          case RNN, LEAKY_RNN -> description.activation(Activation.TANH) == Activation.TANH;
+          case NEURAL_ODE -> Arrays.stream(description.tau()).allMatch(tau -> tau == 1);
+          case GRU -> true;
+          default -> false;
+        };
+    if (rule.points() > 0 && !known) {
+      throw new InputException(
+          "--init "
+              + rule.kind()
+              + ": goes with gru, with rnn and leaky_rnn of activation tanh, and with neural_ode of"
+              + " tau 1; got "
+              + description.type());
+    }
   }
 
   /** Refuses what has no effect with the other options. */

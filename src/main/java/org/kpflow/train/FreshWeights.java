@@ -2,6 +2,7 @@ package org.kpflow.train;
 
 import java.util.Arrays;
 import java.util.Map;
+import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.Architecture;
@@ -85,10 +86,11 @@ public record FreshWeights(Architecture type, long inputs, long units, int layer
   }
 
   private Map<String, Tensor> network(ExecutionContext context, Initialization rule, RngState rng) {
-    if (!type.isRecurrent() && rule.points() > 0) {
-      throw new InputException(
-          "--init " + rule.kind() + ": goes with recurrent networks, not with " + type);
-    }
+    Checks.that(
+        type.isRecurrent() || rule.points() == 0,
+        "rule: expected no %s for %s, which is not recurrent",
+        rule.kind(),
+        type);
     return switch (type) {
       case RNN, NEURAL_ODE -> recurrent(context, rule, 1, bias, rng);
       case LEAKY_RNN -> recurrent(context, rule, 1, false, rng);
