@@ -286,7 +286,7 @@ final class AnalyzeCommand implements Callable<Integer> {
           }
         };
     Map<String, String> facts = given.provenance.of(paths);
-    SeriesReport report = new SeriesRun(paths, out, facts).run(given.context, step);
+    SeriesReport report = new SeriesRun(paths, out, facts, given.warnings).run(given.context, step);
     if (json) {
       JsonWriter.write(System.out, report);
     } else {

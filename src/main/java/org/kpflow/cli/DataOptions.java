@@ -16,6 +16,9 @@ import picocli.CommandLine.Option;
 
 /** The options that say on what a network is trained. */
 final class DataOptions {
+  private static final long BATCH = 128;
+  private static final long MOST = 1 << 24;
+
   @Option(
       names = "--task",
       paramLabel = "NAME",
@@ -44,10 +47,9 @@ final class DataOptions {
 
   @Option(
       names = "--batch",
-      defaultValue = "128",
       paramLabel = "N",
-      description = "Trials per step (default: ${DEFAULT-VALUE}).")
-  private long batch;
+      description = "Trials per step (default: 128, or all of a smaller data set).")
+  private Long batch;
 
   @Option(
       names = "--dataset",
@@ -87,23 +89,60 @@ final class DataOptions {
       throw new InputException(
           "--dataset: goes with --task; the trials of --inputs are a data set already");
     }
+    requirePositive("--dataset", dataSet);
+    requirePositive("--batch", batch);
+    if (!(noise >= 0) || Double.isInfinite(noise)) {
+      throw new InputException(
+          "--noise: expected a standard deviation of at least 0, got " + noise);
+    }
+  }
+
+  private static void requirePositive(String option, Long value) {
+    if (value != null && (value < 1 || value > MOST)) {
+      throw new InputException(option + ": expected 1 to " + MOST + ", got " + value);
+    }
+  }
+
+  /** How batches are made of a data set of so many trials, or of new ones for null. */
+  private TrainingData.Draw draw(Long trials, RngState seed) {
+    if (batch == null) {
+      batch = trials == null ? BATCH : Math.min(BATCH, trials);
+    } else if (trials != null && batch > trials) {
+      throw new InputException(
+          "--batch: expected at most the " + trials + " trials of the data set, got " + batch);
+    }
+    LossSteps counted =
+        lossSteps == null
+            ? LossSteps.all()
+            : Named.option("--loss-steps", () -> LossSteps.parse(lossSteps));
+    return new TrainingData.Draw(batch, noise, counted, seed);
+  }
+
+  /** What the options are whose default depends on the trials, by name; after these were made. */
+  Map<String, Object> resolved() {
+    return Map.of("--batch", batch);
   }
 
   /** The trials; the caller closes them. */
   TrainingData data(ExecutionContext context, boolean steps, RngState seed, DType dtype) {
-    LossSteps counted = lossSteps == null ? LossSteps.all() : LossSteps.parse(lossSteps);
-    TrainingData.Draw draw = new TrainingData.Draw(batch, noise, counted, seed);
     if (task == null) {
       TrialSelection all = new TrialSelection(null);
       try (Trials given =
           new Trials(all.sequences(inputs, !steps), all.sequences(targets, !steps), null)) {
-        return TrainingData.of(context, given, draw, dtype);
+        if (given.inputs().count() == 0 || given.targets().count() == 0) {
+          throw new InputException(
+              String.format(
+                  "--inputs, --targets: expected at least one trial with steps and channels, got"
+                      + " shapes %s and %s",
+                  given.inputs().shape(), given.targets().shape()));
+        }
+        return TrainingData.of(context, given, draw(given.count(), seed), dtype);
       }
     }
     Task source = Tasks.named(task, taskOptions);
     return dataSet == null
-        ? TrainingData.fresh(context, source, draw, dtype)
-        : TrainingData.set(context, source, dataSet, draw, dtype);
+        ? TrainingData.fresh(context, source, draw(null, seed), dtype)
+        : TrainingData.set(context, source, dataSet, draw(dataSet, seed), dtype);
   }
 
   /** What training.json says of it. */

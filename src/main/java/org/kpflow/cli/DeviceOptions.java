@@ -17,7 +17,7 @@ final class DeviceOptions {
   @Option(
       names = "--dtype",
       paramLabel = "TYPE",
-      description = "f32 or f64 (default: see the command).")
+      description = "f32 or f64 (default: f32; of evaluate and verify, f64).")
   private String dtype;
 
   @Option(

@@ -1,6 +1,7 @@
 package org.kpflow.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.InputException;
 import org.kpflow.base.KpflowException;
@@ -59,7 +60,17 @@ public final class Main implements Runnable {
     CommandLine line = new CommandLine(main);
     try {
       return main.execute(line, arguments);
-    } catch (Error failure) { // no memory for the heap, a library that cannot be loaded
+    } catch (OutOfMemoryError full) {
+      Runtime heap = Runtime.getRuntime();
+      line.getErr()
+          .printf(
+              Locale.ROOT,
+              "kpflow: out of memory: the Java heap has at most %d MiB (%s); use fewer trials or"
+                  + " steps, or a larger heap (JAVA_TOOL_OPTIONS=-Xmx...)%n",
+              heap.maxMemory() >> 20,
+              oneLine(String.valueOf(full.getMessage())));
+      return Exit.INPUT;
+    } catch (Error failure) { // such as a library that cannot be loaded
       line.getErr().println("kpflow: " + describe(failure));
       if (main.debug) {
         failure.printStackTrace(line.getErr());

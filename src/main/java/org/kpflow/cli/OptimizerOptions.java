@@ -1,7 +1,9 @@
 package org.kpflow.cli;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.train.Adam;
@@ -114,7 +116,22 @@ final class OptimizerOptions {
     if (clip != null && clipValue != null) {
       throw new InputException("--clip, --clip-value: expected one of them, got both");
     }
+    requireFraction("--momentum", momentum());
+    requireFraction("--betas", betas().get(0));
+    requireFraction("--betas", betas().get(1));
+    if (!(epsilon() > 0) || Double.isInfinite(epsilon())) {
+      throw new InputException("--epsilon: expected a number above 0, got " + epsilon());
+    }
+    if (interval() < 1) {
+      throw new InputException("--update-interval: expected at least 1, got " + interval());
+    }
     rules();
+  }
+
+  private static void requireFraction(String option, double value) {
+    if (!(value >= 0 && value < 1)) {
+      throw new InputException(option + ": expected at least 0 and below 1, got " + value);
+    }
   }
 
   private void requireUsed(String option, Object value, Rule... rules) {
@@ -133,37 +150,76 @@ final class OptimizerOptions {
     List<Parameter> parameters = network.parameters();
     return switch (rule) {
       case sgd -> new Sgd(context, parameters, 0);
-      case momentum -> new Sgd(context, parameters, or(momentum, 0.9));
+      case momentum -> new Sgd(context, parameters, momentum());
       case adam, adamw ->
-          new Adam(
-              context,
-              parameters,
-              betas == null ? 0.9 : betas.get(0),
-              betas == null ? 0.999 : betas.get(1),
-              or(epsilon, 1e-8));
-      case shampoo ->
-          new Shampoo(context, parameters, or(epsilon, 1e-4), interval == null ? 1 : interval);
+          Named.option(
+              "--epsilon", // the others are checked
+              () -> new Adam(context, parameters, betas().get(0), betas().get(1), epsilon()));
+      case shampoo -> new Shampoo(context, parameters, epsilon(), interval());
     };
+  }
+
+  private double momentum() {
+    return momentum == null ? 0.9 : momentum;
+  }
+
+  private List<Double> betas() {
+    return betas == null ? List.of(0.9, 0.999) : betas;
+  }
+
+  private double epsilon() {
+    return epsilon != null ? epsilon : rule == Rule.shampoo ? 1e-4 : 1e-8;
+  }
+
+  private long interval() {
+    return interval == null ? 1 : interval;
+  }
+
+  private double decay() {
+    return decay != null ? decay : rule == Rule.adamw ? 0.01 : 0;
+  }
+
+  /** What the options are that the optimizer reads, by name; given or not. */
+  Map<String, Object> resolved() {
+    Map<String, Object> values = new LinkedHashMap<>();
+    switch (rule) {
+      case momentum -> values.put("--momentum", momentum());
+      case adam, adamw -> {
+        values.put("--betas", betas().get(0) + "," + betas().get(1));
+        values.put("--epsilon", epsilon());
+      }
+      case shampoo -> {
+        values.put("--epsilon", epsilon());
+        values.put("--update-interval", interval());
+      }
+      default -> {}
+    }
+    values.put("--weight-decay", decay());
+    return values;
   }
 
   /** Learning rate, clipping and decay. */
   TrainingOptions rules() {
-    TrainingOptions rules = TrainingOptions.of(scheduled().warmedUp(warmup));
+    LearningRate scheduled = scheduled();
+    TrainingOptions rules =
+        TrainingOptions.of(Named.option("--warmup", () -> scheduled.warmedUp(warmup)));
     if (clip != null) {
-      rules = rules.clipping(GradientClipping.byNorm(clip));
+      rules = rules.clipping(Named.option("--clip", () -> GradientClipping.byNorm(clip)));
     }
     if (clipValue != null) {
-      rules = rules.clipping(GradientClipping.byValue(clipValue));
+      rules =
+          rules.clipping(Named.option("--clip-value", () -> GradientClipping.byValue(clipValue)));
     }
-    boolean decoupled = rule == Rule.adamw;
-    return rules.decay(new WeightDecay(or(decay, decoupled ? 0.01 : 0), decoupled));
+    return rules.decay(
+        Named.option("--weight-decay", () -> new WeightDecay(decay(), rule == Rule.adamw)));
   }
 
   private LearningRate scheduled() {
+    LearningRate constant = Named.option("--lr", () -> LearningRate.constant(rate));
     String[] parts = schedule.split(":", -1);
     try {
       return switch (parts[0] + parts.length) {
-        case "constant1" -> LearningRate.constant(rate);
+        case "constant1" -> constant;
         case "step3" ->
             LearningRate.stepped(rate, Long.parseLong(parts[1]), Double.parseDouble(parts[2]));
         case "exponential2" -> LearningRate.exponential(rate, Double.parseDouble(parts[1]));
@@ -178,10 +234,8 @@ final class OptimizerOptions {
               + schedule
               + "'",
           wrong);
+    } catch (IllegalArgumentException wrong) {
+      throw new InputException("--schedule " + schedule + ": " + wrong.getMessage(), wrong);
     }
-  }
-
-  private static double or(Double given, double otherwise) {
-    return given == null ? otherwise : given;
   }
 }

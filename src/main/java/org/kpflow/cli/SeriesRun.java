@@ -31,9 +31,13 @@ final class SeriesRun {
   private final List<Path> checkpoints;
   private final Path out;
   private final Map<String, String> provenance;
+  private final List<String> warnings;
   private KpflowException firstFailure;
 
-  SeriesRun(List<Path> checkpoints, Path out, Map<String, String> provenance) {
+  /** A series of checkpoints, with warnings of all of them. */
+  SeriesRun(
+      List<Path> checkpoints, Path out, Map<String, String> provenance, List<String> warnings) {
+    this.warnings = warnings;
     this.checkpoints = checkpoints;
     this.out = out;
     this.provenance = provenance;
@@ -46,6 +50,7 @@ final class SeriesRun {
    */
   SeriesReport run(ExecutionContext context, Step step) throws IOException {
     try (CheckpointSeries series = new CheckpointSeries(context, checkpoints.size())) {
+      warnings.forEach(series::warn);
       boolean interrupted = false;
       for (Path weights : checkpoints) {
         String name = Checkpoints.name(weights);

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.kpflow.base.DType;
+import org.kpflow.base.InputException;
 import org.kpflow.loading.ModelDescription;
 import org.kpflow.report.JsonWriter;
 import org.kpflow.tensor.ExecutionContext;
@@ -99,10 +100,10 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     data.check();
     optimizer.check();
+    trained.check(spec.commandLine().getParseResult());
     ModelDescription description = network.description();
     DType dtype = device.dtype(DType.F32);
-    TrainingPlan plan =
-        new TrainingPlan(steps, every, evaluateEvery == null ? every : evaluateEvery, stopBelow);
+    TrainingPlan plan = plan();
     RngState random = RngState.of(seed);
     try (ExecutionContext context = device.context();
         TrainingData trials = data.data(context, description.type().isRecurrent(), random, dtype);
@@ -118,14 +119,30 @@ final class TrainCommand implements Callable<Integer> {
               optimizer.rules(),
               trials.evaluation(),
               TrainedNetworkOptions.stored(description).values(),
-              GivenOptions.of(
-                  spec,
-                  Map.of("--dtype", dtype.toString(), "--evaluate-every", plan.evaluateEvery())),
+              GivenOptions.of(spec, resolved(dtype, plan)),
               facts(trials, trainee, context));
       TrainingRecord record = train(new TrainingRun(out, setup, plan));
       report(record);
       return record.status().equals("stopped") ? Exit.NUMERICAL : Exit.OK;
     }
+  }
+
+  private TrainingPlan plan() {
+    long evaluated = evaluateEvery == null ? every : evaluateEvery;
+    try {
+      return new TrainingPlan(steps, every, evaluated, stopBelow);
+    } catch (IllegalArgumentException wrong) {
+      throw new InputException("--" + wrong.getMessage(), wrong);
+    }
+  }
+
+  /** The values of options whose default is found here. */
+  private Map<String, Object> resolved(DType dtype, TrainingPlan plan) {
+    Map<String, Object> values = new LinkedHashMap<>(optimizer.resolved());
+    values.putAll(data.resolved());
+    values.put("--dtype", dtype);
+    values.put("--evaluate-every", plan.evaluateEvery());
+    return values;
   }
 
   private TrainingRecord train(TrainingRun run) throws Exception {
@@ -155,13 +172,14 @@ final class TrainCommand implements Callable<Integer> {
     }
     System.out.printf(
         Locale.ROOT,
-        "%s after %d steps: evaluation loss %.4g, %s%n",
+        "%s after %d steps: evaluation loss %.4g at step %d, %s%n",
         record.status().equals("below") ? "below " + stopBelow : record.status(),
         record.step(),
         record.evaluation(),
-        TrainingRun.checkpoint(out, record.step()));
+        record.evaluationStep(),
+        out.resolve(record.checkpoint()));
     if (record.status().equals("stopped")) {
-      System.out.println("the same command goes on from there");
+      System.out.println("the same command goes on after step " + record.step());
     }
   }
 

@@ -1,7 +1,9 @@
 package org.kpflow.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
@@ -10,6 +12,7 @@ import org.kpflow.io.WeightFile;
 import org.kpflow.loading.Architecture;
 import org.kpflow.loading.LoadedModel;
 import org.kpflow.loading.ModelDescription;
+import org.kpflow.model.Activation;
 import org.kpflow.model.Initialization;
 import org.kpflow.model.Readout;
 import org.kpflow.tensor.ExecutionContext;
@@ -18,10 +21,14 @@ import org.kpflow.train.FreshWeights;
 import org.kpflow.train.Network;
 import org.kpflow.train.TrainingData;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 
 /** The options that say with which weights a network begins its training, and which it keeps. */
 final class TrainedNetworkOptions {
   private static final int UNITS = 256;
+  private static final List<String> LOADING = List.of("--prefix", "--ignore", "--readout");
+  private static final List<String> DRAWING =
+      List.of("--units", "--layers", "--no-bias", "--init", "--gain", "--fixed-points");
 
   @Option(
       names = "--units",
@@ -65,7 +72,7 @@ final class TrainedNetworkOptions {
       names = "--weights",
       paramLabel = "FILE",
       description =
-          "Begin with the weights of a checkpoint, and with its read-out, in place of --units, --layers, --no-bias and --init.")
+          "Begin with the weights of a checkpoint, and with its read-out, in place of --units, --layers, --no-bias, --init, --gain and --fixed-points.")
   private Path weights;
 
   @Option(
@@ -86,16 +93,12 @@ final class TrainedNetworkOptions {
       DType dtype) {
     if (weights == null) {
       FreshWeights fresh = fresh(description, data.inputs());
-      Initialization rule = new Initialization(Initialization.kind(init), gain, fixedPoints);
+      Initialization rule = rule();
+      requireFixedPoints(description, rule);
       ModelDescription own = stored(description);
-      try (TensorMap drawn = fresh.draw(context, rule, data.outputs(), seed)) {
+      try (TensorMap drawn = fresh.named(context, rule, data.outputs(), seed)) {
         return network(context, own, drawn, Network.READOUT, dtype);
       }
-    }
-    if (units != null || layers != null || noBias || !init.equals("pytorch")) {
-      throw new InputException(
-          "--weights: expected no --units, --layers, --no-bias and --init with it; the file has"
-              + " the weights");
     }
     try (TensorMap stored = WeightFile.read(weights, null)) {
       String layer = readout;
@@ -109,6 +112,54 @@ final class TrainedNetworkOptions {
             weights + ": expected a read-out NAME.weight; name it with --readout");
       }
       return network(context, description, stored, layer, dtype);
+    }
+  }
+
+  private Initialization rule() {
+    Initialization.Kind kind = Named.option("--init", () -> Initialization.kind(init));
+    boolean plants = init.startsWith("fixed");
+    if (plants ? fixedPoints < 1 : fixedPoints != 0) {
+      throw new InputException(
+          "--fixed-points: expected "
+              + (plants ? "at least 1" : "0")
+              + " with --init "
+              + init
+              + ", got "
+              + fixedPoints);
+    }
+    return Named.option("--gain", () -> new Initialization(kind, gain, fixedPoints));
+  }
+
+  /** Planted points are fixed ones of h = tanh(W h) and of the GRU alone. */
+  private static void requireFixedPoints(ModelDescription description, Initialization rule) {
+    boolean known =
+        switch (description.type()) {
+          case RNN, LEAKY_RNN -> description.activation(Activation.TANH) == Activation.TANH;
+          case NEURAL_ODE -> Arrays.stream(description.tau()).allMatch(tau -> tau == 1);
+          case GRU -> true;
+          default -> false;
+        };
+    if (rule.points() > 0 && !known) {
+      throw new InputException(
+          "--init "
+              + rule.kind()
+              + ": goes with gru, with rnn and leaky_rnn of activation tanh, and with neural_ode of"
+              + " tau 1; got "
+              + description.type());
+    }
+  }
+
+  /** Refuses what has no effect with the other options. */
+  void check(ParseResult given) {
+    List<String> without = weights == null ? LOADING : DRAWING;
+    for (String option : without) {
+      if (given.hasMatchedOption(option)) {
+        throw new InputException(
+            option
+                + (weights == null
+                    ? ": goes with --weights; new weights have names of their own"
+                    : ": expected without --weights; the file has the weights"));
+      }
     }
   }
 
@@ -130,7 +181,7 @@ final class TrainedNetworkOptions {
 
   /** How the network is described beside its checkpoints. */
   static ModelDescription stored(ModelDescription description) {
-    return description.stored(Network.PREFIX);
+    return description.stored(Network.prefix(description.type().isRecurrent()));
   }
 
   private FreshWeights fresh(ModelDescription description, long inputs) {

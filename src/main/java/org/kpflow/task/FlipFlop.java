@@ -63,7 +63,8 @@ public final class FlipFlop implements Task {
 
   @Override
   public Trials draw(ExecutionContext context, long trials, RngState rng) {
-    int count = Sizes.numbers(trials, steps, channels);
+    Sizes.requireHeap(trials, steps, channels, channels);
+    int count = (int) (trials * steps * channels);
     double[] inputs = Uniform.draw(context, count, rng);
     double[] targets = new double[count];
     for (int b = 0; b < trials; b++) {

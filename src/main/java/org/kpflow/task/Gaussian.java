@@ -54,13 +54,14 @@ public final class Gaussian implements Task {
       int delay,
       int conditions,
       long seed) {
-    this.inputs = new GaussianInputs(inputs, rank, RngState.of(seed).split(0));
+    RngState fixed = FixedStream.of(name(), seed);
+    this.inputs = new GaussianInputs(inputs, rank, fixed.split(0));
     this.outputs = Sizes.size("outputs", outputs, 1);
     this.steps = Sizes.size("steps", steps, 1);
     this.targets = Checks.notNull(targets, "targets");
     this.delay = Sizes.size("delay", delay, 0);
     this.conditions = Sizes.size("conditions", conditions, 1);
-    this.map = RngState.of(seed).split(1);
+    this.map = fixed.split(1);
   }
 
   @Override

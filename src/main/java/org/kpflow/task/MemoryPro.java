@@ -57,19 +57,20 @@ public final class MemoryPro implements Task {
 
   @Override
   public Trials draw(ExecutionContext context, long trials, RngState rng) {
-    Sizes.numbers(trials, steps(), CHANNELS);
+    Sizes.requireHeap(trials, steps(), CHANNELS, CHANNELS);
     return at(Uniform.angles(context, (int) trials, rng));
   }
 
   @Override
   public Trials evaluation(ExecutionContext context) {
+    Sizes.requireHeap(conditions, steps(), CHANNELS, CHANNELS);
     return at(Uniform.evenAngles(conditions));
   }
 
   /** One trial per angle. */
   private Trials at(double[] angles) {
     int steps = (int) steps();
-    double[] inputs = new double[Sizes.numbers(angles.length, steps, CHANNELS)];
+    double[] inputs = new double[angles.length * steps * CHANNELS];
     double[] targets = new double[inputs.length];
     for (int b = 0; b < angles.length; b++) {
       double[] direction = {Math.cos(angles[b]), Math.sin(angles[b])};

@@ -72,7 +72,7 @@ public final class MultiTask implements Task {
   /** Random angles and sub-tasks, each on its own. */
   @Override
   public Trials draw(ExecutionContext context, long trials, RngState rng) {
-    Sizes.numbers(trials, steps(), INPUTS);
+    Sizes.requireHeap(trials, steps(), INPUTS, OUTPUTS);
     double[] angles = Uniform.angles(context, (int) trials, rng.split(0));
     double[] uniform = Uniform.draw(context, (int) trials, rng.split(1));
     int[] labels = new int[angles.length];
@@ -85,6 +85,7 @@ public final class MultiTask implements Task {
   /** All angles of the first sub-task, then those of the next, and so on. */
   @Override
   public Trials evaluation(ExecutionContext context) {
+    Sizes.requireHeap((long) conditions * SUB_TASKS.size(), steps(), INPUTS, OUTPUTS);
     double[] even = Uniform.evenAngles(conditions);
     double[] angles = new double[even.length * SUB_TASKS.size()];
     int[] labels = new int[angles.length];
@@ -123,7 +124,7 @@ public final class MultiTask implements Task {
   private Trials at(int[] labels, double[] angles) {
     int steps = (int) steps();
     int go = context + stimulus + memory;
-    double[] inputs = new double[Sizes.numbers(angles.length, steps, INPUTS)];
+    double[] inputs = new double[angles.length * steps * INPUTS];
     double[] targets = new double[angles.length * steps * OUTPUTS];
     for (int b = 0; b < angles.length; b++) {
       boolean stays = SUB_TASKS.get(labels[b]).startsWith("delay");

@@ -1,6 +1,8 @@
 package org.kpflow.task;
 
+import java.util.Locale;
 import org.kpflow.base.Checks;
+import org.kpflow.base.MemoryException;
 
 /** The sizes that tasks take. */
 final class Sizes {
@@ -24,6 +26,28 @@ final class Sizes {
         channels,
         trials);
     return (int) (trials * steps * channels);
+  }
+
+  /**
+   * The same for trials whose n_in inputs and n_out targets are made as Java arrays, which may take
+   * half of the heap.
+   */
+  static void requireHeap(long trials, long steps, long inputs, long outputs) {
+    numbers(trials, steps, Math.max(inputs, outputs));
+    double bytes = 8.0 * trials * steps * (inputs + outputs);
+    double room = Runtime.getRuntime().maxMemory() / 2.0;
+    if (bytes > room) {
+      throw new MemoryException(
+          String.format(
+              Locale.ROOT,
+              "trials: %d of %d steps and %d channels take %.1f GiB, more than the %.1f GiB of half"
+                  + " the Java heap; use fewer, or a larger heap (JAVA_TOOL_OPTIONS=-Xmx...)",
+              trials,
+              steps,
+              inputs + outputs,
+              bytes / (1L << 30),
+              room / (1L << 30)));
+    }
   }
 
   static int size(String name, long value, int least) {

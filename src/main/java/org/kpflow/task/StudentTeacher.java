@@ -48,12 +48,13 @@ public final class StudentTeacher implements Task {
    */
   public StudentTeacher(
       int inputs, int rank, int units, int outputs, int steps, int conditions, long seed) {
-    this.inputs = new GaussianInputs(inputs, rank, RngState.of(seed).split(0));
+    RngState fixed = FixedStream.of(name(), seed);
+    this.inputs = new GaussianInputs(inputs, rank, fixed.split(0));
     this.units = Sizes.size("units", units, 1);
     this.outputs = Sizes.size("outputs", outputs, 1);
     this.steps = Sizes.size("steps", steps, 1);
     this.conditions = Sizes.size("conditions", conditions, 1);
-    this.teacher = RngState.of(seed).split(1);
+    this.teacher = fixed.split(1);
   }
 
   @Override
@@ -97,7 +98,7 @@ public final class StudentTeacher implements Task {
   @Override
   public Trials draw(ExecutionContext context, long trials, RngState rng) {
     Sizes.numbers(trials, steps, Math.max(units, outputs));
-    Tensor x = inputs.draw(context, trials, steps, rng);
+    Tensor x = inputs.draw(context, trials, steps, rng.split(0));
     try {
       return new Trials(x, answers(context, x), null);
     } catch (RuntimeException | Error failure) {

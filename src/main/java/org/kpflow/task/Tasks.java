@@ -6,8 +6,7 @@ import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 
 /**
- * Tasks by name, with their options as text. Only {@link Arrays} is not here, which is made of
- * tensors.
+ * Tasks by name, with their options as text.
  *
  * <table>
  * <caption>Options, with defaults</caption>

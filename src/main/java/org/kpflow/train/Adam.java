@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
 import org.kpflow.nativelib.TrainingKernels;
 import org.kpflow.nativelib.TrainingKernels.AdamConstants;
 import org.kpflow.tensor.ExecutionContext;
@@ -29,7 +30,7 @@ public final class Adam implements Optimizer {
    *
    * @param beta1 β₁, at least 0 and below 1
    * @param beta2 β₂, at least 0 and below 1
-   * @param epsilon ε, above 0
+   * @param epsilon ε, above 0 in the type of the parameters
    */
   public Adam(
       ExecutionContext context,
@@ -43,6 +44,11 @@ public final class Adam implements Optimizer {
         epsilon > 0 && Double.isFinite(epsilon), "epsilon: expected above 0, got %s", epsilon);
     this.context = Checks.notNull(context, "context");
     this.parameters = List.copyOf(parameters);
+    boolean narrow = this.parameters.stream().anyMatch(p -> p.value().dtype() == DType.F32);
+    Checks.that(
+        !narrow || (float) epsilon > 0 && Float.isFinite((float) epsilon),
+        "epsilon: expected a number above 0 in f32, got %s",
+        epsilon);
     this.constants = new AdamConstants(beta1, beta2, epsilon);
     for (Parameter parameter : this.parameters) {
       for (String moment : List.of("m.", "v.")) {

@@ -2,6 +2,7 @@ package org.kpflow.train;
 
 import java.util.Arrays;
 import java.util.Map;
+import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
 import org.kpflow.io.TensorMap;
 import org.kpflow.loading.Architecture;
@@ -35,24 +36,61 @@ public record FreshWeights(Architecture type, long inputs, long units, int layer
   }
 
   /**
-   * Weights by their names in a checkpoint, in f64; the caller closes them.
+   * What was drawn, in f64.
+   *
+   * @param network by the names of the model's parameters, such as {@code weight_hh_l0}
+   * @param readout {@code weight} [n_out, units], and {@code bias} [n_out] if there is one
+   */
+  public record Drawn(Map<String, Tensor> network, Map<String, Tensor> readout)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      network.values().forEach(Tensor::close);
+      readout.values().forEach(Tensor::close);
+    }
+  }
+
+  /**
+   * Random weights; the caller closes them. The same stream gives networks that differ by the rule
+   * alone.
    *
    * @param rule of the network's weights; those of the read-out have PyTorch's default
    * @param outputs n_out
+   * @param readoutBias whether the read-out has one
    */
-  public TensorMap draw(ExecutionContext context, Initialization rule, long outputs, RngState rng) {
+  public Drawn draw(
+      ExecutionContext context,
+      Initialization rule,
+      long outputs,
+      boolean readoutBias,
+      RngState rng) {
+    Map<String, Tensor> network = network(context, rule, rng.split(0));
+    try {
+      Initialization linear = Initialization.of(Initialization.Kind.PYTORCH, 1);
+      return new Drawn(network, linear.linear(context, outputs, units, readoutBias, rng.split(1)));
+    } catch (RuntimeException | Error failure) {
+      network.values().forEach(Tensor::close);
+      throw failure;
+    }
+  }
+
+  /** The same by their names in a checkpoint. */
+  public TensorMap named(
+      ExecutionContext context, Initialization rule, long outputs, RngState rng) {
+    Drawn drawn = draw(context, rule, outputs, bias, rng);
     TensorMap weights = new TensorMap("fresh weights");
-    put(weights, Network.PREFIX, network(context, rule, rng.split(0)));
-    Initialization linear = Initialization.of(Initialization.Kind.PYTORCH, 1);
-    put(weights, Network.READOUT + ".", linear.linear(context, outputs, units, bias, rng.split(1)));
+    String prefix = Network.prefix(type.isRecurrent());
+    drawn.network().forEach((name, tensor) -> weights.put(prefix + name, tensor));
+    drawn.readout().forEach((name, tensor) -> weights.put(Network.READOUT + "." + name, tensor));
     return weights;
   }
 
-  private static void put(TensorMap weights, String prefix, Map<String, Tensor> drawn) {
-    drawn.forEach((name, tensor) -> weights.put(prefix + name, tensor));
-  }
-
   private Map<String, Tensor> network(ExecutionContext context, Initialization rule, RngState rng) {
+    Checks.that(
+        type.isRecurrent() || rule.points() == 0,
+        "rule: expected no %s for %s, which is not recurrent",
+        rule.kind(),
+        type);
     return switch (type) {
       case RNN, NEURAL_ODE -> recurrent(context, rule, 1, bias, rng);
       case LEAKY_RNN -> recurrent(context, rule, 1, false, rng);

@@ -9,6 +9,7 @@ import org.kpflow.base.Shape;
 import org.kpflow.linearize.TrainingPass;
 import org.kpflow.model.Model;
 import org.kpflow.model.Readout;
+import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
@@ -20,8 +21,7 @@ import org.kpflow.tensor.Tensor;
  * gradient by the model's adjoint, dL/dθ = J* ∂L/∂h. Owns both.
  */
 public final class Network implements AutoCloseable {
-  /** What stands before the model's parameter names in a checkpoint. */
-  public static final String PREFIX = "rnn.";
+  private static final String RECURRENT = "rnn.";
 
   /** The read-out's layer in a checkpoint. */
   public static final String READOUT = "Wout";
@@ -29,6 +29,7 @@ public final class Network implements AutoCloseable {
   private final ExecutionContext context;
   private final Model model;
   private final Readout readout;
+  private final String prefix;
   private final TrainingPass pass;
   private final Tensor gradient; // [p + read-out], in the order of the parameters
   private final List<Parameter> parameters = new ArrayList<>();
@@ -54,13 +55,14 @@ public final class Network implements AutoCloseable {
         model.stateUnits(),
         readout.block());
     this.trainsReadout = trainsReadout;
+    this.prefix = prefix(model instanceof RecurrentModel);
     this.begin = readout.block().begin() + (model.stepsPerInput() - 1) * model.stateUnits();
     this.pass = new TrainingPass(context, model);
     List<String> names = new ArrayList<>();
     List<Tensor> values = new ArrayList<>();
     for (WeightFamily family : model.families()) {
       if (family.trainable()) {
-        names.add(PREFIX + family.name());
+        names.add(prefix + family.name());
         values.add(model.weight(family.name()));
       }
     }
@@ -80,6 +82,11 @@ public final class Network implements AutoCloseable {
       parameters.add(new Parameter(names.get(i), value, part));
       offset += value.count();
     }
+  }
+
+  /** What stands before the model's parameter names in a checkpoint. */
+  public static String prefix(boolean recurrent) {
+    return recurrent ? RECURRENT : "";
   }
 
   /** Where it runs. */
@@ -111,7 +118,7 @@ public final class Network implements AutoCloseable {
   public Map<String, Tensor> weights() {
     Map<String, Tensor> weights = new LinkedHashMap<>();
     for (WeightFamily family : model.families()) {
-      weights.put(PREFIX + family.name(), model.weight(family.name()));
+      weights.put(prefix + family.name(), model.weight(family.name()));
     }
     weights.put(READOUT + ".weight", readout.weight());
     if (readout.bias() != null) {

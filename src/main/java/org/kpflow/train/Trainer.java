@@ -1,6 +1,7 @@
 package org.kpflow.train;
 
 import org.kpflow.base.Checks;
+import org.kpflow.base.DType;
 import org.kpflow.base.NumericalException;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.TensorMath;
@@ -63,14 +64,14 @@ public final class Trainer {
     double loss;
     try (Trials trials = batches.at(next)) {
       loss = network.lossAndGradient(trials);
+    } catch (NumericalException overflow) {
+      throw trouble("step " + next, overflow.getMessage());
     }
     double norm = TensorMath.norm(network.context(), network.gradient());
     gradientNorm = norm;
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-      throw new NumericalException(
-          String.format(
-              "training: the %s is not finite at step %d; use a smaller learning rate",
-              Double.isFinite(loss) ? "gradient" : "loss", next));
+      String what = Double.isFinite(loss) ? "gradient" : "loss";
+      throw trouble("step " + next, "the " + what, network.model().dtype());
     }
     double rate = options.rate().at(next);
     options.clipping().apply(network.context(), network.gradient(), norm);
@@ -78,5 +79,22 @@ public final class Trainer {
     optimizer.step(next, rate);
     step = next;
     return loss;
+  }
+
+  /** What is told of numbers that are not finite, with both remedies where there are two. */
+  static NumericalException trouble(String where, String what) {
+    boolean narrow = what.endsWith("try f64");
+    return new NumericalException(
+        "training, "
+            + where
+            + ": "
+            + what
+            + (narrow ? " or" : "; use")
+            + " a smaller learning rate");
+  }
+
+  /** The same for a loss or a gradient. */
+  static NumericalException trouble(String where, String what, DType dtype) {
+    return trouble(where, what + " is not finite" + (dtype == DType.F32 ? " in f32, try f64" : ""));
   }
 }

@@ -3,6 +3,7 @@ package org.kpflow.train;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
 import org.kpflow.base.Shape;
+import org.kpflow.io.Finite;
 import org.kpflow.task.Task;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
@@ -64,7 +65,12 @@ public final class TrainingData implements AutoCloseable {
     this.set = set;
     try (evaluation;
         Trials counted = draw.lossSteps().of(evaluation)) {
-      this.evaluation = counted.to(dtype);
+      this.evaluation = finite("the evaluation's trials", counted, dtype);
+    } catch (RuntimeException failure) {
+      if (set != null) {
+        set.close();
+      }
+      throw failure;
     }
     this.batches = prepared(context, drawn, draw, dtype);
   }
@@ -155,10 +161,25 @@ public final class TrainingData implements AutoCloseable {
           addNoise(context, draw.noise(), stream.split(step), trials.inputs());
         }
         try (Trials counted = draw.lossSteps().of(trials)) {
-          return counted.to(dtype);
+          return finite("the trials of step " + step, counted, dtype);
         }
       }
     };
+  }
+
+  /** A copy in the network's type, which numbers may be too large for. */
+  private static Trials finite(String what, Trials trials, DType dtype) {
+    Trials converted = trials.to(dtype);
+    try {
+      if (dtype == DType.F32) {
+        Finite.require(what + " in f32, which ends at 3.4e38: inputs", converted.inputs());
+        Finite.require(what + " in f32, which ends at 3.4e38: targets", converted.targets());
+      }
+      return converted;
+    } catch (RuntimeException fault) {
+      converted.close();
+      throw fault;
+    }
   }
 
   private static void addNoise(

@@ -11,6 +11,8 @@ import java.util.Map;
  * @param step steps taken
  * @param loss on the trials of the last step, before it; NaN before the first
  * @param evaluation the last evaluation's loss
+ * @param evaluationStep the step after which it was
+ * @param checkpoint the file of the last checkpoint
  * @param stepsHere steps that the last process took
  * @param seconds that it took for them, with all that it wrote
  */
@@ -23,5 +25,7 @@ public record TrainingRecord(
     long step,
     double loss,
     double evaluation,
+    long evaluationStep,
+    String checkpoint,
     long stepsHere,
     double seconds) {}

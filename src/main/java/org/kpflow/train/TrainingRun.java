@@ -1,5 +1,6 @@
 package org.kpflow.train;
 
+import com.fasterxml.jackson.core.JacksonException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -13,6 +14,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.InputException;
@@ -31,6 +34,16 @@ import org.kpflow.task.Trials;
  */
 public final class TrainingRun {
   private static final String RECORD = "training.json";
+  private static final Set<String> WRITTEN =
+      Set.of(
+          "model.json",
+          "inputs.npy",
+          "targets.npy",
+          "mask.npy",
+          LossLog.NAME,
+          "losses.png",
+          "losses.svg",
+          RECORD);
   private static final String FINISHED = "finished";
   private static final String BELOW = "below";
   private static final long SAVE_SECONDS = 60;
@@ -43,6 +56,8 @@ public final class TrainingRun {
   private long firstStep;
   private double loss = Double.NaN;
   private double evaluation = Double.NaN;
+  private long evaluationStep;
+  private long checkpoint;
   private long saved;
 
   /** A training in a directory, which is made where there is none. */
@@ -62,11 +77,12 @@ public final class TrainingRun {
    * training.json says. A training that is done is left as it is.
    *
    * @throws InputException if the directory cannot be written, is in use, or holds a training with
-   *     other options or checkpoints that are none of a training's
+   *     other options or files that are none of a training's
    * @throws NumericalException if a loss is not finite; the checkpoints before stay
    */
   public TrainingRecord run(TrainingObserver observer) {
     try {
+      requireOwn();
       Files.createDirectories(directory.resolve(TrainingState.FOLDER));
       Path lock = directory.resolve(TrainingState.FOLDER).resolve("lock");
       try (FileChannel held =
@@ -92,29 +108,37 @@ public final class TrainingRun {
     removeTemporaries(directory);
     removeTemporaries(directory.resolve(TrainingState.FOLDER));
     TrainingState stored = TrainingState.read(directory);
-    if (stored == null) {
-      requireNoCheckpoints();
-    } else {
-      requireSame(stored.options());
-      step = stored.step();
+    return stored == null || stored.step() == 0 ? begin(observer) : goOn(stored, observer);
+  }
+
+  /** Trains from the start; what an attempt that took no step has left is replaced. */
+  private TrainingRecord begin(TrainingObserver observer) throws IOException {
+    new TrainingState(0, setup.options()).write(directory, setup.network(), setup.optimizer());
+    for (Path file : files(directory, name -> name.matches("step_\\d+\\.safetensors|mask\\.npy"))) {
+      Files.delete(file);
     }
-    try (LossLog log =
-        stored == null ? LossLog.create(directory) : LossLog.resume(directory, step)) {
-      boolean below = stored != null && resume();
-      boolean done = below || (stored != null && step == plan.steps());
+    try (LossLog log = LossLog.create(directory)) {
+      observer.begins(0, false);
+      writeFacts();
+      evaluation = evaluate(0);
+      log.append(new LossLog.Row(0, Double.NaN, Double.NaN, Double.NaN, evaluation));
+      writeCheckpoint();
+      save(log);
+      return train(log, observer, false);
+    }
+  }
+
+  private TrainingRecord goOn(TrainingState stored, TrainingObserver observer) throws IOException {
+    requireSame(stored.options());
+    step = stored.step();
+    try (LossLog log = LossLog.resume(directory, step)) {
+      boolean below = resume();
+      boolean done = below || step == plan.steps();
       observer.begins(step, done);
       if (done && isRecorded()) {
         return record(below ? BELOW : FINISHED);
       }
       writeFacts();
-      if (stored == null) {
-        evaluation = evaluate();
-        log.append(new LossLog.Row(0, Double.NaN, Double.NaN, Double.NaN, evaluation));
-        save(log);
-      }
-      if (step == 0) {
-        writeCheckpoint();
-      }
       return train(log, observer, below);
     }
   }
@@ -132,7 +156,13 @@ public final class TrainingRun {
     boolean below = false;
     for (LossLog.Row row : LossLog.read(directory)) {
       loss = row.loss();
-      evaluation = Double.isNaN(row.evaluation()) ? evaluation : row.evaluation();
+      if (!Double.isNaN(row.evaluation())) {
+        evaluation = row.evaluation();
+        evaluationStep = row.step();
+      }
+      if (Files.exists(checkpoint(directory, row.step()))) {
+        checkpoint = row.step();
+      }
       below = row.evaluation() < plan.stopBelow();
     }
     return below;
@@ -164,19 +194,19 @@ public final class TrainingRun {
 
   /** Takes a step and writes what is due after it; whether the loss is low enough. */
   private boolean advance(Trainer trainer, LossLog log) throws IOException {
-    loss = trainer.advance();
-    step = trainer.step();
-    boolean evaluated = plan.isEvaluated(step);
-    if (evaluated) {
-      evaluation = evaluate();
-    }
+    double found = trainer.advance();
+    long next = trainer.step();
+    boolean evaluated = plan.isEvaluated(next);
+    double judged = evaluated ? evaluate(next) : Double.NaN;
     log.append(
         new LossLog.Row(
-            step,
-            loss,
-            setup.rules().rate().at(step),
-            trainer.gradientNorm(),
-            evaluated ? evaluation : Double.NaN));
+            next, found, setup.rules().rate().at(next), trainer.gradientNorm(), judged));
+    step = next;
+    loss = found;
+    if (evaluated) {
+      evaluation = judged;
+      evaluationStep = next;
+    }
     boolean below = evaluated && evaluation < plan.stopBelow();
     if (plan.isCheckpoint(step) || below) {
       writeCheckpoint();
@@ -187,13 +217,17 @@ public final class TrainingRun {
     return below;
   }
 
-  private double evaluate() {
-    double found = setup.network().loss(setup.evaluation());
+  /** The loss on the evaluation's trials after a step. */
+  private double evaluate(long after) {
+    double found;
+    try {
+      found = setup.network().loss(setup.evaluation());
+    } catch (NumericalException overflow) {
+      throw Trainer.trouble("the evaluation after step " + after, overflow.getMessage());
+    }
     if (!Double.isFinite(found)) {
-      throw new NumericalException(
-          "training: the evaluation's loss is not finite after step "
-              + step
-              + "; use a smaller learning rate");
+      throw Trainer.trouble(
+          "the evaluation after step " + after, "the loss", setup.network().model().dtype());
     }
     return found;
   }
@@ -203,11 +237,13 @@ public final class TrainingRun {
     metadata.put("format", "pt");
     metadata.put("step", Long.toString(step));
     Safetensors.write(checkpoint(directory, step), setup.network().weights(), metadata);
+    checkpoint = step;
   }
 
   private void save(LossLog log) throws IOException {
     log.sync();
     new TrainingState(step, setup.options()).write(directory, setup.network(), setup.optimizer());
+    JsonWriter.write(directory.resolve(RECORD), record("running"));
     saved = System.nanoTime();
   }
 
@@ -229,7 +265,12 @@ public final class TrainingRun {
     if (!Files.exists(file)) {
       return false;
     }
-    JsonNode record = new ObjectMapper().readTree(file.toFile());
+    JsonNode record;
+    try {
+      record = new ObjectMapper().readTree(file.toFile());
+    } catch (JacksonException damaged) {
+      return false;
+    }
     return List.of(FINISHED, BELOW).contains(record.path("status").asText())
         && record.path("step").asLong() == step;
   }
@@ -251,30 +292,32 @@ public final class TrainingRun {
             });
   }
 
-  private void requireNoCheckpoints() throws IOException {
-    try (Stream<Path> files = Files.list(directory)) {
-      Path found =
-          files
-              .filter(file -> file.getFileName().toString().endsWith(".safetensors"))
-              .findFirst()
-              .orElse(null);
-      if (found != null) {
-        throw new InputException(
-            found
-                + ": a checkpoint without the state of a training to go on from; expected an empty"
-                + " or a new folder");
-      }
+  /** Refuses a folder with files that a training would write, but no training's state. */
+  private void requireOwn() throws IOException {
+    if (!Files.isDirectory(directory) || TrainingState.exists(directory)) {
+      return;
+    }
+    List<Path> found =
+        files(directory, name -> WRITTEN.contains(name) || name.endsWith(".safetensors"));
+    if (!found.isEmpty()) {
+      throw new InputException(
+          found.get(0)
+              + ": a training would write there, and the folder has no training to go on from;"
+              + " expected an empty or a new folder");
+    }
+  }
+
+  /** The files of a folder whose names are accepted, in order. */
+  private static List<Path> files(Path folder, Predicate<String> accepted) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(file -> accepted.test(file.getFileName().toString())).sorted().toList();
     }
   }
 
   /** Removes what a process that was killed has not finished writing. */
   private static void removeTemporaries(Path folder) throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        if (file.getFileName().toString().matches("\\..+\\.[0-9a-f]+\\.tmp")) {
-          Files.delete(file);
-        }
-      }
+    for (Path file : files(folder, name -> name.matches("\\..+\\.[0-9a-f]+\\.tmp"))) {
+      Files.delete(file);
     }
   }
 
@@ -302,6 +345,8 @@ public final class TrainingRun {
         step,
         loss,
         evaluation,
+        evaluationStep,
+        checkpoint(directory, checkpoint).getFileName().toString(),
         step - firstStep,
         (System.nanoTime() - started) / 1e9);
   }

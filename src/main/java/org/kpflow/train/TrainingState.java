@@ -33,12 +33,17 @@ record TrainingState(long step, Map<String, String> options) {
     return directory.resolve(FOLDER).resolve(NAME);
   }
 
+  /** Whether a directory has a training. */
+  static boolean exists(Path directory) {
+    return Files.exists(file(directory));
+  }
+
   /** What a directory says of its training, or null if it has none. */
   static TrainingState read(Path directory) {
-    Path file = file(directory);
-    if (!Files.exists(file)) {
+    if (!exists(directory)) {
       return null;
     }
+    Path file = file(directory);
     Map<String, String> metadata = Safetensors.header(file).metadata();
     try {
       return new TrainingState(

@@ -193,13 +193,14 @@ class CheckpointSeriesTest {
           public void write(AnalysisResult result, Path weights, Path out) {}
         };
     Path out = directory.resolve("out");
-    var report = new SeriesRun(paths, out, Map.of()).run(ExecutionContext.shared(), step);
+    var report =
+        new SeriesRun(paths, out, Map.of(), List.of()).run(ExecutionContext.shared(), step);
     assertTrue(Thread.interrupted(), "the interrupt stays visible");
     assertTrue(report.partial());
     assertEquals(1, report.checkpoints().size());
     assertTrue(Files.exists(out.resolve("report.html")));
     assertTrue(json("series.json").path("series").path("partial").asBoolean());
-    SeriesRun atOnce = new SeriesRun(paths.subList(1, 3), out, Map.of());
+    SeriesRun atOnce = new SeriesRun(paths.subList(1, 3), out, Map.of(), List.of());
     assertThrows(CancelledException.class, () -> atOnce.run(ExecutionContext.shared(), step));
     Thread.interrupted();
   }
@@ -227,12 +228,13 @@ class CheckpointSeriesTest {
         };
     List<Path> paths = List.of(Path.of("one"), Path.of("two"), Path.of("three"));
     Path out = directory.resolve("out");
-    var report = new SeriesRun(paths, out, Map.of()).run(ExecutionContext.shared(), step);
+    var report =
+        new SeriesRun(paths, out, Map.of(), List.of()).run(ExecutionContext.shared(), step);
     assertTrue(Thread.interrupted(), "the interrupt stays visible");
     assertEquals(List.of(Path.of("one"), Path.of("two")), written);
     assertTrue(report.partial());
     assertTrue(report.checkpoints().get(1).failure().contains("stopped"));
-    SeriesRun atOnce = new SeriesRun(paths.subList(1, 3), out, Map.of());
+    SeriesRun atOnce = new SeriesRun(paths.subList(1, 3), out, Map.of(), List.of());
     assertThrows(CancelledException.class, () -> atOnce.run(ExecutionContext.shared(), step));
     Thread.interrupted();
   }

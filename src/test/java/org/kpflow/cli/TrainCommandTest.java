@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.base.DType;
 import org.kpflow.io.Npy;
 import org.kpflow.io.Safetensors;
@@ -143,6 +144,10 @@ class TrainCommandTest {
             "train --model OUT/model.json --inputs OUT/x.npy --targets OUT/y.npy --batch 3"
                 + " --steps 3 --lr 0.01 --out OUT/run");
     assertEquals(0, trained.code(), trained.err());
+    try (TensorMap weights =
+        Safetensors.read(directory.resolve("run/step_00003.safetensors"), null)) {
+      assertTrue(weights.names().stream().noneMatch(name -> name.startsWith("rnn.")));
+    }
     CommandOutcome analysed =
         run("analyze --weights OUT/run --modes 2 --views temp --out OUT/report");
     assertEquals(0, analysed.code(), analysed.err());
@@ -177,8 +182,86 @@ class TrainCommandTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"attention", "mlp", "transformer"})
+  void fixedPointsAreOfRecurrentNetworks(String type) throws IOException {
+    String heads = type.equals("mlp") ? "" : ",\"heads\":2";
+    Files.writeString(directory.resolve("model.json"), "{\"type\":\"" + type + "\"" + heads + "}");
+    write("x", 4, 3, 3);
+    write("y", 4, 3, 2);
+    for (String rule : List.of("fixed_points", "fixed_corners")) {
+      CommandOutcome refused =
+          run(
+              "train --model OUT/model.json --inputs OUT/x.npy --targets OUT/y.npy --steps 1"
+                  + " --fixed-points 2 --out OUT/run --init "
+                  + rule);
+      assertEquals(Exit.INPUT, refused.code());
+      assertTrue(
+          refused.err().startsWith("kpflow: --init " + rule + ": goes with gru"), refused.err());
+      assertTrue(refused.err().strip().endsWith("got " + type), refused.err());
+    }
+  }
+
   @Test
-  void aMaskIsWrittenAndAnalyzeSaysThatItCountsAllSteps() {
+  void aSmallDataSetIsABatch() throws IOException {
+    write("x", 5, 3, 3);
+    write("y", 5, 3, 2);
+    CommandOutcome trained =
+        run(
+            "train --cell gru --units 4 --inputs OUT/x.npy --targets OUT/y.npy --steps 1"
+                + " --out OUT/run");
+    assertEquals(0, trained.code(), trained.err());
+    assertEquals("5", json("run/training.json").path("options").path("--batch").asText());
+  }
+
+  @Test
+  void aDataSetWithoutTrialsIsRefused() {
+    write("x", 0, 3, 3);
+    write("y", 0, 3, 2);
+    CommandOutcome refused =
+        run("train --cell gru --inputs OUT/x.npy --targets OUT/y.npy --steps 1 --out OUT/run");
+    assertEquals(Exit.INPUT, refused.code());
+    assertTrue(
+        refused.err().startsWith("kpflow: --inputs, --targets: expected at least one trial"),
+        refused.err());
+  }
+
+  @Test
+  void numbersThatTheTypeDoesNotHoldAreRefused() {
+    write("x", 5, 3, 3);
+    try (Tensor y = Tensor.zeros(DType.F64, 5, 3, 2)) {
+      y.set(1e300, 4, 1, 0);
+      Npy.write(directory.resolve("y.npy"), y);
+    }
+    String command =
+        "train --cell gru --units 4 --inputs OUT/x.npy --targets OUT/y.npy --steps 1 --out OUT/run";
+    CommandOutcome refused = run(command);
+    assertEquals(Exit.INPUT, refused.code());
+    assertTrue(refused.err().contains("targets: element [4, 1, 0] is Infinity"), refused.err());
+  }
+
+  @Test
+  void anOptionsOwnDefaultIsNoOtherOption() {
+    assertEquals(0, run(SMALL + " --out OUT/run").code());
+    CommandOutcome again =
+        run(
+            SMALL
+                + " --out OUT/run --epsilon 1e-8 --betas 0.9,0.999 --weight-decay 0 --init pytorch"
+                + " --evaluate-every 2");
+    assertEquals(0, again.code(), again.err());
+    assertTrue(again.err().contains("is done"), again.err());
+  }
+
+  @Test
+  void aFirstAttemptThatFailsDoesNotBindItsOptions() {
+    CommandOutcome failed = run(SMALL + " --lr 1e300 --optimizer sgd --out OUT/run");
+    assertEquals(Exit.NUMERICAL, failed.code());
+    CommandOutcome next = run(SMALL + " --out OUT/run");
+    assertEquals(0, next.code(), next.err());
+  }
+
+  @Test
+  void aMaskIsWrittenAndAnalyzeSaysThatItCountsAllSteps() throws IOException {
     assertEquals(0, run(SMALL + " --loss-steps 7:10 --out OUT/run").code());
     CommandOutcome analysed =
         run(
@@ -186,6 +269,14 @@ class TrainCommandTest {
                 + " OUT/report");
     assertEquals(0, analysed.code(), analysed.err());
     assertTrue(analysed.out().contains("mask.npy"), analysed.out());
+    CommandOutcome series =
+        run("analyze --weights OUT/run --modes 2 --views temp --out OUT/series");
+    assertEquals(0, series.code(), series.err());
+    assertTrue(series.out().contains("mask.npy"), series.out());
+    JsonNode whole = json("series/series.json").path("series").path("warnings");
+    assertTrue(whole.toString().contains("mask.npy"), whole.toString());
+    JsonNode part = json("series/step_00002/report.json").path("report").path("warnings");
+    assertTrue(part.toString().contains("mask.npy"), part.toString());
   }
 
   @Test
@@ -203,6 +294,8 @@ class TrainCommandTest {
     CommandOutcome trained = run(SMALL + " --lr 1e300 --optimizer sgd --out OUT/run");
     assertEquals(Exit.NUMERICAL, trained.code(), trained.err());
     assertTrue(trained.err().contains("not finite"), trained.err());
+    assertTrue(trained.err().contains("training, step 2: "), trained.err());
+    assertTrue(trained.err().contains("a smaller learning rate"), trained.err());
     assertEquals(1, trained.err().strip().lines().count(), trained.err());
   }
 
@@ -212,22 +305,50 @@ class TrainCommandTest {
       value = {
         "--cell gru --steps 2 | --task, --inputs: expected one of them, got neither",
         "--task memory_pro --steps 2 | --model, --cell: expected one of them, got neither",
-        "--task memory_pro --cell gru --steps -1 | steps: expected 0 to",
-        "--task memory_pro --cell gru --steps 2 --batch 0 | batch: expected 1 to",
-        "--task memory_pro --cell gru --steps 2 --dataset 5 | batch: expected 1 to 5, got 128",
-        "--task memory_pro --cell gru --steps 2 --noise -1 | noise: expected a standard deviation",
+        "--task memory_pro --cell gru --steps -1 | --steps: expected 0 to",
         "--task memory_pro --cell gru --steps 2 --loss-steps 80:99 | loss steps: expected steps",
         "--task memory_pro --cell gru --steps 2 --optimizer sgd --betas 0.9,0.9 | --betas: goes",
         "--task memory_pro --cell gru --steps 2 --betas 0.9 | --betas: expected two numbers",
         "--task memory_pro --cell gru --steps 2 --schedule cosine | --schedule: expected constant",
         "--task memory_pro --cell gru --steps 2 --clip 1 --clip-value 1 | --clip, --clip-value:",
-        "--task memory_pro --cell gru --steps 2 --lr -1 | rate: expected at least 0",
         "--task memory --cell gru --steps 2 | task: expected one of [memory_pro",
         "--task memory_pro --task-option x=2 --cell gru --steps 2 | task option",
-        "--task memory_pro --cell gru --steps 2 --init he | initialization: expected one of",
-        "--task memory_pro --cell gru --steps 2 --gain 2 | gain: expected 1 for pytorch",
         "--task memory_pro --cell gru --steps 2 --units 0 | --layers, --units: expected at least",
         "--task memory_pro --cell gru --steps 2 --weights none.npz | none.npz: no such file",
+        "--task memory_pro --cell gru --steps 2 --batch 0 | --batch: expected 1 to",
+        "--task memory_pro --cell gru --steps 2 --dataset 0 | --dataset: expected 1 to",
+        "--task memory_pro --cell gru --steps 2 --dataset 5 --batch 128 | --batch: expected at most the 5 trials of the data set, got 128",
+        "--task memory_pro --cell gru --steps 2 --noise -1 | --noise: expected a standard deviation",
+        "--task memory_pro --cell gru --steps 2 --loss-steps 9:3 | --loss-steps: expected ranges",
+        "--task memory_pro --cell gru --steps 2 --lr -1 | --lr: expected at least 0, got -1.0",
+        "--task memory_pro --cell gru --steps 2 --init he | --init: expected one of [pytorch",
+        "--task memory_pro --cell gru --steps 2 --gain 2 | --gain: expected 1 for pytorch",
+        "--task memory_pro --cell gru --steps 2 --gain -2 --init orthogonal | --gain: expected a number above 0",
+        "--task memory_pro --cell gru --steps 2 --fixed-points 30 | --fixed-points: expected 0 with --init pytorch, got 30",
+        "--task memory_pro --cell gru --steps 2 --init fixed_points | --fixed-points: expected at least 1 with --init fixed_points, got 0",
+        "--task memory_pro --cell lstm --steps 2 --init fixed_points --fixed-points 2 | --init",
+        "--task memory_pro --cell rnn --activation relu --steps 2 --init fixed_points --fixed-points 2 | --init fixed_points: goes",
+        "--task memory_pro --cell gru --steps 2 --clip -1 | --clip: expected above 0, got -1.0",
+        "--task memory_pro --cell gru --steps 2 --clip-value 0 | --clip-value: expected above 0",
+        "--task memory_pro --cell gru --steps 2 --optimizer shampoo --update-interval 0 | --update-interval: expected at least 1, got 0",
+        "--task memory_pro --cell gru --steps 2 --optimizer momentum --momentum 1 | --momentum: expected at least 0 and below 1",
+        "--task memory_pro --cell gru --steps 2 --betas 0.9,2 | --betas: expected at least 0 and below 1, got 2.0",
+        "--task memory_pro --cell gru --steps 2 --epsilon 0 | --epsilon: expected a number above 0, got 0.0",
+        "--task memory_pro --cell gru --steps 2 --epsilon 1e-50 | --epsilon: expected a number above 0 in f32, got 1.0E-50",
+        "--task memory_pro --cell gru --steps 2 --weight-decay -1 | --weight-decay: expected at least 0",
+        "--task memory_pro --cell gru --steps 2 --schedule step:0:0.5 | --schedule step:0:0.5: every: expected at least 1, got 0",
+        "--task memory_pro --cell gru --steps 2 --schedule cosine:-3 | --schedule cosine:-3: steps: expected at least 1, got -3",
+        "--task memory_pro --cell gru --steps 2 --warmup -1 | --warmup: expected at least 0",
+        "--task memory_pro --cell gru --steps 2 --every 0 | --every: expected 1 to",
+        "--task memory_pro --cell gru --steps 2 --prefix rnn. | --prefix: goes with --weights",
+        "--task memory_pro --cell gru --steps 2 --ignore head.* | --ignore: goes with --weights",
+        "--task memory_pro --cell gru --steps 2 --readout out | --readout: goes with --weights",
+        "--task memory_pro --cell gru --steps 2 --weights none.npz --gain 1 | --gain: expected without --weights",
+        "--task memory_pro --cell gru --steps 2 --weights none.npz --init pytorch | --init: expected without --weights",
+        "--task memory_pro --cell gru --steps 2 --weights none.npz --fixed-points 3 | --fixed-points: expected without --weights",
+        "--task memory_pro --cell gru --steps 2 --batch 7000000 | trials: 7000000 of 90 steps",
+        "--task memory_pro --cell gru --steps 2 --task-option conditions=1000000 | trials: 1000000 of 90 steps",
+        "--task memory_pro --cell gru --steps 2 --noise 1e39 | the trials of step 1 in f32, which ends at 3.4e38: inputs: element",
         "--inputs none.npy --cell gru --steps 2 | --inputs, --targets: expected both",
       })
   void whatIsWrongIsSaidInOneLine(String options, String message) {

@@ -181,6 +181,28 @@ class InitializationTest {
     List.of(mlp, block, stack).forEach(InitializationTest::close);
   }
 
+  /** With n_in = H both have the same shape and spread. */
+  @Test
+  void inputAndRecurrentWeightsComeFromDifferentNumbers() {
+    RecurrentSizes sizes = new RecurrentSizes(3, 4, 4, 2, true);
+    for (Kind kind : List.of(Kind.PYTORCH, Kind.XAVIER_NORMAL, Kind.ORTHOGONAL)) {
+      Map<String, Tensor> weights =
+          Initialization.of(kind, 1).recurrent(context, sizes, RngState.of(1));
+      List<String> matrices = weights.keySet().stream().filter(n -> n.contains("weight")).toList();
+      for (int i = 0; i < matrices.size(); i++) {
+        for (int j = 0; j < i; j++) {
+          assertFalse(
+              Arrays.equals(
+                  weights.get(matrices.get(i)).toDoubles(),
+                  weights.get(matrices.get(j)).toDoubles()),
+              matrices.get(i) + ", " + matrices.get(j));
+        }
+      }
+      assertEquals(4, matrices.size());
+      close(weights);
+    }
+  }
+
   @Test
   void misuseIsRefused() {
     refused(InputException.class, () -> Initialization.kind("xavier"), "[pytorch, xavier_normal,");

@@ -3,7 +3,8 @@ package org.kpflow.task;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.kpflow.Refusals.refused;
 
 import java.util.Arrays;
@@ -14,12 +15,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
+import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
+import org.kpflow.model.Initialization;
+import org.kpflow.model.RecurrentSizes;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
 
 /** What every task keeps, and the properties of each. */
 class TasksTest {
@@ -232,28 +238,64 @@ class TasksTest {
     }
   }
 
-  @Test
-  void arraysAreDrawnTogetherAndJudgedInOrder() {
-    try (Trials given =
-            new Trials(
-                Tensor.of(DType.F32, Shape.of(3, 1, 1), 1, 2, 3),
-                Tensor.of(DType.F32, Shape.of(3, 1, 2), 1, -1, 2, -2, 3, -3),
-                Tensor.of(DType.F32, Shape.of(3, 1), 1, 0, 1));
-        Trials drawn = new org.kpflow.task.Arrays(given).draw(context, 300, RngState.of(8));
-        Trials judged = new org.kpflow.task.Arrays(given).evaluation(context)) {
-      assertArrayEquals(new double[] {1, 2, 3}, judged.inputs().toDoubles());
-      double[] x = drawn.inputs().toDoubles();
-      double[] y = drawn.targets().toDoubles();
-      double[] mask = drawn.mask().toDoubles();
-      int[] times = new int[4];
-      for (int b = 0; b < 300; b++) {
-        assertEquals(x[b], y[2 * b]);
-        assertEquals(-x[b], y[2 * b + 1]);
-        assertEquals(x[b] == 2 ? 0 : 1, mask[b]);
-        times[(int) x[b]]++;
+  /** A training with the task's seed splits its own streams off the same root. */
+  @ParameterizedTest
+  @ValueSource(strings = {"student_teacher", "gaussian"})
+  void whatATaskKeepsComesFromOtherNumbersThanItsTrials(String name) {
+    Map<String, String> options = Map.of("inputs", "3", "rank", "2", "steps", "1");
+    Task task = Tasks.named(name, options);
+    for (int i = 0; i < 32; i++) {
+      RngState trialStream = RngState.of(0).split(i % 4);
+      RngState drawn = i < 16 ? trialStream : trialStream.split(0);
+      try (Trials trials = task.draw(context, 3, trialStream);
+          Tensor z = Tensor.zeros(DType.F64, 3, 2);
+          Tensor q = Tensor.zeros(DType.F64, 2, 3);
+          Tensor mixed = Tensor.zeros(DType.F64, 3, 3)) {
+        drawn.fill(context, RngState.Distribution.GAUSSIAN, z);
+        RngState.of(0).split(i / 4 % 4).fill(context, RngState.Distribution.GAUSSIAN, q);
+        TensorMath.orthonormalizeRows(q);
+        TensorMath.gemm(context, false, false, Math.sqrt(1.5), z, q, 0, mixed);
+        assertFalse(Arrays.equals(mixed.toDoubles(), trials.inputs().toDoubles()));
       }
-      assertTrue(times[1] > 60 && times[2] > 60 && times[3] > 60);
     }
+  }
+
+  @Test
+  void theTeachersWeightsAreNoStreamOfATraining() {
+    Map<String, Tensor> weights = new StudentTeacher().recurrentWeights(context);
+    try {
+      double[] hidden = weights.get("weight_hh_l0").toDoubles();
+      double[] input = weights.get("weight_ih_l0").toDoubles();
+      assertNotEquals(hidden[0] / hidden[1], input[0] / input[1], 1e-9);
+      for (int label = 0; label < 4; label++) {
+        Map<String, Tensor> fresh =
+            Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1)
+                .recurrent(
+                    context,
+                    new RecurrentSizes(1, 16, 64, 1, false),
+                    RngState.of(0).split(label).split(0));
+        assertFalse(Arrays.equals(hidden, fresh.get("weight_hh_l0").toDoubles()));
+        fresh.values().forEach(Tensor::close);
+      }
+    } finally {
+      weights.values().forEach(Tensor::close);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"memory_pro", "multi_task", "flip_flop"})
+  void moreTrialsThanTheHeapHoldsAreRefusedWithTheNumbers(String name) {
+    Task usual = Tasks.named(name, Map.of());
+    long numbers = usual.steps() * (usual.inputs() + usual.outputs());
+    long trials = Runtime.getRuntime().maxMemory() / 16 / numbers + 1;
+    assumeTrue(trials < (1 << 20) && trials * numbers < Integer.MAX_VALUE, "a large heap");
+    refused(
+        MemoryException.class,
+        () -> usual.draw(context, trials, RngState.of(1)),
+        "trials: " + trials + " of " + usual.steps() + " steps",
+        "GiB");
+    Task large = Tasks.named(name, Map.of("conditions", "" + trials));
+    refused(MemoryException.class, () -> large.evaluation(context), "trials: ", "GiB");
   }
 
   @ParameterizedTest
@@ -282,6 +324,5 @@ class TasksTest {
     Task wide = new FlipFlop(1 << 20, 1 << 20, 0.5, 1);
     refused(() -> wide.draw(context, 1, RngState.of(1)), "trials: expected at most 0");
     refused(() -> new MultiTask(-1, 1, 1, 1, 1), "context: expected 0");
-    refused(() -> new org.kpflow.task.Arrays(null), "trials");
   }
 }

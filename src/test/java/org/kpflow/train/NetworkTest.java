@@ -32,6 +32,7 @@ import org.kpflow.linearize.TrainingPass;
 import org.kpflow.model.CellFunction;
 import org.kpflow.model.CellModel;
 import org.kpflow.model.Dual;
+import org.kpflow.model.Gru;
 import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.Readout;
@@ -400,5 +401,46 @@ class NetworkTest {
         assertTrue(Math.abs(expected[i] - found[i]) < 1e-5, "entry " + i);
       }
     }
+  }
+
+  /** The loss is a mean over trials: so is the gradient, which is summed in blocks of rows. */
+  @Test
+  void theGradientOfManyRowsIsTheMeanOfThoseOfSingleTrials() {
+    int trials = 60;
+    int steps = 80;
+    assertTrue(trials * steps > 4096);
+    Shape gates = Shape.of(12, 3);
+    try (Tensor input = RandomModels.gaussian(DType.F64, gates, 1);
+        Tensor hidden = RandomModels.gaussian(DType.F64, Shape.of(12, 4), 2);
+        Tensor output = RandomModels.gaussian(DType.F64, Shape.of(OUTPUTS, 4), 3);
+        Tensor bias = RandomModels.gaussian(DType.F64, Shape.of(OUTPUTS), 4);
+        Network network = network(input, hidden, output, bias);
+        Trials all =
+            new Trials(
+                RandomModels.gaussian(DType.F64, Shape.of(trials, steps, 3), 5),
+                RandomModels.gaussian(DType.F64, Shape.of(trials, steps, OUTPUTS), 6),
+                null)) {
+      double[] mean = new double[(int) network.gradient().count()];
+      double loss = 0;
+      for (int b = 0; b < trials; b++) {
+        try (Trials one = all.slice(b, 1)) {
+          loss += network.lossAndGradient(one) / trials;
+        }
+        double[] part = network.gradient().toDoubles();
+        for (int i = 0; i < mean.length; i++) {
+          mean[i] += part[i] / trials;
+        }
+      }
+      assertEquals(loss, network.lossAndGradient(all), 1e-12 * loss);
+      double largest = Arrays.stream(mean).map(Math::abs).max().orElseThrow();
+      assertArrayEquals(mean, network.gradient().toDoubles(), 1e-12 * largest);
+    }
+  }
+
+  private Network network(Tensor input, Tensor hidden, Tensor output, Tensor bias) {
+    Gru gru =
+        new Gru(Map.of("weight_ih_l0", input, "weight_hh_l0", hidden), ModelOptions.of(DType.F64));
+    return new Network(
+        context, gru, new Readout(context, output, bias, gru.outputBlock(), DType.F64), true);
   }
 }

@@ -164,6 +164,45 @@ class OptimizerTest {
     }
   }
 
+  /**
+   * Diagonal gradients diag(g) leave L = R = ε + Σ g² of each entry, by itself: the step is η g (ε
+   * + Σ g²)^(-1/2) with the sum over steps up to the last 1 + 3 k.
+   */
+  @Test
+  void shampooTakesRootsAtTheFirstStepAndEveryInterval() {
+    double epsilon = 0.1;
+    double rate = 0.5;
+    double[][] g = {{2, -1}, {-3, 0.5}, {1, 4}, {-0.25, 2}};
+    try (Tensor matrix = Tensor.zeros(DType.F64, 2, 2);
+        Tensor matrixGradient = Tensor.zeros(DType.F64, 2, 2);
+        Tensor vector = Tensor.zeros(DType.F64, 1);
+        Tensor vectorGradient = Tensor.zeros(DType.F64, 1)) {
+      List<Parameter> parameters =
+          List.of(
+              new Parameter("w", matrix, matrixGradient),
+              new Parameter("b", vector, vectorGradient));
+      try (Shampoo shampoo = new Shampoo(context, parameters, epsilon, 3)) {
+        double[] sum = {epsilon, epsilon};
+        double[] root = new double[2];
+        double[] expected = new double[2];
+        for (int step = 1; step <= 4; step++) {
+          for (int i = 0; i < 2; i++) {
+            matrixGradient.set(g[step - 1][i], i, i);
+            sum[i] += g[step - 1][i] * g[step - 1][i];
+            root[i] = step == 1 || step == 4 ? 1 / Math.sqrt(sum[i]) : root[i];
+            expected[i] -= rate * g[step - 1][i] * root[i];
+          }
+          vectorGradient.set(g[step - 1][0], 0);
+          shampoo.step(step, rate);
+          assertEquals(expected[0], matrix.get(0, 0), 1e-12, "step " + step);
+          assertEquals(expected[1], matrix.get(1, 1), 1e-12, "step " + step);
+          assertEquals(expected[0], vector.get(0), 1e-12, "step " + step);
+          assertEquals(0, matrix.get(0, 1), 1e-12);
+        }
+      }
+    }
+  }
+
   /** Of statistics that rounding has left indefinite, eigenvalues below ε count as ε. */
   @Test
   void anEigenvalueBelowEpsilonCountsAsEpsilon() {
@@ -253,6 +292,14 @@ class OptimizerTest {
       refused(() -> new Adam(context, good, 1, 0.9, 1e-8), "beta1", "1.0");
       refused(() -> new Adam(context, good, 0.9, -1, 1e-8), "beta2", "-1");
       refused(() -> new Adam(context, good, 0.9, 0.9, 0), "epsilon", "0");
+      refused(() -> new Adam(context, good, 0.9, 0.9, Double.POSITIVE_INFINITY), "epsilon");
+      try (Problem narrow = new Problem(DType.F32)) {
+        refused(
+            () -> new Adam(context, narrow.parameters, 0.9, 0.9, 1e-50),
+            "epsilon",
+            "f32",
+            "1.0E-50");
+      }
       refused(() -> new Adam(null, good), "context", "null");
       refused(() -> new Shampoo(context, good, 0, 1), "epsilon", "0");
       refused(() -> new Shampoo(context, good, 1e-4, 0), "interval", "0");

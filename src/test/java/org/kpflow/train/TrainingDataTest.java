@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,6 +21,7 @@ import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 import org.kpflow.task.MemoryPro;
+import org.kpflow.task.Task;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
@@ -115,6 +119,88 @@ class TrainingDataTest {
       assertArrayEquals(Arrays.copyOf(visited, batch), inputs(data.batches(), 1), "going back");
       assertArrayEquals(given.inputs().toDoubles(), data.evaluation().inputs().toDoubles());
     }
+  }
+
+  /** Every trial is zero; remembers the stream it was asked to draw from. */
+  private static final class Blank implements Task {
+    RngState stream;
+
+    @Override
+    public String name() {
+      return "blank";
+    }
+
+    @Override
+    public long inputs() {
+      return 1;
+    }
+
+    @Override
+    public long outputs() {
+      return 1;
+    }
+
+    @Override
+    public long steps() {
+      return 1;
+    }
+
+    @Override
+    public Trials draw(ExecutionContext context, long trials, RngState rng) {
+      stream = rng;
+      return evaluation(context);
+    }
+
+    @Override
+    public Trials evaluation(ExecutionContext context) {
+      return new Trials(Tensor.zeros(DType.F64, 20, 1, 1), Tensor.zeros(DType.F64, 20, 1, 1), null);
+    }
+  }
+
+  private static double[] drawn(RngState stream, RngState.Distribution distribution) {
+    try (Tensor numbers = Tensor.zeros(DType.F64, 20)) {
+      stream.fill(CONTEXT, distribution, numbers);
+      return numbers.toDoubles();
+    }
+  }
+
+  private static double[] sortingOrder(double[] keys) {
+    return IntStream.range(0, keys.length)
+        .boxed()
+        .sorted(Comparator.comparingDouble(i -> keys[i]))
+        .mapToDouble(i -> i)
+        .toArray();
+  }
+
+  /** Which label of the seed each of them is drawn from; the weights of train have label 3. */
+  @Test
+  void trialsOrderAndNoiseComeFromDifferentNumbers() {
+    RngState seed = draw(20, 1).seed();
+    Blank task = new Blank();
+    double[] noise;
+    double[] order;
+    try (TrainingData noisy = TrainingData.fresh(CONTEXT, task, draw(20, 1), DType.F64);
+        Trials given = numbered(20);
+        TrainingData epochs = TrainingData.of(CONTEXT, given, draw(20, 0), DType.F64)) {
+      noise = inputs(noisy.batches(), 5);
+      order = inputs(epochs.batches(), 1);
+    }
+    List<String> uses = new ArrayList<>();
+    for (int label = 0; label < 4; label++) {
+      RngState stream = seed.split(label);
+      if (stream.split(5).equals(task.stream)) {
+        uses.add("trials");
+      }
+      if (Arrays.equals(noise, drawn(stream.split(5), RngState.Distribution.GAUSSIAN))) {
+        uses.add("noise");
+      }
+      double[] keys = drawn(stream.split(0), RngState.Distribution.UNIFORM);
+      if (Arrays.equals(order, sortingOrder(keys))) {
+        uses.add("order");
+      }
+      uses.add("|");
+    }
+    assertEquals(List.of("trials", "|", "order", "|", "noise", "|", "|"), uses);
   }
 
   @Test

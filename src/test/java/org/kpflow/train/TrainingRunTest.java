@@ -6,17 +6,23 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
 import org.kpflow.base.NumericalException;
@@ -81,6 +87,11 @@ class TrainingRunTest {
   }
 
   private TrainingRecord train(String out, double rate, TrainingPlan plan, long stopAfter) {
+    return train(out, rate, plan, StopAfter.steps(stopAfter));
+  }
+
+  private TrainingRecord train(
+      String out, double rate, TrainingPlan plan, TrainingObserver observer) {
     TrainingData.Draw draw = new TrainingData.Draw(5, 0.1, LossSteps.all(), RngState.of(1));
     try (Network network = network();
         Optimizer adam = new Adam(CONTEXT, network.parameters());
@@ -97,7 +108,7 @@ class TrainingRunTest {
               Map.of("type", "gru"),
               Map.of("--lr", "" + rate),
               Map.of("version", "test"));
-      return new TrainingRun(directory.resolve(out), setup, plan).run(StopAfter.steps(stopAfter));
+      return new TrainingRun(directory.resolve(out), setup, plan).run(observer);
     }
   }
 
@@ -218,6 +229,112 @@ class TrainingRunTest {
       assertEquals(Shape.of(12, 4), first.get("rnn.weight_hh_l0").shape());
       assertEquals(Shape.of(3, 4), first.get("Wout.weight").shape());
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "model.json",
+        "inputs.npy",
+        "targets.npy",
+        "mask.npy",
+        "losses.csv",
+        "losses.png",
+        "losses.svg",
+        "training.json"
+      })
+  void filesOfAnotherOriginAreNotOverwritten(String name) throws IOException {
+    Path mine = Files.createDirectories(directory.resolve("mine")).resolve(name);
+    Files.writeString(mine, "mine");
+    InputException refused =
+        assertThrows(InputException.class, () -> train("mine", 0.01, plan(10), 0));
+    assertTrue(refused.getMessage().startsWith(mine + ": "), refused.getMessage());
+    assertEquals("mine", Files.readString(mine));
+    assertEquals(List.of(name), List.of(mine.getParent().toFile().list()));
+  }
+
+  @Test
+  void anAttemptThatTookNoStepDoesNotBindItsOptions() throws IOException {
+    assertThrows(NumericalException.class, () -> train("out", 1e300, plan(20), 0));
+    train("whole", 0.01, plan(10), 0);
+    Path out = Files.createDirectories(directory.resolve("parts"));
+    for (String step : List.of("00000", "00005")) { // of a process killed before it saved its state
+      Files.write(
+          out.resolve("step_" + step + ".safetensors"), bytes("whole/step_00000.safetensors"));
+    }
+    Files.createDirectories(out.resolve("resume"));
+    Files.write(out.resolve("resume/state.safetensors"), bytes("out/resume/state.safetensors"));
+    assertEquals(10, train("parts", 0.01, plan(10), 0).stepsHere());
+    assertSame("whole", "parts", "losses.csv", "step_00010.safetensors");
+    assertFalse(Files.exists(out.resolve("step_00005.safetensors")));
+  }
+
+  @Test
+  void whatStoppedNamesTheLastCheckpointAndTheEvaluationsStep() throws IOException {
+    TrainingRecord stopped = train("out", 0.01, plan(25), 18);
+    assertEquals("step_00010.safetensors", stopped.checkpoint());
+    assertEquals(15, stopped.evaluationStep());
+    TrainingRecord again = train("out", 0.01, plan(25), 1);
+    assertEquals("step_00010.safetensors", again.checkpoint());
+    assertEquals(15, again.evaluationStep());
+    List<LossLog.Row> rows = LossLog.read(directory.resolve("out"));
+    assertEquals(rows.get(15).evaluation(), again.evaluation());
+  }
+
+  /** A kill falls between the last state and training.json. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{\"status\" : \"fini", "{\"status\" : \"running\", \"step\" : 10}"})
+  void aRecordThatDoesNotSayTheEndIsWrittenAgain(String text) throws IOException {
+    train("out", 0.01, plan(10), 0);
+    Path record = directory.resolve("out/training.json");
+    Files.writeString(record, text);
+    Files.delete(directory.resolve("out/losses.png"));
+    byte[] last = bytes("out/step_00010.safetensors");
+    TrainingRecord found = train("out", 0.01, plan(10), 0);
+    assertEquals("finished", found.status());
+    assertEquals(0, found.stepsHere());
+    JsonNode read = new ObjectMapper().readTree(record.toFile());
+    assertEquals("finished", read.path("status").asText());
+    assertEquals(10, read.path("step").asLong());
+    assertEquals("step_00010.safetensors", read.path("checkpoint").asText());
+    assertTrue(Files.exists(directory.resolve("out/losses.png")));
+    assertArrayEquals(last, bytes("out/step_00010.safetensors"));
+  }
+
+  /** The first step's weights are too large for the evaluation after it. */
+  @Test
+  void anEvaluationThatOverflowsLeavesTheRecordWithTheLosses() throws IOException {
+    TrainingPlan every = new TrainingPlan(20, 10, 1, 0);
+    NumericalException overflow =
+        assertThrows(NumericalException.class, () -> train("out", 1e300, every, 0));
+    assertTrue(
+        overflow.getMessage().startsWith("training, the evaluation after step 1: "),
+        overflow.getMessage());
+    assertTrue(overflow.getMessage().contains("a smaller learning rate"), overflow.getMessage());
+    JsonNode record = new ObjectMapper().readTree(directory.resolve("out/training.json").toFile());
+    List<LossLog.Row> rows = LossLog.read(directory.resolve("out"));
+    assertEquals(0, record.path("step").asLong());
+    assertEquals(0, rows.get(rows.size() - 1).step());
+  }
+
+  @Test
+  void theRecordOfARunningTrainingSaysTheStepOfTheState() throws IOException {
+    List<Long> said = new ArrayList<>();
+    Path file = directory.resolve("out/training.json");
+    TrainingObserver reader =
+        new TrainingObserver() {
+          @Override
+          public void step(long step, double loss, double evaluation) {
+            try {
+              said.add(new ObjectMapper().readTree(file.toFile()).path("step").asLong());
+            } catch (IOException failure) {
+              throw new UncheckedIOException(failure);
+            }
+          }
+        };
+    train("out", 0.01, plan(12), reader);
+    assertEquals(
+        List.of(0L, 10L, 10L, 12L), List.of(said.get(8), said.get(9), said.get(10), said.get(11)));
   }
 
   @Test
