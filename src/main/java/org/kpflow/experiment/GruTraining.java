@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.function.BiFunction;
 import java.util.stream.LongStream;
 import org.kpflow.base.DType;
+import org.kpflow.loading.Architecture;
 import org.kpflow.model.Gru;
 import org.kpflow.model.Initialization;
 import org.kpflow.model.ModelOptions;
@@ -13,6 +14,7 @@ import org.kpflow.model.Readout;
 import org.kpflow.task.Task;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
+import org.kpflow.train.FreshWeights;
 import org.kpflow.train.LearningRate;
 import org.kpflow.train.Network;
 import org.kpflow.train.Optimizer;
@@ -89,8 +91,9 @@ record GruTraining(
   }
 
   private Network network(ExecutionContext context, Initialization rule, long units, RngState rng) {
-    try (GruWeights weights = GruWeights.draw(context, rule, task, units, rng)) {
-      Gru gru = new Gru(weights.cell(), ModelOptions.of(DType.F32));
+    FreshWeights fresh = new FreshWeights(Architecture.GRU, task.inputs(), units, 1, false);
+    try (FreshWeights.Drawn weights = fresh.draw(context, rule, task.outputs(), true, rng)) {
+      Gru gru = new Gru(weights.network(), ModelOptions.of(DType.F32));
       Readout readout =
           new Readout(
               context,

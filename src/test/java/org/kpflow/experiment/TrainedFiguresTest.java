@@ -24,12 +24,14 @@ import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
 import org.kpflow.io.Safetensors;
+import org.kpflow.loading.Architecture;
 import org.kpflow.model.Initialization;
 import org.kpflow.task.MemoryPro;
 import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
+import org.kpflow.train.FreshWeights;
 import org.kpflow.train.Network;
 
 /** Figures 3, 4 and objectives: what they measure, and tiny runs of them. */
@@ -91,15 +93,12 @@ class TrainedFiguresTest {
   void modesAreMeasuredAsTheirFormulasSay() {
     MemoryPro task = new MemoryPro(3, 1, 2, 4);
     Path file = directory.resolve("step.safetensors");
-    try (GruWeights weights =
-        GruWeights.draw(
-            context,
-            Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1),
-            task,
-            4,
-            RngState.of(5))) {
+    Initialization rule = Initialization.of(Initialization.Kind.XAVIER_NORMAL, 1);
+    try (FreshWeights.Drawn weights =
+        new FreshWeights(Architecture.GRU, task.inputs(), 4, 1, false)
+            .draw(context, rule, task.outputs(), true, RngState.of(5))) {
       Map<String, Tensor> named = new LinkedHashMap<>();
-      weights.cell().forEach((name, tensor) -> named.put(Network.PREFIX + name, tensor));
+      weights.network().forEach((name, tensor) -> named.put("rnn." + name, tensor));
       weights.readout().forEach((name, tensor) -> named.put(Network.READOUT + "." + name, tensor));
       Safetensors.write(file, named, Map.of());
       try (Trials trials = task.evaluation(context);
