@@ -99,6 +99,11 @@ public class TrainingBenchmark {
     batch =
         new Trials(
             gaussian(7, 1, trials, steps, inputs), gaussian(8, 1, trials, steps, OUTPUTS), null);
+  }
+
+  /** Before every iteration: the machine's speed drifts. */
+  @Setup(Level.Iteration)
+  public void measurePeer() {
     gemmRate = gemmRate();
   }
 
