@@ -11,7 +11,6 @@ import org.kpflow.task.Trials;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
-import org.kpflow.tensor.TensorMath;
 import org.kpflow.train.Adam;
 import org.kpflow.train.Network;
 import org.openjdk.jmh.annotations.AuxCounters;
@@ -42,8 +41,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 @State(Scope.Benchmark)
 public class TrainingBenchmark {
-  private static final int GEMM_SIZE = 2048;
-  private static final int GEMM_RUNS = 20;
   private static final int OUTPUTS = 3;
 
   @Param({"F32"})
@@ -104,26 +101,11 @@ public class TrainingBenchmark {
   /** Before every iteration: the machine's speed drifts. */
   @Setup(Level.Iteration)
   public void measurePeer() {
-    gemmRate = gemmRate();
+    gemmRate = GemmPeer.rate(context, dtype);
   }
 
   private Tensor gaussian(long seed, double scale, long... sizes) {
     return Gaussian.tensor(context, dtype, RngState.of(seed), scale, sizes);
-  }
-
-  /** GFLOP/s of the fastest of some products. */
-  private double gemmRate() {
-    double seconds = Double.POSITIVE_INFINITY;
-    try (Tensor a = gaussian(9, 1, GEMM_SIZE, GEMM_SIZE);
-        Tensor b = gaussian(10, 1, GEMM_SIZE, GEMM_SIZE);
-        Tensor c = Tensor.zeros(dtype, GEMM_SIZE, GEMM_SIZE)) {
-      for (int i = 0; i < GEMM_RUNS; i++) {
-        long start = System.nanoTime();
-        TensorMath.gemm(context, false, false, 1, a, b, 0, c);
-        seconds = Math.min(seconds, 1e-9 * (System.nanoTime() - start));
-      }
-    }
-    return 2e-9 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / seconds;
   }
 
   @TearDown(Level.Trial)

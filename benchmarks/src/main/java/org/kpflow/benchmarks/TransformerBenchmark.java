@@ -13,7 +13,6 @@ import org.kpflow.model.Transformer;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
-import org.kpflow.tensor.TensorMath;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -43,8 +42,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 @State(Scope.Benchmark)
 public class TransformerBenchmark {
-  private static final int GEMM_SIZE = 2048;
-  private static final int GEMM_RUNS = 8;
   private static final int LAYERS = 3;
 
   @Param({"F32", "F64"})
@@ -129,27 +126,12 @@ public class TransformerBenchmark {
     kernel = new NeuralTangentKernel(linearization);
     in = Gaussian.tensor(context, dtype, rng.split(14), 1, kernel.domain().block(probes).sizes());
     out = Tensor.zeros(dtype, in.shape());
-    gemmRate = gemmRate(rng);
+    gemmRate = GemmPeer.rate(context, dtype);
   }
 
   private void put(Map<String, Tensor> weights, String name, int rows, int columns) {
     RngState rng = RngState.of(100 + weights.size());
     weights.put(name, Gaussian.tensor(context, dtype, rng, 1 / Math.sqrt(columns), rows, columns));
-  }
-
-  /** GFLOP/s of the fastest of some products. */
-  private double gemmRate(RngState rng) {
-    double seconds = Double.POSITIVE_INFINITY;
-    try (Tensor a = Gaussian.tensor(context, dtype, rng.split(15), 1, GEMM_SIZE, GEMM_SIZE);
-        Tensor b = Gaussian.tensor(context, dtype, rng.split(16), 1, GEMM_SIZE, GEMM_SIZE);
-        Tensor c = Tensor.zeros(dtype, GEMM_SIZE, GEMM_SIZE)) {
-      for (int i = 0; i < GEMM_RUNS; i++) {
-        long start = System.nanoTime();
-        TensorMath.gemm(context, false, false, 1, a, b, 0, c);
-        seconds = Math.min(seconds, 1e-9 * (System.nanoTime() - start));
-      }
-    }
-    return 2e-9 * GEMM_SIZE * GEMM_SIZE * GEMM_SIZE / seconds;
   }
 
   @TearDown(Level.Trial)
