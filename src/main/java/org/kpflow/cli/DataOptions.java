@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
+import org.kpflow.model.FourierFeatures;
+import org.kpflow.task.FourierTask;
 import org.kpflow.task.Task;
 import org.kpflow.task.Tasks;
 import org.kpflow.task.Trials;
@@ -44,6 +46,13 @@ final class DataOptions {
       paramLabel = "FILE",
       description = "With --inputs: a .npy file [B, T, n_out], or [B, n_out].")
   private Path targets;
+
+  @Option(
+      names = "--fourier",
+      paramLabel = "F",
+      description =
+          "Give every input channel x as cos 2πjx and sin 2πjx, j = 1 to F (default: as it is).")
+  private Integer fourier;
 
   @Option(
       names = "--batch",
@@ -89,6 +98,7 @@ final class DataOptions {
       throw new InputException(
           "--dataset: goes with --task; the trials of --inputs are a data set already");
     }
+    requirePositive("--fourier", fourier == null ? null : Long.valueOf(fourier));
     requirePositive("--dataset", dataSet);
     requirePositive("--batch", batch);
     if (!(noise >= 0) || Double.isInfinite(noise)) {
@@ -136,13 +146,26 @@ final class DataOptions {
                       + " shapes %s and %s",
                   given.inputs().shape(), given.targets().shape()));
         }
-        return TrainingData.of(context, given, draw(given.count(), seed), dtype);
+        try (Trials used = featured(given)) {
+          return TrainingData.of(context, used, draw(given.count(), seed), dtype);
+        }
       }
     }
-    Task source = Tasks.named(task, taskOptions);
+    Task named = Tasks.named(task, taskOptions);
+    Task source = fourier == null ? named : new FourierTask(named, harmonics());
     return dataSet == null
         ? TrainingData.fresh(context, source, draw(null, seed), dtype)
         : TrainingData.set(context, source, dataSet, draw(dataSet, seed), dtype);
+  }
+
+  /** A copy of given trials as the network reads them. */
+  private Trials featured(Trials given) {
+    Trials copy = given.slice(0, given.count());
+    return fourier == null ? copy : FourierTask.of(copy, harmonics());
+  }
+
+  private FourierFeatures harmonics() {
+    return Named.option("--fourier", () -> FourierFeatures.harmonics(fourier));
   }
 
   /** What training.json says of it. */
