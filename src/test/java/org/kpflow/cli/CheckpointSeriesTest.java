@@ -7,10 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,32 +41,17 @@ class CheckpointSeriesTest {
 
   @TempDir private Path directory;
 
-  private record Outcome(int code, String out, String err) {}
-
-  private Outcome analyze(List<Path> weights, String... more) {
+  private CommandOutcome analyze(List<Path> weights, String... more) {
     List<String> arguments = new ArrayList<>(List.of("analyze", "--cell", "gru", "--weights"));
     weights.forEach(path -> arguments.add(path.toString()));
     arguments.addAll(List.of("--inputs", CASE.resolve("x.npy").toString(), "--dtype", "f64"));
     arguments.addAll(
         List.of("--modes", "3", "--views", "temp", "--out", directory.resolve("out").toString()));
     arguments.addAll(List.of(more));
-    PrintStream out = System.out;
-    PrintStream err = System.err;
-    ByteArrayOutputStream printed = new ByteArrayOutputStream();
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
-      int code = Main.run(arguments.toArray(String[]::new));
-      return new Outcome(
-          code, printed.toString(StandardCharsets.UTF_8), said.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(out);
-      System.setErr(err);
-    }
+    return CommandOutcome.of(arguments);
   }
 
-  private Outcome analyzeWithTargets(List<Path> weights, String... more) {
+  private CommandOutcome analyzeWithTargets(List<Path> weights, String... more) {
     List<String> options =
         new ArrayList<>(List.of("--targets", CASE.resolve("targets.npy").toString()));
     options.addAll(List.of(more));
@@ -102,7 +84,7 @@ class CheckpointSeriesTest {
     checkpoint("step_10", 1.3);
     checkpoint("step_9", 1.2);
     checkpoint("step_2", 1);
-    Outcome outcome = analyzeWithTargets(List.of(directory.resolve("run")));
+    CommandOutcome outcome = analyzeWithTargets(List.of(directory.resolve("run")));
     assertEquals(0, outcome.code(), outcome.err());
     assertTrue(outcome.out().contains("3 of 3 checkpoints"), outcome.out());
     JsonNode series = json("series.json").path("series");
@@ -136,7 +118,7 @@ class CheckpointSeriesTest {
   @Test
   void theSeriesSaysWhichPartOfTheStateWasAnalysed() throws IOException {
     List<Path> paths = List.of(checkpoint("a", 1), checkpoint("b", 1.1));
-    Outcome outcome = analyze(paths, "--state", "0:3", "--steps", "1:4");
+    CommandOutcome outcome = analyze(paths, "--state", "0:3", "--steps", "1:4");
     assertEquals(0, outcome.code(), outcome.err());
     JsonNode selection = json("series.json").path("series").path("selection");
     assertEquals("0:3", selection.path("units").asText(), selection.toString());
@@ -152,7 +134,7 @@ class CheckpointSeriesTest {
 
   @Test
   void theOverlapOfEqualCheckpointsIsOne() throws IOException {
-    Outcome outcome = analyze(List.of(checkpoint("a", 1), checkpoint("b", 1)), "--json");
+    CommandOutcome outcome = analyze(List.of(checkpoint("a", 1), checkpoint("b", 1)), "--json");
     assertEquals(0, outcome.code(), outcome.err());
     JsonNode second = new ObjectMapper().readTree(outcome.out()).path("checkpoints").path(1);
     assertEquals(1, second.path("temporalOverlap").asDouble(), 1e-12);
@@ -165,7 +147,7 @@ class CheckpointSeriesTest {
     Path broken = directory.resolve("run").resolve("step_2.npz");
     Files.writeString(broken, "no archive");
     Path last = checkpoint("step_3", 1.1);
-    Outcome outcome = analyzeWithTargets(List.of(first, broken, last));
+    CommandOutcome outcome = analyzeWithTargets(List.of(first, broken, last));
     assertEquals(3, outcome.code(), outcome.err());
     JsonNode series = json("series.json").path("series");
     assertTrue(series.path("partial").asBoolean());
@@ -258,7 +240,7 @@ class CheckpointSeriesTest {
         new String[][] {
           {"outputs", "output 0"}, {"trials", "trial 0"}, {labels.toString(), "group 1"}
         }) {
-      Outcome outcome = analyzeWithTargets(List.of(weights), "--objectives", expected[0]);
+      CommandOutcome outcome = analyzeWithTargets(List.of(weights), "--objectives", expected[0]);
       assertEquals(0, outcome.code(), outcome.err());
       JsonNode objectives = json("report.json").path("report").path("objectives");
       assertEquals(expected[1], objectives.path("names").path(0).asText());
@@ -292,7 +274,7 @@ class CheckpointSeriesTest {
             .map(text -> text.replace("FRACTIONS", directory.resolve("fractions.npy").toString()))
             .toArray(String[]::new);
     for (List<Path> paths : List.of(List.of(weights), List.of(weights, other))) {
-      Outcome outcome = analyzeWithTargets(paths, given);
+      CommandOutcome outcome = analyzeWithTargets(paths, given);
       assertEquals(2, outcome.code(), outcome.err());
       assertEquals(1, outcome.err().strip().lines().count(), outcome.err());
       assertTrue(outcome.err().contains(fragment), outcome.err());
@@ -303,7 +285,7 @@ class CheckpointSeriesTest {
   @Test
   void checkpointsThatCannotBeToldApartOrFoundAreRefusedBeforeAnyIsAnalysed() throws IOException {
     Path first = checkpoint("step_1", 1);
-    Outcome outcome = analyze(List.of(first, first));
+    CommandOutcome outcome = analyze(List.of(first, first));
     assertEquals(2, outcome.code());
     assertTrue(outcome.err().contains("expected different names"), outcome.err());
     outcome = analyze(List.of(first, directory.resolve("absent.npz")));
