@@ -2,7 +2,6 @@
 #pragma once
 
 #include <mutex>
-#include <type_traits>
 
 #include "core/context.hpp"
 
@@ -16,16 +15,15 @@ inline void require_array(const char* name, const void* array, int64_t count) {
   KPFLOW_REQUIRE(array != nullptr || count == 0, "%s: got NULL", name);
 }
 
-// Calls body with a null pointer of the element type, for a switch over dtypes.
-template <class Body>
-void with_dtype(int32_t dtype, Body&& body) {
-  if (dtype == KPFLOW_F32) {
-    body(static_cast<float*>(nullptr));
-  } else if (dtype == KPFLOW_F64) {
-    body(static_cast<double*>(nullptr));
-  } else {
-    fail(KPFLOW_INVALID_ARGUMENT, "dtype: expected 1 (f32) or 2 (f64), got %d", dtype);
-  }
+// The same for an array in the memory of a context's device.
+inline void require_array(const kpflow_context& context, const char* name, const void* array, int64_t count) {
+  require_array(name, array, count);
+  KPFLOW_REQUIRE(count == 0 || find_device(context.device).owns(array),
+                 "%s: expected an array in the memory of the context's device", name);
+}
+
+inline void require_dtype(int32_t dtype) {
+  KPFLOW_REQUIRE(dtype == KPFLOW_F32 || dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d", dtype);
 }
 
 template <class Body>
@@ -33,6 +31,17 @@ int32_t on_context(kpflow_context* context, Body&& body) {
   return guarded([&] {
     require_context(context);
     std::lock_guard<std::mutex> lock(context->mutex);
+    body();
+  });
+}
+
+// The same for work that needs no memory of its own on the CPU, where it need not wait for its turn.
+template <class Body>
+int32_t on_device(kpflow_context* context, Body&& body) {
+  return guarded([&] {
+    require_context(context);
+    std::unique_lock<std::mutex> lock(context->mutex, std::defer_lock);
+    if (context->device != KPFLOW_CPU) lock.lock();
     body();
   });
 }

@@ -1,17 +1,11 @@
 // C boundary of buffers, contexts, array primitives and dense factorizations: argument checks, no arithmetic.
-#include "linalg/arrays.hpp"
-
 #include <cblas.h>
 
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
 #include "api/arguments.hpp"
 #include "core/system.hpp"
 #include "linalg/dense.hpp"
-#include "linalg/random.hpp"
-#include "linalg/unit_columns.hpp"
 
 using namespace kpflow;
 
@@ -35,23 +29,22 @@ int64_t reach(int32_t axes, const int64_t* shape, const int64_t* strides) {
 }
 
 // Sizes and ranges of a matrix of unit columns; the arrays of its products have s rows.
-template <class T>
-UnitColumns<T> unit_columns(int64_t s, int64_t rows, int64_t layers, int64_t components, int64_t units, int64_t total,
-                            const int64_t* first, const int64_t* count, const void* columns, const void* z,
-                            const void* state) {
+UnitColumnsArguments unit_columns(const kpflow_context& context, int64_t s, int64_t rows, int64_t layers,
+                                  int64_t components, int64_t units, int64_t total, const int64_t* first,
+                                  const int64_t* count, const void* columns, const void* z, const void* state) {
   KPFLOW_REQUIRE(first != nullptr && count != nullptr && layers >= 1 && units >= 1,
                  "units: expected at least one and their columns");
   const int64_t size = checked_product(rows, components);
   KPFLOW_REQUIRE(size <= INT32_MAX && total <= INT32_MAX, "columns: expected sizes below 2^31");
-  require_array("columns", columns, checked_product(total, size));
-  require_array("z", z, checked_product(s, total));
-  require_array("state", state, checked_product(s, checked_product(size, checked_product(layers, units))));
+  require_array(context, "columns", columns, checked_product(total, size));
+  require_array(context, "z", z, checked_product(s, total));
+  require_array(context, "state", state, checked_product(s, checked_product(size, checked_product(layers, units))));
   for (int64_t u = 0; u < layers * units; ++u) {
     KPFLOW_REQUIRE(first[u] >= 0 && count[u] >= 0 && first[u] <= total - count[u],
                    "unit %lld: its columns are not among the %lld", static_cast<long long>(u),
                    static_cast<long long>(total));
   }
-  return {rows, layers, components, units, total, first, count, static_cast<const T*>(columns)};
+  return {rows, layers, components, units, total, first, count, columns};
 }
 
 }  // namespace
@@ -75,11 +68,15 @@ const char* kpflow_build_info(void) {
   return info.c_str();
 }
 
-int32_t kpflow_context_create(int32_t threads, kpflow_context** out) {
+int32_t kpflow_context_create(int32_t device, int32_t threads, kpflow_context** out) {
   return guarded([&] {
     KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
     KPFLOW_REQUIRE(threads >= 1 && threads <= kMostThreads, "threads: expected 1 to %d, got %d", kMostThreads, threads);
-    *out = new kpflow_context(threads);
+    Device& found = find_device(device);
+    auto context = std::make_unique<kpflow_context>(threads);
+    context->device = device;
+    context->kernels = found.kernels(*context);
+    *out = context.release();
   });
 }
 
@@ -87,135 +84,137 @@ void kpflow_context_destroy(kpflow_context* context) { delete context; }
 
 int32_t kpflow_available_cores(void) { return available_cores(); }
 
-int64_t kpflow_available_memory(void) { return available_memory(); }
+const char* kpflow_device_info(int32_t device) {
+  static thread_local std::string text;
+  return guarded([&] { text = find_device(device).describe(); }) == KPFLOW_OK ? text.c_str() : nullptr;
+}
 
-void* kpflow_buffer_allocate(int64_t bytes) {
-  if (bytes < 0 || bytes > INT64_MAX - kAlignment) return nullptr;
-  const int64_t rounded = (bytes / kAlignment + 1) * kAlignment;
-  void* buffer = std::aligned_alloc(kAlignment, static_cast<size_t>(rounded));
-  if (buffer != nullptr) std::memset(buffer, 0, static_cast<size_t>(rounded));
+void kpflow_set_cuda_library(const char* path) {
+  guarded([&] { set_cuda_library(path); });
+}
+
+int64_t kpflow_available_memory(int32_t device) {
+  int64_t bytes = -1;
+  guarded([&] { bytes = find_device(device).available_memory(); });
+  return bytes;
+}
+
+void* kpflow_buffer_allocate(int32_t device, int64_t bytes) {
+  void* buffer = nullptr;
+  guarded([&] {
+    KPFLOW_REQUIRE(bytes >= 0 && bytes <= INT64_MAX - kAlignment, "bytes: expected at least 0, got %lld",
+                   static_cast<long long>(bytes));
+    buffer = find_device(device).allocate(bytes);
+    if (buffer == nullptr) fail(KPFLOW_OUT_OF_MEMORY, "the system refused %lld bytes", static_cast<long long>(bytes));
+  });
   return buffer;
 }
 
-void kpflow_buffer_free(void* buffer) { std::free(buffer); }
+void kpflow_buffer_free(int32_t device, void* buffer) {
+  if (buffer != nullptr) guarded([&] { find_device(device).free(buffer); });
+}
 
-int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes) {
+int32_t kpflow_buffer_copy(int32_t device, const void* source, void* target, int64_t bytes) {
   return guarded([&] {
     require_array("source", source, bytes);
     require_array("target", target, bytes);
-    std::memmove(target, source, static_cast<size_t>(bytes));
+    if (bytes > 0) find_device(device).copy(source, target, bytes);
   });
 }
 
 int32_t kpflow_axpby(kpflow_context* context, int32_t dtype, int64_t count, double alpha, const void* x, double beta,
                      void* y) {
   return on_context(context, [&] {
-    require_array("x", x, count);
-    require_array("y", y, count);
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      axpby(context->pool, count, alpha, static_cast<const T*>(x), beta, static_cast<T*>(y));
-    });
+    require_dtype(dtype);
+    require_array(*context, "x", x, count);
+    require_array(*context, "y", y, count);
+    context->kernels->axpby(dtype, count, alpha, x, beta, y);
   });
 }
 
 int32_t kpflow_dot(kpflow_context* context, int32_t dtype, int64_t rows, int64_t columns, const void* x, const void* y,
                    double* out) {
   return on_context(context, [&] {
+    require_dtype(dtype);
     const int64_t count = checked_product(rows, columns);
-    require_array("x", x, count);
-    require_array("y", y, count);
+    require_array(*context, "x", x, count);
+    require_array(*context, "y", y, count);
     require_array("out", out, rows);
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      dot(context->pool, rows, columns, static_cast<const T*>(x), static_cast<const T*>(y), out);
-    });
+    context->kernels->dot(dtype, rows, columns, x, y, out);
   });
 }
 
 int32_t kpflow_gemm(kpflow_context* context, int32_t dtype, int32_t transpose_a, int32_t transpose_b, int64_t m,
                     int64_t n, int64_t k, double alpha, const void* a, const void* b, double beta, void* c) {
   return on_context(context, [&] {
-    require_array("a", a, checked_product(m, k));
-    require_array("b", b, checked_product(k, n));
-    require_array("c", c, checked_product(m, n));
+    require_dtype(dtype);
+    require_array(*context, "a", a, checked_product(m, k));
+    require_array(*context, "b", b, checked_product(k, n));
+    require_array(*context, "c", c, checked_product(m, n));
     KPFLOW_REQUIRE(m <= INT32_MAX && n <= INT32_MAX && k <= INT32_MAX, "gemm: expected sizes below 2^31");
     if (m == 0 || n == 0) return;
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      parallel_gemm(context->pool, transpose_a != 0, transpose_b != 0, m, n, k, alpha, static_cast<const T*>(a),
-                    static_cast<const T*>(b), beta, static_cast<T*>(c));
-    });
+    context->kernels->gemm(dtype, transpose_a != 0, transpose_b != 0, m, n, k, alpha, a, b, beta, c);
   });
 }
 
 int32_t kpflow_row_products(kpflow_context* context, int32_t dtype, int64_t m, int64_t s, int64_t n, const void* x,
                             const void* y, double* out) {
   return on_context(context, [&] {
-    require_array("x", x, checked_product(m, n));
-    require_array("y", y, checked_product(s, n));
+    require_dtype(dtype);
+    require_array(*context, "x", x, checked_product(m, n));
+    require_array(*context, "y", y, checked_product(s, n));
     require_array("out", out, checked_product(m, s));
     KPFLOW_REQUIRE(m <= INT32_MAX && s <= INT32_MAX && n <= INT32_MAX, "row products: expected sizes below 2^31");
     if (m == 0 || s == 0) return;
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      row_products(context->pool, m, s, n, static_cast<const T*>(x), static_cast<const T*>(y), out);
-    });
+    context->kernels->row_products(dtype, m, s, n, x, y, out);
   });
 }
 
 int32_t kpflow_combine_rows(kpflow_context* context, int32_t dtype, int64_t k, int64_t m, int64_t n,
                             const double* coefficients, void* x) {
   return on_context(context, [&] {
+    require_dtype(dtype);
     KPFLOW_REQUIRE(k <= m, "combine rows: expected at most %lld, got %lld", static_cast<long long>(m),
                    static_cast<long long>(k));
     require_array("coefficients", coefficients, checked_product(k, m));
-    require_array("x", x, checked_product(m, n));
+    require_array(*context, "x", x, checked_product(m, n));
     KPFLOW_REQUIRE(m <= INT32_MAX && n <= INT32_MAX, "combine rows: expected sizes below 2^31");
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      combine_rows(*context, k, m, n, coefficients, static_cast<T*>(x));
-    });
+    context->kernels->combine_rows(dtype, k, m, n, coefficients, x);
   });
 }
 
-int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype, const void* x,
-                             int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype, void* y,
-                             int64_t y_count, const int64_t* y_strides) {
-  return guarded([&] {
+int32_t kpflow_strided_axpby(kpflow_context* context, int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype,
+                             const void* x, int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype,
+                             void* y, int64_t y_count, const int64_t* y_strides) {
+  return on_device(context, [&] {
+    require_dtype(x_dtype);
+    require_dtype(y_dtype);
     KPFLOW_REQUIRE(axes >= 0 && axes <= KPFLOW_MAX_AXES, "axes: expected 0 to %d, got %d", KPFLOW_MAX_AXES, axes);
     KPFLOW_REQUIRE(axes == 0 || (shape != nullptr && x_strides != nullptr && y_strides != nullptr),
                    "strides: got NULL");
-    require_array("x", x, x_count);
-    require_array("y", y, y_count);
+    require_array(*context, "x", x, x_count);
+    require_array(*context, "y", y, y_count);
     const int64_t x_last = reach(axes, shape, x_strides), y_last = reach(axes, shape, y_strides);
     KPFLOW_REQUIRE(x_last < x_count && y_last < y_count, "strides: they leave the arrays");
-    with_dtype(x_dtype, [&](auto* x_type) {
-      with_dtype(y_dtype, [&](auto* y_type) {
-        using X = std::remove_pointer_t<decltype(x_type)>;
-        using Y = std::remove_pointer_t<decltype(y_type)>;
-        strided_axpby(axes, shape, alpha, static_cast<const X*>(x), x_strides, beta, static_cast<Y*>(y), y_strides);
-      });
-    });
+    if (x_last < 0) return;
+    context->kernels->strided_axpby({axes, shape, alpha, x_dtype, x, x_strides, beta, y_dtype, y, y_strides});
   });
 }
 
 int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s, int64_t trials, int64_t steps,
-                               int64_t units, const void* x, int32_t keep, double alpha, double* out,
+                               int64_t units, const void* x, int32_t keep, double alpha, void* out,
                                kpflow_monitor* monitor) {
   return on_context(context, [&] {
+    require_dtype(dtype);
     KPFLOW_REQUIRE(keep >= 1 && keep <= 7, "keep: expected a mask of 1 to 7, got %d", keep);
     const int64_t sizes[3] = {trials, steps, units};
     int64_t d = 1;
     for (int axis = 0; axis < 3; ++axis) d = checked_product(d, keep >> axis & 1 ? sizes[axis] : 1);
     KPFLOW_REQUIRE(d <= INT32_MAX, "keep: the kept axes have %lld entries; expected below 2^31",
                    static_cast<long long>(d));
-    require_array("x", x, checked_product(checked_product(s, trials), checked_product(steps, units)));
-    require_array("out", out, checked_product(d, d));
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      if (s > 0) accumulate_gram(*context, s, sizes, static_cast<const T*>(x), keep, alpha, out, Progress(monitor));
-    });
+    require_array(*context, "x", x, checked_product(checked_product(s, trials), checked_product(steps, units)));
+    require_array(*context, "out", out, checked_product(d, d));
+    if (s > 0) context->kernels->accumulate_gram(dtype, s, sizes, x, keep, alpha, out, Progress(monitor));
   });
 }
 
@@ -224,12 +223,10 @@ int32_t kpflow_unit_combine(kpflow_context* context, int32_t dtype, int64_t s, i
                             const int64_t* count, const void* columns, double alpha, const void* z, double beta,
                             void* out, kpflow_monitor* monitor) {
   return on_context(context, [&] {
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      const auto u = unit_columns<T>(s, rows, layers, components, units, total, first, count, columns, z, out);
-      unit_combine(*context, u, s, static_cast<T>(alpha), static_cast<const T*>(z), static_cast<T>(beta),
-                   static_cast<T*>(out), Progress(monitor));
-    });
+    require_dtype(dtype);
+    const UnitColumnsArguments u =
+        unit_columns(*context, s, rows, layers, components, units, total, first, count, columns, z, out);
+    context->kernels->unit_combine(dtype, u, s, alpha, z, beta, out, Progress(monitor));
   });
 }
 
@@ -238,26 +235,23 @@ int32_t kpflow_unit_coefficients(kpflow_context* context, int32_t dtype, int64_t
                                  const int64_t* count, const void* columns, const void* x, void* z,
                                  kpflow_monitor* monitor) {
   return on_context(context, [&] {
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      const auto u = unit_columns<T>(s, rows, layers, components, units, total, first, count, columns, z, x);
-      unit_coefficients(*context, u, s, static_cast<const T*>(x), static_cast<T*>(z), Progress(monitor));
-    });
+    require_dtype(dtype);
+    const UnitColumnsArguments u =
+        unit_columns(*context, s, rows, layers, components, units, total, first, count, columns, z, x);
+    context->kernels->unit_coefficients(dtype, u, s, x, z, Progress(monitor));
   });
 }
 
 int32_t kpflow_fill_random(kpflow_context* context, int32_t dtype, int32_t distribution, uint64_t seed, int64_t offset,
                            int64_t count, void* out) {
   return on_context(context, [&] {
+    require_dtype(dtype);
     KPFLOW_REQUIRE(distribution >= KPFLOW_GAUSSIAN && distribution <= KPFLOW_UNIFORM,
                    "distribution: expected 0 to 2, got %d", distribution);
     KPFLOW_REQUIRE(offset >= 0 && count <= INT64_MAX - offset, "offset: expected at least 0, got %lld",
                    static_cast<long long>(offset));
-    require_array("out", out, count);
-    with_dtype(dtype, [&](auto* type) {
-      using T = std::remove_pointer_t<decltype(type)>;
-      fill_random(context->pool, distribution, seed, offset, count, static_cast<T*>(out));
-    });
+    require_array(*context, "out", out, count);
+    context->kernels->fill_random(dtype, distribution, seed, offset, count, out);
   });
 }
 
@@ -278,12 +272,11 @@ int32_t kpflow_svd(int64_t m, int64_t n, double* a, double* values, double* u, d
   });
 }
 
-int32_t kpflow_orthonormalize(int32_t dtype, int64_t m, int64_t n, void* a) {
-  return guarded([&] {
-    require_array("a", a, checked_product(m, n));
-    with_dtype(dtype, [&](auto* type) {
-      orthonormalize(m, n, static_cast<decltype(type)>(a), static_cast<decltype(type)>(nullptr));
-    });
+int32_t kpflow_orthonormalize(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, void* a) {
+  return on_device(context, [&] {
+    require_dtype(dtype);
+    require_array(*context, "a", a, checked_product(m, n));
+    context->kernels->orthonormalize(dtype, m, n, a);
   });
 }
 

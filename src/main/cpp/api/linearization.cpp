@@ -3,9 +3,8 @@
 
 #include <mutex>
 
+#include "api/arguments.hpp"
 #include "cell/cell.hpp"
-#include "graph/operators.hpp"
-#include "recurrent/operators.hpp"
 
 using namespace kpflow;
 
@@ -81,7 +80,8 @@ int32_t kpflow_recurrent_linearize(kpflow_context* context, const kpflow_recurre
   return guarded([&] {
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
     std::lock_guard<std::mutex> lock(context->mutex);
-    auto linearization = new_recurrent(*context, model->dtype);
+    require_dtype(model->dtype);
+    auto linearization = context->kernels->recurrent(model->dtype);
     run(*linearization, *model, monitor);
     *out = linearization.release();
   });
@@ -92,7 +92,8 @@ int32_t kpflow_graph_linearize(kpflow_context* context, const kpflow_graph* mode
   return guarded([&] {
     KPFLOW_REQUIRE(context != nullptr && model != nullptr && out != nullptr, "context, model or out: got NULL");
     std::lock_guard<std::mutex> lock(context->mutex);
-    auto linearization = new_graph(*context, model->dtype);
+    require_dtype(model->dtype);
+    auto linearization = context->kernels->graph(model->dtype);
     run(*linearization, *model, monitor);
     *out = linearization.release();
   });
@@ -150,14 +151,14 @@ int32_t kpflow_linearization_layer(const kpflow_linearization* linearization, in
 
 int32_t kpflow_linearization_state(kpflow_linearization* linearization, void* out) {
   return on_linearization(linearization, [&] {
-    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    require_array(linearization->context, "out", out, 1);
     linearization->state(out);
   });
 }
 
 int32_t kpflow_linearization_sites(kpflow_linearization* linearization, int32_t family, void* out) {
   return on_linearization(linearization, [&] {
-    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+    require_array(linearization->context, "out", out, 1);
     require_family(*linearization, family);
     linearization->sites(family, out);
   });
@@ -165,9 +166,10 @@ int32_t kpflow_linearization_sites(kpflow_linearization* linearization, int32_t 
 
 int32_t kpflow_linearization_step_jacobians(const kpflow_linearization* linearization, int64_t first, int64_t count,
                                             void* out) {
-  return guarded([&] {
-    require(linearization);
-    KPFLOW_REQUIRE(out != nullptr, "out: got NULL");
+  const int32_t status = guarded([&] { require(linearization); });
+  if (status != KPFLOW_OK) return status;
+  return on_device(&linearization->context, [&] {
+    require_array(linearization->context, "out", out, 1);
     require_steps(*linearization);
     KPFLOW_REQUIRE(first >= 0 && count >= 0 && first <= linearization->steps() - count,
                    "steps: expected a part of 0 to %lld, got %lld from %lld",
@@ -210,7 +212,9 @@ int32_t kpflow_linearization_apply(kpflow_linearization* linearization, int32_t 
     KPFLOW_REQUIRE(s >= 0, "s: expected at least 0, got %lld", static_cast<long long>(s));
     if (op == KPFLOW_CORE || op == KPFLOW_D_GATES) require_family(*linearization, family);
     if (s == 0) return;
-    KPFLOW_REQUIRE(in != nullptr && out != nullptr && in != out, "in and out: expected two different arrays");
+    require_array(linearization->context, "in", in, 1);
+    require_array(linearization->context, "out", out, 1);
+    KPFLOW_REQUIRE(in != out, "in and out: expected two different arrays");
     linearization->apply(op, family, adjoint != 0 && !is_self_adjoint(op), s, in, out, Progress(monitor));
   });
 }

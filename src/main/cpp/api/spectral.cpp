@@ -1,4 +1,5 @@
 // C boundary of the eigensolvers: argument checks, no arithmetic.
+#include "api/arguments.hpp"
 #include "core/linearization.hpp"
 #include "spectral/eigsh.hpp"
 
@@ -37,14 +38,15 @@ void solve(const Source& source, int64_t n, const kpflow_eigsh_options& options,
 
 }  // namespace
 
-extern "C" int32_t kpflow_eigsh(int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op,
-                                kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options, void* start,
-                                double* values, void* vectors, double* residuals, kpflow_eigsh_info* info,
+extern "C" int32_t kpflow_eigsh(kpflow_context* context, int32_t dtype, int64_t n, kpflow_linearization* linearization,
+                                int32_t op, kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options,
+                                void* start, double* values, void* vectors, double* residuals, kpflow_eigsh_info* info,
                                 kpflow_monitor* monitor) {
   return guarded([&] {
     KPFLOW_REQUIRE(options != nullptr && start != nullptr && values != nullptr && vectors != nullptr &&
                        residuals != nullptr && info != nullptr,
                    "options, start or outputs: got NULL");
+    require_context(context);
     *info = kpflow_eigsh_info{0, 0, 0};
     const Source source{linearization, op, matvec, user};
     check(source, dtype, n);

@@ -1,4 +1,5 @@
-// A pool of workers that wait passively, each with scratch memory of its own, and the lock that orders calls on a context.
+// A pool of workers that wait passively, each with scratch memory of its own, the lock that orders calls on a context, and the
+// kernels of its device.
 #pragma once
 
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/device.hpp"
 #include "core/memory.hpp"
 #include "core/status.hpp"
 
@@ -91,6 +93,8 @@ struct kpflow_context {
   kpflow::ThreadPool pool;
   std::mutex mutex;                 // one call at a time
   kpflow::AlignedMemory workspace;  // of the call that holds the mutex
+  int32_t device = KPFLOW_CPU;
+  std::unique_ptr<kpflow::Kernels> kernels;
 
  private:
   std::vector<kpflow::AlignedMemory> scratch_;

@@ -28,7 +28,8 @@ enum kpflow_status {
   KPFLOW_CANCELLED = 4,        /* kpflow_monitor.cancel was set */
   KPFLOW_CALLBACK_FAILED = 5,  /* a kpflow_matvec returned non-zero */
   KPFLOW_NUMERICAL = 6,        /* overflow or a NaN where a number is needed */
-  KPFLOW_INTERNAL = 7          /* a fault of this library */
+  KPFLOW_INTERNAL = 7,         /* a fault of this library */
+  KPFLOW_UNAVAILABLE = 8       /* a device that this machine or this build does not have */
 };
 
 enum kpflow_dtype { KPFLOW_F32 = 1, KPFLOW_F64 = 2 };
@@ -48,24 +49,42 @@ typedef struct kpflow_monitor {
 
 /* ---------------------------------------------------------------------------------------------------------- context */
 
-/* A pool of worker threads with their scratch memory. Calls on one context run one after another. */
+enum kpflow_device { KPFLOW_CPU = 0, KPFLOW_CUDA = 1 };
+
+/*
+ * Where work is done: on a device, with a pool of worker threads and scratch memory. Calls on one context run one after
+ * another and return when their results are there. Arrays that a function takes as void* lie in the memory of the context's
+ * device; those taken as double* or int64_t* lie in the caller's. The arrays of a model's description may lie in either.
+ */
 typedef struct kpflow_context kpflow_context;
 
-int32_t kpflow_context_create(int32_t threads, kpflow_context** out);
+/* KPFLOW_UNAVAILABLE, with the reason, where the device is not to be had. */
+int32_t kpflow_context_create(int32_t device, int32_t threads, kpflow_context** out);
 void kpflow_context_destroy(kpflow_context* context);
+
+/* One line on a device: its name, memory and what it is driven by; NULL, with kpflow_last_error, where it is not to be had.
+ * Valid until the next call on this thread. */
+const char* kpflow_device_info(int32_t device);
+
+/* Names the library that CUDA contexts are made by, instead of libkpflow_cuda.so beside this library or what the environment
+ * variable KPFLOW_CUDA_LIBRARY says. Of no effect once a call has looked for CUDA. */
+void kpflow_set_cuda_library(const char* path);
 
 /* The cores that this process may run on (affinity mask and cgroup quota), at least 1. */
 int32_t kpflow_available_cores(void);
 
-/* Bytes that can still be allocated without swapping (MemAvailable, cgroup limit); -1 when the system does not say. */
-int64_t kpflow_available_memory(void);
+/* Bytes that can still be allocated on a device, without swapping on the CPU (MemAvailable, cgroup limit); -1 when it does not
+ * say or is not there. */
+int64_t kpflow_available_memory(int32_t device);
 
 /* ---------------------------------------------------------------------------------------------------------- buffers */
 
-/* 64-byte aligned, zero-filled memory; NULL when it cannot be had. Freed with kpflow_buffer_free. */
-void* kpflow_buffer_allocate(int64_t bytes);
-void kpflow_buffer_free(void* buffer);
-int32_t kpflow_buffer_copy(const void* source, void* target, int64_t bytes);
+/* 64-byte aligned, zero-filled memory of a device; NULL when it cannot be had. Freed with kpflow_buffer_free. */
+void* kpflow_buffer_allocate(int32_t device, int64_t bytes);
+void kpflow_buffer_free(int32_t device, void* buffer);
+
+/* Copies between memory of a device and memory of the same device or of the CPU. */
+int32_t kpflow_buffer_copy(int32_t device, const void* source, void* target, int64_t bytes);
 
 /* ---------------------------------------------------------------------------------------------------- linearizations */
 
@@ -289,14 +308,14 @@ typedef struct kpflow_eigsh_info {
 } kpflow_eigsh_info;
 
 /*
- * Implicitly restarted Lanczos (ARPACK) for a self-adjoint operator on R^n. The operator is a linearization's (op, family;
+ * Implicitly restarted Lanczos (ARPACK) for a self-adjoint operator on R^n, on the context's device. The operator is a linearization's (op, family;
  * matvec NULL) or a callback. start [n] is overwritten. values [k] f64 in descending algebraic order, vectors [k, n] of
  * the dtype, residuals [k] f64 = ||A v - lambda v||. Only the first info->converged entries hold when the status is
  * KPFLOW_NO_CONVERGENCE. One call at a time in the process (ARPACK keeps static state); a nested call is refused.
  */
-int32_t kpflow_eigsh(int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op, kpflow_matvec matvec,
-                     void* user, const kpflow_eigsh_options* options, void* start, double* values, void* vectors,
-                     double* residuals, kpflow_eigsh_info* info, kpflow_monitor* monitor);
+int32_t kpflow_eigsh(kpflow_context* context, int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op,
+                     kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options, void* start, double* values,
+                     void* vectors, double* residuals, kpflow_eigsh_info* info, kpflow_monitor* monitor);
 
 /* Eigenvalues (ascending) of a symmetric f64 matrix a [n,n]; with vectors != 0, a is overwritten by row eigenvectors. */
 int32_t kpflow_symmetric_eigen(int64_t n, double* a, double* values, int32_t vectors);
@@ -305,7 +324,7 @@ int32_t kpflow_symmetric_eigen(int64_t n, double* a, double* values, int32_t vec
 int32_t kpflow_svd(int64_t m, int64_t n, double* a, double* values, double* u, double* vt);
 
 /* Orthonormal basis of the rows of a [m,n], m <= n, in place (Householder). */
-int32_t kpflow_orthonormalize(int32_t dtype, int64_t m, int64_t n, void* a);
+int32_t kpflow_orthonormalize(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, void* a);
 
 /* --------------------------------------------------------------------------------------------------------- training */
 
@@ -351,16 +370,15 @@ int32_t kpflow_adam_step(kpflow_context* context, int32_t dtype, int64_t count, 
 
 /* Shampoo's statistics of a gradient G [m,n], in f64: left [m,m] += G G^T, right [n,n] += G^T G; right may be NULL. */
 int32_t kpflow_shampoo_accumulate(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, const void* gradient,
-                                  double* left, double* right);
+                                  void* left, void* right);
 
 /* out [n,n] = A^(-1/root) of a symmetric positive semidefinite a [n,n], root 2 or 4; eigenvalues below floor > 0 count as
  * floor. a is kept. */
-int32_t kpflow_inverse_root(kpflow_context* context, int64_t n, const double* a, int32_t root, double floor,
-                            double* out);
+int32_t kpflow_inverse_root(kpflow_context* context, int64_t n, const void* a, int32_t root, double floor, void* out);
 
 /* theta [m,n] -= rate left G right, formed in f64, with left [m,m] and right [n,n] (NULL: the identity). */
-int32_t kpflow_shampoo_step(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, double rate,
-                            const double* left, const void* gradient, const double* right, void* theta);
+int32_t kpflow_shampoo_step(kpflow_context* context, int32_t dtype, int64_t m, int64_t n, double rate, const void* left,
+                            const void* gradient, const void* right, void* theta);
 
 /* --------------------------------------------------------------------------------------------------- array primitives */
 
@@ -390,16 +408,16 @@ int32_t kpflow_combine_rows(kpflow_context* context, int32_t dtype, int64_t k, i
  * x_dtype and y_dtype may differ. The caller guarantees that both stay inside x_count and y_count elements; it is checked.
  */
 #define KPFLOW_MAX_AXES 8
-int32_t kpflow_strided_axpby(int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype, const void* x,
-                             int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype, void* y,
-                             int64_t y_count, const int64_t* y_strides);
+int32_t kpflow_strided_axpby(kpflow_context* context, int32_t axes, const int64_t* shape, double alpha, int32_t x_dtype,
+                             const void* x, int64_t x_count, const int64_t* x_strides, double beta, int32_t y_dtype,
+                             void* y, int64_t y_count, const int64_t* y_strides);
 
 /*
  * out += alpha sum over samples and traced axes of x x^T: x [s, B, T, n]; bit 0, 1, 2 of keep marks B, T, n as kept (at
- * least one). out [d, d] f64, d the product of the kept sizes, row-major over the kept axes in order.
+ * least one). out [d, d] f64 like x in the device's memory, d the product of the kept sizes, row-major over the kept axes in order.
  */
 int32_t kpflow_accumulate_gram(kpflow_context* context, int32_t dtype, int64_t s, int64_t trials, int64_t steps,
-                               int64_t units, const void* x, int32_t keep, double alpha, double* out,
+                               int64_t units, const void* x, int32_t keep, double alpha, void* out,
                                kpflow_monitor* monitor);
 
 /*

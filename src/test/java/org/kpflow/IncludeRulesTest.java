@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class IncludeRulesTest {
   private static final Pattern INCLUDE = Pattern.compile("^\\s*#\\s*include\\s*\"([^\"]+)\"");
   private static final Set<String> ALL =
-      Set.of("core", "cell", "linalg", "recurrent", "graph", "spectral", "train", "api");
+      Set.of("core", "cell", "linalg", "recurrent", "graph", "spectral", "train", "device", "api");
 
   private static final Map<String, Set<String>> MAY_INCLUDE =
       Map.ofEntries(
@@ -32,6 +32,9 @@ class IncludeRulesTest {
           entry("graph", Set.of("core", "linalg", "graph")),
           entry("spectral", Set.of("core", "linalg", "spectral")),
           entry("train", Set.of("core", "linalg", "train")),
+          entry(
+              "device",
+              Set.of("core", "cell", "linalg", "recurrent", "graph", "spectral", "train", "device")),
           entry("api", ALL));
 
   @Test
