@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -163,7 +164,7 @@ __global__ void warp_operations(int* wrong) {
     if (!right) atomicAdd(wrong, 1);
   };
   expect(__shfl_sync(all, lane * 10, 3) == 30);
-  expect(__shfl_sync(all, lane * 1.5f, 5, 8) == ((lane & ~7) + 5) * 1.5f || (lane & ~7) + 5 >= n);
+  expect(__shfl_sync(all, 1.5f * float(lane), 5, 8) == 1.5f * float((lane & ~7) + 5) || (lane & ~7) + 5 >= n);
   expect(__shfl_up_sync(all, double(lane), 2) == (lane < 2 ? lane : lane - 2));
   expect(__shfl_down_sync(all, 7ll * lane, 4, 16) == 7ll * ((lane & 15) + 4 < 16 ? lane + 4 : lane) || lane + 4 >= n);
   expect(__shfl_xor_sync(all, unsigned(lane), 1) == unsigned(lane ^ 1) || (lane ^ 1) >= n);
@@ -356,6 +357,17 @@ void test_graph() {
   CHECK(cudaStreamSynchronize(stream) == cudaErrorStreamCaptureUnsupported);
   CHECK(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureInvalidated);
   CHECK(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureUnmatched);
+  float* forbidden;
+  RUN(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  RUN(cudaStreamSynchronize(other));
+  std::thread([&] {
+    RUN(cudaMalloc(&forbidden, 4));
+    RUN(cudaFree(forbidden));
+  }).join();
+  RUN(cudaStreamIsCapturing(stream, &status));
+  CHECK(status == cudaStreamCaptureStatusActive);
+  CHECK(cudaMalloc(&forbidden, 4) == cudaErrorStreamCaptureUnsupported);
+  CHECK(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureInvalidated);
   RUN(cudaGraphExecDestroy(executable));
   for (cudaEvent_t event : {fork, join, end}) RUN(cudaEventDestroy(event));
   RUN(cudaStreamDestroy(other));
@@ -508,6 +520,14 @@ __global__ void steps(float* out, int n) {
   out[blockIdx.x * blockDim.x + threadIdx.x] = s;
 }
 
+__global__ void many_products(double* out, int n) {
+  double c[4] = {0, 0, 0, 0}, s = threadIdx.x;
+  const double a[4] = {1, 2, 3, 4}, b[2] = {1, 2};
+  for (int i = 0; i < n; i++) kpflow::emulated::mma_m16n8k8_f64(c, a, b);
+  for (int i = 0; i < 10 * n; i++) s += __shfl_xor_sync(0xffffffffu, s, 16);
+  out[blockIdx.x * blockDim.x + threadIdx.x] = c[0] + s;
+}
+
 template <class F>
 void timed(const char* what, F work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -524,6 +544,9 @@ int main(int arguments, char** values) {
     timed("1e7 barriers of a thread", [&] { RUN(start(steps, 40, 256, 0, nullptr, x.data, 1000)); });
     timed("1.7e7 threads without barriers",
           [&] { RUN(start(scale, 1 << 16, 256, 0, nullptr, x.data, 1 << 24, 2.f, 1.f)); });
+    Buffer<double> y(1 << 14);
+    timed("1.6e6 products and 1.6e7 shuffles of a thread",
+          [&] { RUN(start(many_products, 64, 256, 0, nullptr, y.data, 100)); });
     return 0;
   }
   if (arguments > 1) return scenario(values[1]);

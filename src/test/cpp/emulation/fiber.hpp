@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -28,7 +29,11 @@ class Fiber {
   // A fiber that will begin with entry, which never returns. Fibers of different colour use different cache lines.
   Fiber(void (*entry)(), unsigned colour) {
     pages_ = mmap(nullptr, guard + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages_ == MAP_FAILED || mprotect(pages_, guard, PROT_NONE) != 0) std::abort();
+    if (pages_ == MAP_FAILED) {
+      std::fputs("emulated kernel: no memory for one more thread\n", stderr);
+      std::abort();
+    }
+    mprotect(pages_, guard, PROT_NONE);  // where the system's count of mappings allows it
     bottom_ = static_cast<char*>(pages_) + guard;
     size_ = size - 192 * (colour % 64);
 #if defined(__x86_64__)
