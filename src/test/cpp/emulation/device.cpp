@@ -12,7 +12,7 @@
 #include "emulation.hpp"
 #include "fiber.hpp"
 
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
 asm(R"(
 .text
 .globl kpflow_emulated_switch
