@@ -142,7 +142,9 @@ void Fixture::check() {
     const bool given = name == "x" || name == "h0" || name == "c0" || name == "W_out" || name == "targets" ||
                        name == "err" || name.find("probe") == 0 || name == "theta_probe" ||
                        name.rfind("core_probe_", 0) == 0 || what.rfind("weight or bias", 0) == 0;
-    checks_.expect(given || compared_.count(name) > 0, name, "the case lists it and nothing was compared with it");
+    if (!given && compared_.count(name) == 0) {
+      checks_.expect(false, name, "the case lists it and nothing was compared with it");
+    }
   }
   for (const auto& [name, metric] : json_.at("metrics").fields) check_all_compared(name, metric);
 }
@@ -150,8 +152,9 @@ void Fixture::check() {
 void Fixture::check_all_compared(const std::string& name, const Json& metric) {
   for (const auto& [part, value] : metric.fields) check_all_compared(name + "." + part, value);
   const bool margin = name.size() > 7 && name.compare(name.size() - 7, 7, "_margin") == 0;
-  if (metric.kind != Json::kObject && metric.kind != Json::kNull && !margin) {
-    checks_.expect(compared_.count("metrics." + name) > 0, name, "the case states it and nothing was compared with it");
+  const bool states = metric.kind != Json::kObject && metric.kind != Json::kNull && !margin;
+  if (states && compared_.count("metrics." + name) == 0) {
+    checks_.expect(false, name, "the case states it and nothing was compared with it");
   }
 }
 

@@ -22,7 +22,7 @@ struct Part {
   const char* name;
   void (*test)(const Machine&, const Options&, Checks&);
 };
-constexpr Part kParts[] = {{"fixtures", test_fixtures}};
+constexpr Part kParts[] = {{"fixtures", test_fixtures}, {"models", test_models}};
 
 [[noreturn]] void refuse(const char* what, const char* got) {
   std::fprintf(stderr, "%s: got '%s'\n%s", what, got, kUsage);
