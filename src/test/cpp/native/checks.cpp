@@ -16,7 +16,7 @@ void Checks::group(const std::string& name, const std::function<void()>& body) {
   } catch (const std::exception& error) {
     expect(false, "stopped", error.what());
   }
-  std::printf("%-52s %6lld passed %4lld failed %5lld skipped\n", name.c_str(), static_cast<long long>(passed_ - passed),
+  std::printf("%-64s %6lld passed %4lld failed %5lld skipped\n", name.c_str(), static_cast<long long>(passed_ - passed),
               static_cast<long long>(failed_ - failed), static_cast<long long>(skipped_ - skipped));
   std::fflush(stdout);
 }

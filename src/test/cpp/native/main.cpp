@@ -22,7 +22,11 @@ struct Part {
   const char* name;
   void (*test)(const Machine&, const Options&, Checks&);
 };
-constexpr Part kParts[] = {{"fixtures", test_fixtures}, {"models", test_models}};
+constexpr Part kParts[] = {{"fixtures", test_fixtures},
+                           {"models", test_models},
+                           {"arrays", test_arrays},
+                           {"training", test_training},
+                           {"errors", test_errors}};
 
 [[noreturn]] void refuse(const char* what, const char* got) {
   std::fprintf(stderr, "%s: got '%s'\n%s", what, got, kUsage);

@@ -73,6 +73,13 @@ class Description {
   std::vector<std::unique_ptr<Buffer>> on_machine_;
 };
 
+int32_t linearize(const Machine& machine, const Model& model, int32_t dtype, bool on_device,
+                  kpflow_linearization** handle) {
+  const Description description(machine, model, dtype, on_device);
+  return model.is_graph() ? kpflow_graph_linearize(machine.context(), &description.graph, nullptr, handle)
+                          : kpflow_recurrent_linearize(machine.context(), &description.recurrent, nullptr, handle);
+}
+
 }  // namespace
 
 int64_t Model::state_units() const {
@@ -97,14 +104,15 @@ std::vector<std::pair<Values*, bool>> Model::weights() {
 
 Linearization::Linearization(const Machine& machine, const Model& model, int32_t dtype, bool on_device)
     : machine_(machine), dtype_(dtype) {
-  const Description description(machine, model, dtype, on_device);
-  if (model.is_graph()) {
-    require(kpflow_graph_linearize(machine.context(), &description.graph, nullptr, &handle_), "graph_linearize");
-  } else {
-    require(kpflow_recurrent_linearize(machine.context(), &description.recurrent, nullptr, &handle_),
-            "recurrent_linearize");
-  }
+  require(linearize(machine, model, dtype, on_device, &handle_), "linearize");
   read_sizes();
+}
+
+int32_t Linearization::refusal(const Machine& machine, const Model& model, int32_t dtype) {
+  kpflow_linearization* handle = nullptr;
+  const int32_t status = linearize(machine, model, dtype, false, &handle);
+  kpflow_linearization_destroy(handle);
+  return status;
 }
 
 void Linearization::run_again(const Model& model) {

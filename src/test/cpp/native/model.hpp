@@ -51,6 +51,9 @@ class Linearization {
   Linearization(const Linearization&) = delete;
   Linearization& operator=(const Linearization&) = delete;
 
+  // The status of linearizing a model that is expected to fail.
+  static int32_t refusal(const Machine& machine, const Model& model, int32_t dtype);
+
   void run_again(const Model& model);
   kpflow_linearization* handle() const { return handle_; }
   const Machine& machine() const { return machine_; }
