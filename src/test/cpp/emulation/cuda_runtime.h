@@ -1,7 +1,7 @@
 // An emulation of CUDA for machines without a GPU: a test tool. Our CUDA sources compile against it with
 //   g++ -x c++ -std=c++17 -I src/test/cpp/emulation -DKPFLOW_EMULATED
-// and link with device.cpp and runtime.cpp of this folder (-pthread). Every thread of a block is a fiber; blocks are
-// spread over a few threads of the CPU.
+// and link with device.cpp, memory.cpp and runtime.cpp of this folder (-pthread). Every thread of a block is a fiber;
+// blocks are spread over a few threads of the CPU.
 //
 // Offered to the host: the functions and types below. Streams are in order and execute when called (see LAZY).
 // A capture records launches, copies and sets with the values of their arguments; events fork and join a capture.
