@@ -85,7 +85,7 @@ class Pool {
       turn_++;
       wake_.notify_all();
     }
-    work(launch);
+    work(launch, callers_);
     if (together) {
       std::unique_lock lock(mutex_);
       done_.wait(lock, [this] { return busy_ == 0; });
@@ -94,30 +94,30 @@ class Pool {
 
  private:
   void serve() {
+    Worker mine;
     for (uint64_t turn = 1;; turn++) {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return turn_ >= turn; });
       const Launch& launch = *launch_;
       lock.unlock();
-      work(launch);
+      work(launch, mine);
       lock.lock();
       if (--busy_ == 0) done_.notify_one();
     }
   }
 
-  void work(const Launch& launch) {
-    static thread_local std::unique_ptr<Worker> mine;
-    if (!mine) mine = std::make_unique<Worker>();
-    worker = mine.get();
+  void work(const Launch& launch, Worker& mine) {
+    worker = &mine;
     for (;;) {
       unsigned long long i = __atomic_fetch_add(&next_, 1, __ATOMIC_RELAXED);
       if (i >= count_) return;
       if (ordering().order == Order::reverse) i = count_ - 1 - i;
       if (ordering().order == Order::random) i = (i + ordering().seed * 7919) % count_;
-      mine->run_cluster(launch, i);
+      mine.run_cluster(launch, i);
     }
   }
 
+  Worker callers_;  // one caller at a time
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   const Launch* launch_ = nullptr;

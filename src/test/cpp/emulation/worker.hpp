@@ -88,10 +88,6 @@ struct Thread {
 
 class Worker {
  public:
-  ~Worker() {
-    for (Block& block : blocks_) release(block.shared);
-  }
-
   void run_cluster(const Launch& launch, unsigned long long index) {
     launch_ = &launch;
     prepare(index);
@@ -254,7 +250,7 @@ class Worker {
 
   Fiber* idle_fiber() {
     if (idle_.empty()) {
-      fibers_.push_back(std::make_unique<Fiber>(live, static_cast<unsigned>(fibers_.size())));
+      fibers_.push_back(std::make_unique<Fiber>(live, fibers_.size()));
       return fibers_.back().get();
     }
     Fiber* fiber = idle_.back();
