@@ -13,7 +13,8 @@
 // all threads reach, masks that leave out their caller and lanes that meet at different operations abort with a
 // message; lanes that take no part in a shuffle answer NaN; an asynchronous copy lands when it is waited for.
 // What it does not: a static __shared__ array keeps what the last block on that CPU thread left in it, and is not for
-// clusters; __activemask answers the lanes that have not ended; a thread that spins for another one hangs.
+// clusters; __activemask answers the lanes that have not ended; a thread that spins for another one hangs. Limits on
+// registers, static shared memory and __launch_bounds__ are not known. Write __shared__ __align__(16), not alignas.
 //
 // Environment, read once:
 //   KPFLOW_EMULATION_THREADS=n          CPU threads (default: the cores, at most 8)

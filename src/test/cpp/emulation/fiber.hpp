@@ -31,8 +31,8 @@ class Fiber {
   // The fiber of the calling CPU thread, on the stack it has.
   Fiber() = default;
 
-  // A fiber that will begin with entry, which never returns, and that is kept to the program's end. Numbers spread stacks over cache lines; the first fibers
-  // have a page that faults below the stack: for all, the system might not have mappings enough.
+  // A fiber that will begin with entry, which never returns, and that is kept to the program's end. Its number spreads
+  // the stacks over the cache. The first have a page below that faults; the system's mappings do not suffice for all.
   Fiber(void (*entry)(), size_t number) {
     void* pages =
         mmap(nullptr, guard + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
