@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <mutex>
 #include <numeric>
 #include <vector>
@@ -54,12 +53,13 @@ class Basis {
     std::lock_guard<std::mutex> lock(context_.mutex);
     context_.kernels->fill_random(dtype_, KPFLOW_GAUSSIAN, seed, 0, n_, row(i));
   }
-  double norm(int64_t i) {
+  double dot(int64_t i, int64_t j) {
     std::lock_guard<std::mutex> lock(context_.mutex);
-    double square = 0;
-    context_.kernels->dot(dtype_, 1, length_, row(i), row(i), &square);
-    return std::sqrt(square);
+    double product = 0;
+    context_.kernels->dot(dtype_, 1, length_, row(i), row(j), &product);
+    return product;
   }
+  double norm(int64_t i) { return std::sqrt(dot(i, i)); }
   void scale(int64_t i, double factor) {
     std::lock_guard<std::mutex> lock(context_.mutex);
     context_.kernels->axpby(dtype_, length_, factor, row(i), 0, row(i));
@@ -147,22 +147,32 @@ class Lanczos {
     }
   }
 
-  // Eigenpairs that have converged, in descending order of their values.
+  // Eigenpairs that have converged, in descending order of their values, which are Rayleigh quotients: restarts add rounding to
+  // the projected matrix.
   int64_t extract(double* values, void* vectors, double* residuals, int64_t row_bytes) {
     std::vector<int64_t> found;
     for (int64_t i = 0; i < options_.modes; ++i) {
       if (has_converged(wanted_[static_cast<size_t>(i)])) found.push_back(wanted_[static_cast<size_t>(i)]);
     }
-    std::sort(found.begin(), found.end(), std::greater<int64_t>());  // theta ascends
-    const int64_t count = static_cast<int64_t>(found.size());
     combine(found);
-    for (int64_t i = 0; i < count; ++i) {
-      values[i] = theta_[static_cast<size_t>(found[static_cast<size_t>(i)])];
-      v_.get(i, static_cast<char*>(vectors) + i * row_bytes);
+    struct Pair {
+      int64_t row;
+      double value, residual;
+    };
+    std::vector<Pair> pairs;
+    for (int64_t i = 0; i < static_cast<int64_t>(found.size()); ++i) {
+      v_.scale(i, 1 / v_.norm(i));
       product(i, most_);
-      residuals[i] = v_.distance(most_, values[i], i);
+      const double value = v_.dot(i, most_);
+      pairs.push_back({i, value, v_.distance(most_, value, i)});
     }
-    return count;
+    std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.value > b.value; });
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      values[i] = pairs[i].value;
+      residuals[i] = pairs[i].residual;
+      v_.get(pairs[i].row, static_cast<char*>(vectors) + static_cast<int64_t>(i) * row_bytes);
+    }
+    return static_cast<int64_t>(pairs.size());
   }
 
   int64_t matvecs() const { return matvecs_; }
@@ -243,11 +253,11 @@ class Lanczos {
     }
   }
 
-  // ||A x - theta x|| = beta |y_last| in exact arithmetic; ARPACK's criterion.
+  // ||A x - theta x|| = beta |y_last| in exact arithmetic. As ARPACK, but for numbers of any size.
   bool has_converged(int64_t i) const {
     const double theta = std::fabs(theta_[static_cast<size_t>(i)]), bound = std::fabs(beta_ * y(i, most_ - 1));
     const double tolerance = options_.tolerance > 0 ? options_.tolerance : epsilon_;
-    return bound <= tolerance * std::max(std::pow(epsilon_, 2.0 / 3), theta);
+    return bound <= tolerance * std::max(std::pow(epsilon_, 2.0 / 3) * size_of_a_, theta);
   }
   int64_t converged() const {
     return std::count_if(wanted_.begin(), wanted_.begin() + options_.modes,

@@ -97,7 +97,7 @@ struct PartOfAxes {
   }
 };
 
-constexpr int kTile = 32, kRows = 8;
+constexpr int kTile = 32, kRows = 8, kTileSize = kTile * (kTile + 1);
 
 // gathered [columns, d] = scale x: tiles are read along the axis that lies closest in memory and turned in shared memory, so that
 // both sides move whole lines. along_kept: that axis is a kept one.
@@ -105,7 +105,7 @@ template <class T>
 __global__ void __launch_bounds__(kTile* kRows)
     gather_kernel(int64_t first, int64_t columns, PartOfAxes kept, PartOfAxes traced, bool along_kept, const T* x,
                   T scale, T* gathered) {
-  __shared__ T tile[kTile][kTile + 1];
+  KPFLOW_SHARED(T, tile);  // [kTile, kTile + 1]
   const int64_t d = kept.count, sample = d * traced.count;
   const int64_t at_column = blockIdx.x * int64_t{kTile};
   const int fast = static_cast<int>(threadIdx.x);
@@ -114,14 +114,14 @@ __global__ void __launch_bounds__(kTile* kRows)
       const int c = along_kept ? slow : fast, i = along_kept ? fast : slow;
       const int64_t column = first + at_column + c, entry = at_kept + i;
       if (at_column + c < columns && entry < d) {
-        tile[c][i] =
+        tile[c * (kTile + 1) + i] =
             scale * x[column / traced.count * sample + traced.offset(column % traced.count) + kept.offset(entry)];
       }
     }
     __syncthreads();
     for (int slow = static_cast<int>(threadIdx.y); slow < kTile; slow += kRows) {
       if (at_column + slow < columns && at_kept + fast < d) {
-        gathered[(at_column + slow) * d + at_kept + fast] = tile[slow][fast];
+        gathered[(at_column + slow) * d + at_kept + fast] = tile[slow * (kTile + 1) + fast];
       }
     }
     __syncthreads();
@@ -141,8 +141,8 @@ void gram_of_gathered(Context& context, int64_t s, const PartOfAxes& kept, const
     const int64_t width = std::min(most, columns - first);
     const dim3 grid(static_cast<unsigned>(pieces(width, kTile)),
                     static_cast<unsigned>(std::min<int64_t>(pieces(d, kTile), 65535)));
-    launch(context.stream, {grid, dim3(kTile, kRows), 0, 1, "gathering"}, gather_kernel<T>, first, width, kept, traced,
-           along_kept, x, scale, gathered);
+    launch(context.stream, {grid, dim3(kTile, kRows), kTileSize * sizeof(T), 1, "gathering"}, gather_kernel<T>, first,
+           width, kept, traced, along_kept, x, scale, gathered);
     gram_of_columns(context, width, d, gathered, alpha, out, progress);
   }
 }
@@ -150,7 +150,7 @@ void gram_of_gathered(Context& context, int64_t s, const PartOfAxes& kept, const
 // The largest |x| of a block's part; a NaN does not count.
 template <class T>
 __global__ void __launch_bounds__(kThreads) largest_kernel(int64_t count, const T* x, T* out) {
-  __shared__ T lanes[kThreads];
+  KPFLOW_SHARED(T, lanes);  // [kThreads]
   T largest = 0;
   const int64_t step = static_cast<int64_t>(gridDim.x) * kThreads;
   for (int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x; i < count; i += step) {
@@ -171,7 +171,8 @@ T safe_scale(Context& context, int64_t count, const T* x) {
   constexpr int64_t kMostBlocks = 1024;
   const int64_t blocks = std::min(kMostBlocks, pieces(count, 4 * kThreads));
   T* device = context.scratch<T>(Scratch::kPartial, blocks);
-  launch(context.stream, {dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, 1, "largest element"},
+  launch(context.stream,
+         {dim3(static_cast<unsigned>(blocks)), dim3(kThreads), kThreads * sizeof(T), 1, "largest element"},
          largest_kernel<T>, count, x, device);
   T host[kMostBlocks];
   context.copy_out(host, device, blocks);
@@ -182,16 +183,16 @@ T safe_scale(Context& context, int64_t count, const T* x) {
 
 // The upper triangle of out [d, d] becomes the transpose of the lower.
 __global__ void __launch_bounds__(kTile* kRows) mirror_kernel(int64_t d, double* out) {
-  __shared__ double tile[kTile][kTile + 1];
+  KPFLOW_SHARED(double, tile);  // [kTile, kTile + 1]
   const int x = static_cast<int>(threadIdx.x);
   const int64_t row = blockIdx.x * int64_t{kTile};
   for (int64_t column = blockIdx.y * int64_t{kTile}; column <= row; column += gridDim.y * int64_t{kTile}) {
     for (int y = static_cast<int>(threadIdx.y); y < kTile; y += kRows) {
-      if (row + y < d && column + x < d) tile[y][x] = out[(row + y) * d + column + x];
+      if (row + y < d && column + x < d) tile[y * (kTile + 1) + x] = out[(row + y) * d + column + x];
     }
     __syncthreads();
     for (int y = static_cast<int>(threadIdx.y); y < kTile; y += kRows) {
-      if (column + y < row + x && row + x < d) out[(column + y) * d + row + x] = tile[x][y];
+      if (column + y < row + x && row + x < d) out[(column + y) * d + row + x] = tile[x * (kTile + 1) + y];
     }
     __syncthreads();
   }
@@ -221,8 +222,9 @@ void accumulate_gram(Context& context, int64_t s, const int64_t (&sizes)[3], con
                      alpha / (static_cast<double>(scale) * static_cast<double>(scale)), out, progress);
   }
   const unsigned tiles = static_cast<unsigned>(pieces(d, kTile));
-  launch(context.stream, {dim3(tiles, std::min(tiles, 65535u)), dim3(kTile, kRows), 0, 1, "mirroring"}, mirror_kernel,
-         d, out);
+  launch(context.stream,
+         {dim3(tiles, std::min(tiles, 65535u)), dim3(kTile, kRows), kTileSize * sizeof(double), 1, "mirroring"},
+         mirror_kernel, d, out);
 }
 
 template void accumulate_gram<float>(Context&, int64_t, const int64_t (&)[3], const float*, int32_t, double, double*,

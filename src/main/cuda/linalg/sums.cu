@@ -11,17 +11,17 @@ constexpr int kColumns = 32, kLanes = 8;  // of a block that sums rows
 template <class T>
 __global__ void __launch_bounds__(kColumns* kLanes)
     sum_rows_kernel(int64_t rows, int64_t columns, int64_t length, const T* x, double* out) {
-  __shared__ double lanes[kLanes][kColumns];
+  KPFLOW_SHARED(double, lanes);  // [kLanes, kColumns]
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kColumns + threadIdx.x;
   const int64_t first = static_cast<int64_t>(blockIdx.y) * length, last = min(rows, first + length);
   double sum = 0;
   if (column < columns) {
     for (int64_t r = first + threadIdx.y; r < last; r += kLanes) sum += static_cast<double>(x[r * columns + column]);
   }
-  lanes[threadIdx.y][threadIdx.x] = sum;
+  lanes[threadIdx.y * kColumns + threadIdx.x] = sum;
   __syncthreads();
   if (threadIdx.y > 0 || column >= columns) return;
-  for (int lane = 1; lane < kLanes; ++lane) sum += lanes[lane][threadIdx.x];
+  for (int lane = 1; lane < kLanes; ++lane) sum += lanes[lane * kColumns + threadIdx.x];
   out[static_cast<int64_t>(blockIdx.y) * columns + column] = sum;
 }
 
@@ -60,11 +60,12 @@ void sum_rows(Context& context, int64_t rows, int64_t columns, const T* x, doubl
   const int64_t length = blocks > 512 ? rows : std::max<int64_t>(64, pieces(rows, 1024)), parts = pieces(rows, length);
   double* partial = parts == 1 ? out : context.scratch<double>(Scratch::kPartial, parts * columns);
   const dim3 block(kColumns, kLanes);
+  constexpr size_t shared = kLanes * kColumns * sizeof(double);
   const auto grid = [&](int64_t count) { return dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(count)); };
-  launch(context.stream, {grid(parts), block, 0, 1, "sum of rows"}, sum_rows_kernel<T>, rows, columns, length, x,
+  launch(context.stream, {grid(parts), block, shared, 1, "sum of rows"}, sum_rows_kernel<T>, rows, columns, length, x,
          partial);
   if (parts > 1) {
-    launch(context.stream, {grid(1), block, 0, 1, "sum of rows"}, sum_rows_kernel<double>, parts, columns, parts,
+    launch(context.stream, {grid(1), block, shared, 1, "sum of rows"}, sum_rows_kernel<double>, parts, columns, parts,
            partial, out);
   }
 }

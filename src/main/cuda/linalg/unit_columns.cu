@@ -8,7 +8,7 @@ namespace kpflow::cuda {
 namespace {
 
 // States have the unit as their last index, columns the row: tiles of both pass through shared memory.
-constexpr int kTile = 32, kLines = 8;
+constexpr int kTile = 32, kLines = 8, kTileSize = kTile * (kTile + 1);
 
 // Vectors that are taken together, so that columns are read once for all of them.
 template <class T>
@@ -49,7 +49,7 @@ int64_t tiles(const Columns<T>& u) {
 template <class T>
 __global__ void __launch_bounds__(kTile* kLines)
     combine_kernel(Columns<T> u, int64_t s, T alpha, const T* z, T beta, T* out) {
-  __shared__ T tile[kVectors<T>][kTile][kTile + 1];
+  KPFLOW_SHARED(T, tile);  // [kVectors, kTile, kTile + 1]
   const Place at = Place::of(u, blockIdx.x);
   const int lane = static_cast<int>(threadIdx.x);
   for (int64_t vector = blockIdx.y * int64_t{kVectors<T>}; vector < s; vector += gridDim.y * int64_t{kVectors<T>}) {
@@ -68,14 +68,15 @@ __global__ void __launch_bounds__(kTile* kLines)
         }
       }
 #pragma unroll
-      for (int v = 0; v < kVectors<T>; ++v) tile[v][lane][i] = alpha * sums[v];
+      for (int v = 0; v < kVectors<T>; ++v) tile[v * kTileSize + lane * (kTile + 1) + i] = alpha * sums[v];
     }
     __syncthreads();
     for (int v = 0; v < vectors; ++v) {
       for (int r = static_cast<int>(threadIdx.y); r < kTile; r += kLines) {
         if (at.row + r >= u.rows || at.unit + lane >= u.units) continue;
         T& target = out[u.entry(vector + v, at.row + r, at.layer, at.component, at.unit + lane)];
-        target = beta == T(0) ? tile[v][r][lane] : tile[v][r][lane] + beta * target;
+        const T value = tile[v * kTileSize + r * (kTile + 1) + lane];
+        target = beta == T(0) ? value : value + beta * target;
       }
     }
     __syncthreads();
@@ -86,20 +87,20 @@ __global__ void __launch_bounds__(kTile* kLines)
 template <class T>
 __global__ void __launch_bounds__(kTile* kLines)
     turn_kernel(Columns<T> u, int64_t first, int64_t vectors, const T* x, T* turned) {
-  __shared__ T tile[kTile][kTile + 1];
+  KPFLOW_SHARED(T, tile);  // [kTile, kTile + 1]
   const Place at = Place::of(u, blockIdx.x);
   const int lane = static_cast<int>(threadIdx.x);
   for (int64_t v = 0; v < vectors; ++v) {
     for (int r = static_cast<int>(threadIdx.y); r < kTile; r += kLines) {
       if (at.row + r < u.rows && at.unit + lane < u.units) {
-        tile[r][lane] = x[u.entry(first + v, at.row + r, at.layer, at.component, at.unit + lane)];
+        tile[r * (kTile + 1) + lane] = x[u.entry(first + v, at.row + r, at.layer, at.component, at.unit + lane)];
       }
     }
     __syncthreads();
     for (int i = static_cast<int>(threadIdx.y); i < kTile; i += kLines) {
       if (at.unit + i < u.units && at.row + lane < u.rows) {
         const int64_t unit = at.layer * u.units + at.unit + i;
-        turned[(unit * vectors + v) * u.size + at.component * u.rows + at.row + lane] = tile[lane][i];
+        turned[(unit * vectors + v) * u.size + at.component * u.rows + at.row + lane] = tile[lane * (kTile + 1) + i];
       }
     }
     __syncthreads();
@@ -157,8 +158,8 @@ void unit_combine(Context& context, const UnitColumnsArguments& arguments, int64
   progress.advance();
   const dim3 grid(static_cast<unsigned>(tiles(u)),
                   static_cast<unsigned>(std::min<int64_t>(pieces(s, kVectors<T>), 65535)));
-  launch(context.stream, {grid, dim3(kTile, kLines), 0, 1, "combining unit columns"}, combine_kernel<T>, u, s,
-         static_cast<T>(alpha), z, static_cast<T>(beta), out);
+  launch(context.stream, {grid, dim3(kTile, kLines), kVectors<T> * kTileSize * sizeof(T), 1, "combining unit columns"},
+         combine_kernel<T>, u, s, static_cast<T>(alpha), z, static_cast<T>(beta), out);
 }
 
 template <class T>
@@ -175,7 +176,8 @@ void unit_coefficients(Context& context, const UnitColumnsArguments& arguments, 
   for (int64_t first = 0; first < s; first += most) {
     progress.advance();
     const int64_t vectors = std::min(most, s - first);
-    launch(context.stream, {dim3(static_cast<unsigned>(tiles(u))), dim3(kTile, kLines), 0, 1, "turning states"},
+    launch(context.stream,
+           {dim3(static_cast<unsigned>(tiles(u))), dim3(kTile, kLines), kTileSize * sizeof(T), 1, "turning states"},
            turn_kernel<T>, u, first, vectors, x, turned);
     launch(context.stream, {dim3(static_cast<unsigned>(u.total)), dim3(kThreads), 0, 1, "unit coefficients"},
            coefficients_kernel<T>, u, owner, first, vectors, turned, z);

@@ -56,7 +56,7 @@ constexpr int64_t kMostBlocks = 1024;  // whose sums the host adds up
 // out[block] = rows of the block's part that count, out[blocks + block] = its first row whose mask is neither 0 nor 1, or rows.
 template <class T>
 __global__ void __launch_bounds__(kThreads) count_kernel(int64_t rows, int64_t length, const T* mask, double* out) {
-  __shared__ int64_t wrong[kThreads];
+  KPFLOW_SHARED(int64_t, wrong);  // [kThreads]
   const int64_t first = blockIdx.x * length, last = min(rows, first + length);
   double counted = 0;
   int64_t at = rows;
@@ -76,8 +76,8 @@ template <class T>
 int64_t rows_that_count(Context& context, int64_t rows, const T* mask) {
   const int64_t length = std::max<int64_t>(kThreads, pieces(rows, kMostBlocks)), blocks = pieces(rows, length);
   double* device = context.scratch<double>(Scratch::kPartial, 2 * blocks);
-  launch(context.stream, {dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, 1, "mask"}, count_kernel<T>, rows,
-         length, mask, device);
+  launch(context.stream, {dim3(static_cast<unsigned>(blocks)), dim3(kThreads), kThreads * sizeof(int64_t), 1, "mask"},
+         count_kernel<T>, rows, length, mask, device);
   double host[2 * kMostBlocks];
   context.copy_out(host, device, 2 * blocks);
   double counted = 0;

@@ -15,18 +15,16 @@ namespace {
 
 constexpr const char* kUsage =
     "kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]\n"
-    "Checks the native engine. NAME is a part: fixtures, models, arrays, training, errors. --small: a reduced set,\n"
+    "Checks the native engine. NAME is a part: fixtures, models, arrays, spectral, training, errors. --small: a "
+    "reduced set,\n"
     "for tools that slow a program down. Exit status 1 on any failure, 2 on a wrong argument.\n";
 
 struct Part {
   const char* name;
   void (*test)(const Machine&, const Options&, Checks&);
 };
-constexpr Part kParts[] = {{"fixtures", test_fixtures},
-                           {"models", test_models},
-                           {"arrays", test_arrays},
-                           {"training", test_training},
-                           {"errors", test_errors}};
+constexpr Part kParts[] = {{"fixtures", test_fixtures}, {"models", test_models},     {"arrays", test_arrays},
+                           {"spectral", test_spectral}, {"training", test_training}, {"errors", test_errors}};
 
 [[noreturn]] void refuse(const char* what, const char* got) {
   std::fprintf(stderr, "%s: got '%s'\n%s", what, got, kUsage);
