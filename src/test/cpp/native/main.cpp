@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kUsage =
     "kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]\n"
-    "Checks the native engine. NAME is a part: fixtures, models, arrays, spectral, training, errors. --small: a "
+    "Checks the native engine. NAME is a part: fixtures, models, arrays, edges, spectral, training, errors. --small: a "
     "reduced set,\n"
     "for tools that slow a program down. Exit status 1 on any failure, 2 on a wrong argument.\n";
 
@@ -24,7 +24,8 @@ struct Part {
   void (*test)(const Machine&, const Options&, Checks&);
 };
 constexpr Part kParts[] = {{"fixtures", test_fixtures}, {"models", test_models},     {"arrays", test_arrays},
-                           {"spectral", test_spectral}, {"training", test_training}, {"errors", test_errors}};
+                           {"edges", test_edges},       {"spectral", test_spectral}, {"training", test_training},
+                           {"errors", test_errors}};
 
 [[noreturn]] void refuse(const char* what, const char* got) {
   std::fprintf(stderr, "%s: got '%s'\n%s", what, got, kUsage);
