@@ -1,7 +1,6 @@
-#include "graph/attention.cuh"
-
 #include <cmath>
 
+#include "graph/attention.cuh"
 #include "graph/rows.cuh"
 #include "linalg/gemm.cuh"
 
@@ -25,8 +24,8 @@ struct Heads {
         factor(T(1) / std::sqrt(static_cast<T>(node.size))) {}
 
   // c_i = a_i b_i (+ c_i) for all trials and heads, the matrices one after the other.
-  void multiply(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-                int64_t ldb, bool accumulate, T* c, int64_t ldc) const {
+  void multiply(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
+                const T* b, int64_t ldb, bool accumulate, T* c, int64_t ldc) const {
     cuda::multiply<T>(context, {transpose_a, transpose_b, m, n, k, T(1), a, lda, b, ldb, accumulate ? T(1) : T(0), c,
                                 ldc, batch, m * k, k * n, m * n});
   }
@@ -53,7 +52,6 @@ void for_packed(const Heads<T>& of, const Packing<T>& packing, const Body& body)
     const int64_t head = (trial * heads + c / size) * steps * s, unit = c % size;
     const int64_t steps_first = (head + t * s + probe) * size + unit;
     const int64_t probes_first = (head + probe * steps + t) * size + unit;
-#pragma unroll
     for (int i = 0; i < 3; ++i) {
       if (packing.packed[i] == nullptr) continue;
       body(packing.packed[i][packing.probes_first[i] ? probes_first : steps_first], packing.begin[i],
@@ -183,10 +181,10 @@ void attention_cotangent(Context& context, const Graph<T>& graph, const GraphNod
   });
 }
 
-#define KPFLOW_ATTENTION(T)                                                                                 \
-  template int64_t attention_scratch<T>(const Graph<T>&, const GraphNode<T>&);                              \
-  template void attend<T>(Context&, const Graph<T>&, GraphNode<T>&);                                        \
-  template bool attention_tangent<T>(Context&, const Graph<T>&, const GraphNode<T>&, const Tangent<T>&);    \
+#define KPFLOW_ATTENTION(T)                                                                              \
+  template int64_t attention_scratch<T>(const Graph<T>&, const GraphNode<T>&);                           \
+  template void attend<T>(Context&, const Graph<T>&, GraphNode<T>&);                                     \
+  template bool attention_tangent<T>(Context&, const Graph<T>&, const GraphNode<T>&, const Tangent<T>&); \
   template void attention_cotangent<T>(Context&, const Graph<T>&, const GraphNode<T>&, const Cotangent<T>&);
 KPFLOW_ATTENTION(float)
 KPFLOW_ATTENTION(double)

@@ -13,10 +13,10 @@ namespace kpflow::cuda {
 template <class T>
 struct Tangent {
   int64_t s;
-  const T* injected;              // or nullptr: zero
-  const T* source;                // read where live
+  const T* injected;  // or nullptr: zero
+  const T* source;    // read where live
   T sign;
-  const T* theta;                 // or nullptr: zero
+  const T* theta;  // or nullptr: zero
   int64_t group_rows;
   T* out;
   const std::vector<bool>& live;  // the nodes whose part of source is not zero

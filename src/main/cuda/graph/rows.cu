@@ -1,6 +1,6 @@
-#include "graph/rows.cuh"
-
 #include <cmath>
+
+#include "graph/rows.cuh"
 
 namespace kpflow::cuda {
 
@@ -150,8 +150,8 @@ void norm_tangent(Context& context, int64_t s, int64_t k, int64_t units, const N
 
 // Memory: reads a, xhat and dv, writes dv.
 template <class T>
-void norm_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const Norm<T>& norm, T sign,
-                    Rows<const T> a, Rows<T> dv) {
+void norm_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const Norm<T>& norm, T sign, Rows<const T> a,
+                    Rows<T> dv) {
   for_warps(context.stream, s * k, [=] __device__(int64_t row, int lane) {
     const int64_t r = row % k;
     const T *xhat = norm.xhat + r * units, *from = a.data + row * a.stride;
@@ -196,7 +196,6 @@ __global__ void __launch_bounds__(kThreads) scale_cotangent_kernel(ScaleCotangen
     const int64_t c = begin + x;
     T sum = 0, product = 0;
     if (c < of.units) {
-#pragma unroll 4
       for (int64_t r = first + y; r < end; r += blockDim.y) {
         T value = of.a.data[(group_row + r) * of.a.stride + c];
         const int64_t at = (record + r) * of.units + c;
@@ -308,18 +307,18 @@ void softmax_values(Context& context, int64_t batch, int64_t size, bool causal, 
   });
 }
 
-#define KPFLOW_GRAPH_ROWS(T)                                                                                         \
-  template void activate<T>(Context&, int32_t, int64_t, int64_t, const T*, T*, T*);                                  \
-  template void norm_values<T>(Context&, int64_t, int64_t, double, const T*, const T*, const T*, T*, T*, T*);        \
-  template void scale_tangent<T>(Context&, int64_t, int64_t, int64_t, Rows<const T>, T, const T*,                    \
-                                 const Parameters<const T>&, bool, Rows<T>);                                         \
-  template void norm_tangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, Rows<const T>, T,               \
-                                Rows<const T>, const Parameters<const T>&, const Parameters<const T>&, Rows<T>);     \
-  template void norm_cotangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, T, Rows<const T>, Rows<T>);   \
-  template void scale_cotangent<T>(Context&, int64_t, int64_t, int64_t, const T*, const T*, Rows<const T>, Rows<T>,  \
-                                   const Parameters<T>&, const Parameters<T>&);                                      \
-  template void sum_parts<T>(Context&, int64_t, int64_t, int64_t, int64_t, const T*, T*, int64_t);                   \
-  template void softmax_tangent<T>(Context&, int64_t, int64_t, int64_t, T, const T*, T*);                            \
+#define KPFLOW_GRAPH_ROWS(T)                                                                                          \
+  template void activate<T>(Context&, int32_t, int64_t, int64_t, const T*, T*, T*);                                   \
+  template void norm_values<T>(Context&, int64_t, int64_t, double, const T*, const T*, const T*, T*, T*, T*);         \
+  template void scale_tangent<T>(Context&, int64_t, int64_t, int64_t, Rows<const T>, T, const T*,                     \
+                                 const Parameters<const T>&, bool, Rows<T>);                                          \
+  template void norm_tangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, Rows<const T>, T, Rows<const T>, \
+                                const Parameters<const T>&, const Parameters<const T>&, Rows<T>);                     \
+  template void norm_cotangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, T, Rows<const T>, Rows<T>);    \
+  template void scale_cotangent<T>(Context&, int64_t, int64_t, int64_t, const T*, const T*, Rows<const T>, Rows<T>,   \
+                                   const Parameters<T>&, const Parameters<T>&);                                       \
+  template void sum_parts<T>(Context&, int64_t, int64_t, int64_t, int64_t, const T*, T*, int64_t);                    \
+  template void softmax_tangent<T>(Context&, int64_t, int64_t, int64_t, T, const T*, T*);                             \
   template void softmax_values<T>(Context&, int64_t, int64_t, bool, T*);
 KPFLOW_GRAPH_ROWS(float)
 KPFLOW_GRAPH_ROWS(double)

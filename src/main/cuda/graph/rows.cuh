@@ -82,8 +82,8 @@ void norm_tangent(Context& context, int64_t s, int64_t k, int64_t units, const N
 
 // Its adjoint, dv += sign scale (g - mean g - xhat mean(xhat g)), g = gamma a.
 template <class T>
-void norm_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const Norm<T>& norm, T sign,
-                    Rows<const T> a, Rows<T> dv);
+void norm_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const Norm<T>& norm, T sign, Rows<const T> a,
+                    Rows<T> dv);
 
 // g = slope a on [s k, units], where g is not nullptr (it may be a), and, for every group of rows, the sums of g over them in
 // bias and of g xhat in weight, where their thetas are not nullptr. slope and xhat are [k, units], slope may be nullptr.

@@ -1,9 +1,8 @@
-#include "graph/snapshot.cuh"
-
 #include <cmath>
 
 #include "graph/attention.cuh"
 #include "graph/rows.cuh"
+#include "graph/snapshot.cuh"
 #include "linalg/gemm.cuh"
 
 namespace kpflow::cuda {

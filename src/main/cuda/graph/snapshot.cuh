@@ -12,11 +12,12 @@ namespace kpflow::cuda {
 // One node and what its local derivatives need. Row r is (b, t), k of them.
 template <class T>
 struct GraphNode : NodeLayout {
-  DeviceArray<T> weight, bias;             // as given; empty where there is none
-  DeviceArray<T> value;                    // [k, units]
-  DeviceArray<T> slope;                    // linear: phi' [k, units], empty for the identity
-  DeviceArray<T> xhat, scale;              // layer norm: (v - mean v) / sqrt(var v + epsilon) [k, units], that divisor's inverse [k]
-  DeviceArray<T> attention;                // A [B, heads, T, T], zero above the diagonal where it is causal
+  DeviceArray<T> weight, bias;  // as given; empty where there is none
+  DeviceArray<T> value;         // [k, units]
+  DeviceArray<T> slope;         // linear: phi' [k, units], empty for the identity
+  DeviceArray<T> xhat,
+      scale;                 // layer norm: (v - mean v) / sqrt(var v + epsilon) [k, units], that divisor's inverse [k]
+  DeviceArray<T> attention;  // A [B, heads, T, T], zero above the diagonal where it is causal
   DeviceArray<T> queries, keys, contents;  // attention: Q, K and Z by heads, [B, heads, T, size]
 };
 
