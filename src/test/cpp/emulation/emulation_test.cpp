@@ -452,6 +452,18 @@ __global__ void half_waits() {
   if (threadIdx.x < 32) return;
   __syncthreads();
 }
+__global__ void leaves_itself_out() { __syncwarp(~(1u << 5)); }
+__global__ void mixes() {
+  if (threadIdx.x % 2)
+    __ballot_sync(0xffffffffu, 1);
+  else
+    __syncwarp();
+}
+__global__ void half_multiplies() {
+  double c[2] = {0, 0};
+  if (threadIdx.x < 16) kpflow::emulated::mma_m8n8k4_f64(c, 1, 1);
+}
+__global__ void maps_beyond() { kpflow::emulated::cluster_map(emulated_shared_bytes() + 64, 0); }
 __global__ void touch(float* x, int i) { x[i] = 1; }
 __global__ void touch_shared(int i) { emulated_shared_bytes()[i] = 1; }
 
@@ -459,6 +471,10 @@ int scenario(const std::string& name) {
   if (name == "race") return race(64);
   if (name == "race-in-warp") return race(32);
   if (name == "deadlock") RUN(start(half_waits, 2, 64, 0, nullptr));
+  if (name == "mask") RUN(start(leaves_itself_out, 1, 32, 0, nullptr));
+  if (name == "mixed") RUN(start(mixes, 1, 32, 0, nullptr));
+  if (name == "half-product") RUN(start(half_multiplies, 1, 32, 0, nullptr));
+  if (name == "map") RUN(start(maps_beyond, 1, 32, 64, nullptr));
   if (name == "overrun" || name == "inside") {
     Buffer<float> x(100);
     RUN(start(touch, 1, 1, 0, nullptr, x.data, name == "inside" ? 99 : 100));
@@ -569,7 +585,7 @@ int main(int arguments, char** values) {
     CHECK(outcome(name, {"KPFLOW_EMULATION_ORDER=random:7"}) == 3);
   }
   CHECK(outcome("race", {"KPFLOW_EMULATION_ORDER=sideways"}) == -SIGABRT);
-  CHECK(outcome("deadlock", {}) == -SIGABRT);
+  for (const char* name : {"deadlock", "mask", "mixed", "half-product", "map"}) CHECK(outcome(name, {}) == -SIGABRT);
   CHECK(outcome("inside", {"KPFLOW_EMULATION_GUARD=1"}) == 0);
   for (const char* name : {"overrun", "overrun-shared", "host-reads"})
     CHECK(outcome(name, {"KPFLOW_EMULATION_GUARD=1"}) == (sanitized ? 1 : -SIGSEGV));
