@@ -80,72 +80,64 @@ bool linear_tangent(Context& context, const Graph<T>& graph, const GraphNode<T>&
   return true;
 }
 
-// The sums of g_r v_r^T over the rows of every group, g with rows g.stride apart.
+// The sums of g_r v_r^T over the rows of every group.
 template <class T>
-void weight_gradient(Context& context, const Graph<T>& graph, const GraphNode<T>& node, int64_t s, Rows<const T> g,
-                     const Parameters<T>& weight) {
+void weight_gradient(Context& context, const Graph<T>& graph, const GraphNode<T>& node, int64_t s,
+                     const ProbeRows<const T>& g, const Parameters<T>& weight) {
   const int64_t k = graph.rows(), group = weight.group_rows, groups = k / group, p = weight.p;
-  Product<T> product{
-      true,       false, node.units,   node.width, group, T(1), g.data, g.stride, graph.value(node.input[0]),
-      node.width, T(0),  weight.theta, node.width};
-  // Few probes and small weights leave most of the card idle: the rows of each probe are then summed in parts.
-  constexpr int64_t kTile = 128, kTiles = 132, kLeastRows = 256;
-  const int64_t tiles = pieces(node.units, kTile) * pieces(node.width, kTile);
-  const int64_t parts = std::min(pieces(kTiles, tiles), k / kLeastRows);
-  if (groups > 1 || 2 * s * tiles > kTiles || parts < 2) {
-    multiply_parts<T>(context, product, s, {k * g.stride, 0, groups * p}, groups,
-                      {group * g.stride, group * node.width, p});
+  const T* v = graph.value(node.input[0]);
+  if (s > 1 && g.probe == node.units &&
+      g.stride == s * node.units) {  // the units of all probes side by side: one product
+    T* sums = context.scratch<T>(Scratch::kPartial, s * node.weights);
+    multiply<T>(context, {true, false, s * node.units, node.width, k, T(1), g.data, g.stride, v, node.width, T(0), sums,
+                          node.width});
+    const size_t bytes = static_cast<size_t>(node.weights) * sizeof(T);
+    check(cudaMemcpy2DAsync(weight.theta, static_cast<size_t>(p) * sizeof(T), sums, bytes, bytes,
+                            static_cast<size_t>(s), cudaMemcpyDeviceToDevice, context.stream),
+          "copying gradients");
     return;
   }
-  const int64_t size = k / parts, rest = k % parts;
-  T* partial = context.scratch<T>(Scratch::kPartial, parts * node.weights);
-  for (int64_t probe = 0; probe < s; ++probe) {
-    const T* rows = g.data + probe * k * g.stride;
-    product.a = rows;
-    product.b = graph.value(node.input[0]);
-    product.c = partial;
-    product.k = size;
-    product.beta = 0;
-    product.batch = parts;
-    product.stride_a = size * g.stride;
-    product.stride_b = size * node.width;
-    product.stride_c = node.weights;
-    multiply(context, product);
-    if (rest > 0) {
-      product.a += parts * product.stride_a;
-      product.b += parts * product.stride_b;
-      product.k = rest;
-      product.beta = 1;
-      product.batch = 1;
-      multiply(context, product);
-    }
-    sum_parts<T>(context, 1, parts, node.units, node.width, partial, weight.theta + probe * p, 0);
-  }
+  multiply_parts<T>(context,
+                    {true, false, node.units, node.width, group, T(1), g.data, g.stride, v, node.width, T(0),
+                     weight.theta, node.width},
+                    s, {g.probe, 0, groups * p}, groups, {group * g.stride, group * node.width, p});
+}
+
+// One product for every probe would leave most of a card idle.
+bool is_small(const NodeLayout& node, int64_t s) {
+  constexpr int64_t kTile = 128, kMultiprocessors = 132;
+  return s > 1 && 2 * s * pieces(node.units, kTile) * pieces(node.width, kTile) <= kMultiprocessors;
 }
 
 template <class T>
 void linear_cotangent(Context& context, const Graph<T>& graph, const GraphNode<T>& node, const Cotangent<T>& call) {
-  const int64_t k = graph.rows(), n = graph.units, parent = node.input[0];
+  const int64_t s = call.s, k = graph.rows(), n = graph.units, units = node.units, parent = node.input[0];
   const Parameters<T> weight = family(graph, call, call.theta, node.weight_offset),
                       bias = family(graph, call, call.theta, node.bias_offset);
   const bool passes = call.target != nullptr && parent >= call.from;
   const bool product = passes || weight.theta != nullptr;
-  Rows<const T> g = part(graph, node, call.source);
+  const bool stacked = weight.theta != nullptr && call.group_rows == k && is_small(node, s);
+  const Rows<const T> a = part(graph, node, call.source);
   const T* slope = node.activation != KPFLOW_IDENTITY ? node.slope.data() : nullptr;
-  Rows<T> scaled;
-  if (slope != nullptr && product) {
-    scaled = call.overwritten != nullptr
-                 ? part(graph, node, call.overwritten)
-                 : Rows<T>{context.scratch<T>(Scratch::kSites, call.s * k * node.units), node.units};
+  ProbeRows<T> scaled;  // slope a, where that is not a itself
+  if (stacked) {        // [k, s, units]
+    scaled = {{context.scratch<T>(Scratch::kSites, s * k * units), s * units}, units};
+  } else if (slope != nullptr && product && call.overwritten != nullptr) {
+    scaled = {part(graph, node, call.overwritten), k * n};
+  } else if (slope != nullptr && product) {
+    scaled = {{context.scratch<T>(Scratch::kSites, s * k * units), units}, k * units};
   }
   if (scaled.data != nullptr || bias.theta != nullptr) {
-    scale_cotangent<T>(context, call.s, k, node.units, slope, nullptr, g, scaled, {nullptr, 0, 0}, bias);
+    scale_cotangent<T>(context, s, k, units, slope, nullptr, a, scaled, {nullptr, 0, 0}, bias);
   }
-  if (scaled.data != nullptr) g = {scaled.data, scaled.stride};
-  if (weight.theta != nullptr) weight_gradient(context, graph, node, call.s, g, weight);
+  ProbeRows<const T> g{a, k * n};
+  if (scaled.data != nullptr) g = {{scaled.data, scaled.stride}, scaled.probe};
+  if (weight.theta != nullptr) weight_gradient(context, graph, node, s, g, weight);
   if (!passes) return;
-  multiply<T>(context, {false, false, call.s * k, node.width, node.units, call.sign, g.data, g.stride,
-                        node.weight.data(), node.width, T(1), part(graph, graph.node(parent), call.target).data, n});
+  T* target = part(graph, graph.node(parent), call.target).data;
+  const int64_t calls = stacked ? s : 1, rows = s * k / calls;
+  multiply<T>(context, {false, false, rows, node.width, units, call.sign, g.data, g.stride, node.weight.data(),
+                        node.width, T(1), target, n, calls, g.probe, 0, k * n});
 }
 
 template <class T>

@@ -178,7 +178,7 @@ struct ScaleCotangent {
   int64_t k, units, groups, group_rows, parts, part_rows;
   const T *slope, *xhat;
   Rows<const T> a;
-  Rows<T> g;
+  ProbeRows<T> g;
   T *weight, *bias;  // of the first part of the first group
   int64_t stride;    // between the sums of two parts, or groups where there is one part
 };
@@ -186,23 +186,33 @@ struct ScaleCotangent {
 // Memory: reads a and the slopes once, writes g; the sums stay in registers and then in shared memory.
 template <class T>
 __global__ void __launch_bounds__(kThreads) scale_cotangent_kernel(ScaleCotangent<T> of) {
+  constexpr int kRows = 4;  // that a thread has on their way from memory
   __shared__ T sums[2][kThreads];
   const int64_t task = blockIdx.x, first = task % of.parts * of.part_rows, group_row = task / of.parts * of.group_rows;
   const int64_t end = min(first + of.part_rows, of.group_rows);
-  const int64_t record = group_row % of.k;
+  const int64_t probe = group_row / of.k, record = group_row % of.k;
   const unsigned x = threadIdx.x, y = threadIdx.y, lane = y * blockDim.x + x;
   for (int64_t begin = static_cast<int64_t>(blockIdx.y) * blockDim.x; begin < of.units;
        begin += static_cast<int64_t>(gridDim.y) * blockDim.x) {
     const int64_t c = begin + x;
     T sum = 0, product = 0;
     if (c < of.units) {
-      for (int64_t r = first + y; r < end; r += blockDim.y) {
-        T value = of.a.data[(group_row + r) * of.a.stride + c];
-        const int64_t at = (record + r) * of.units + c;
-        if (of.slope != nullptr) value *= of.slope[at];
-        if (of.g.data != nullptr) of.g.data[(group_row + r) * of.g.stride + c] = value;
-        sum += value;
-        if (of.weight != nullptr) product += value * of.xhat[at];
+      for (int64_t begin_row = first + y; begin_row < end; begin_row += kRows * blockDim.y) {
+        T value[kRows], factor[kRows];
+        for (int q = 0; q < kRows; ++q) {
+          const int64_t r = begin_row + q * static_cast<int64_t>(blockDim.y);
+          const bool inside = r < end;
+          value[q] = inside ? of.a.data[(group_row + r) * of.a.stride + c] : T(0);
+          factor[q] = inside && of.slope != nullptr ? of.slope[(record + r) * of.units + c] : T(1);
+        }
+        for (int q = 0; q < kRows; ++q) {
+          const int64_t r = begin_row + q * static_cast<int64_t>(blockDim.y);
+          if (r >= end) break;
+          value[q] *= factor[q];
+          if (of.g.data != nullptr) of.g.data[probe * of.g.probe + (record + r) * of.g.stride + c] = value[q];
+          sum += value[q];
+          if (of.weight != nullptr) product += value[q] * of.xhat[(record + r) * of.units + c];
+        }
       }
     }
     if (of.weight == nullptr && of.bias == nullptr) continue;
@@ -225,7 +235,7 @@ __global__ void __launch_bounds__(kThreads) scale_cotangent_kernel(ScaleCotangen
 
 template <class T>
 void scale_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const T* slope, const T* xhat,
-                     Rows<const T> a, Rows<T> g, const Parameters<T>& weight, const Parameters<T>& bias) {
+                     Rows<const T> a, ProbeRows<T> g, const Parameters<T>& weight, const Parameters<T>& bias) {
   const bool sums = weight.theta != nullptr || bias.theta != nullptr;
   const Parameters<T>& any = weight.theta != nullptr ? weight : bias;
   constexpr int64_t kBlocks = 2048, kLeastRows = 64;  // enough blocks for every card; a constant, as sums depend on it
@@ -270,16 +280,6 @@ void scale_cotangent(Context& context, int64_t s, int64_t k, int64_t units, cons
   });
 }
 
-template <class T>
-void sum_parts(Context& context, int64_t groups, int64_t parts, int64_t rows, int64_t columns, const T* partial,
-               T* target, int64_t stride) {
-  for_rows(context.stream, groups, rows, columns, [=] __device__(int64_t group, int64_t r, int64_t c) {
-    T sum = 0;
-    for (int64_t part = 0; part < parts; ++part) sum += partial[((group * parts + part) * rows + r) * columns + c];
-    target[group * stride + r * columns + c] = sum;
-  });
-}
-
 // Memory: reads s twice, from the caches the second time, and writes it; a row of a serves all probes.
 template <class T>
 void softmax_tangent(Context& context, int64_t batch, int64_t size, int64_t probes, T factor, const T* a, T* s) {
@@ -315,9 +315,8 @@ void softmax_values(Context& context, int64_t batch, int64_t size, bool causal, 
   template void norm_tangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, Rows<const T>, T, Rows<const T>, \
                                 const Parameters<const T>&, const Parameters<const T>&, Rows<T>);                     \
   template void norm_cotangent<T>(Context&, int64_t, int64_t, int64_t, const Norm<T>&, T, Rows<const T>, Rows<T>);    \
-  template void scale_cotangent<T>(Context&, int64_t, int64_t, int64_t, const T*, const T*, Rows<const T>, Rows<T>,   \
-                                   const Parameters<T>&, const Parameters<T>&);                                       \
-  template void sum_parts<T>(Context&, int64_t, int64_t, int64_t, int64_t, const T*, T*, int64_t);                    \
+  template void scale_cotangent<T>(Context&, int64_t, int64_t, int64_t, const T*, const T*, Rows<const T>,            \
+                                   ProbeRows<T>, const Parameters<T>&, const Parameters<T>&);                         \
   template void softmax_tangent<T>(Context&, int64_t, int64_t, int64_t, T, const T*, T*);                             \
   template void softmax_values<T>(Context&, int64_t, int64_t, bool, T*);
 KPFLOW_GRAPH_ROWS(float)

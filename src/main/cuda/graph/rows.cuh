@@ -46,6 +46,12 @@ struct Rows {
   int64_t stride = 0;
 };
 
+// Rows of which those of a probe begin `probe` elements after those of the one before.
+template <class T>
+struct ProbeRows : Rows<T> {
+  int64_t probe = 0;
+};
+
 // value becomes phi(value + bias) [rows, units], slope phi'; bias may be nullptr, slope is for the identity.
 template <class T>
 void activate(Context& context, int32_t activation, int64_t rows, int64_t units, const T* bias, T* value, T* slope);
@@ -89,12 +95,7 @@ void norm_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const
 // bias and of g xhat in weight, where their thetas are not nullptr. slope and xhat are [k, units], slope may be nullptr.
 template <class T>
 void scale_cotangent(Context& context, int64_t s, int64_t k, int64_t units, const T* slope, const T* xhat,
-                     Rows<const T> a, Rows<T> g, const Parameters<T>& weight, const Parameters<T>& bias);
-
-// target [groups, rows, columns] of group stride `stride` = the sums of parts [groups, parts, rows, columns], in their order.
-template <class T>
-void sum_parts(Context& context, int64_t groups, int64_t parts, int64_t rows, int64_t columns, const T* partial,
-               T* target, int64_t stride);
+                     Rows<const T> a, ProbeRows<T> g, const Parameters<T>& weight, const Parameters<T>& bias);
 
 // Row (i, t, p) of s [batch, size, probes, size] becomes a factor (s - sum(a s)), a row (i, t) of [batch, size, size].
 template <class T>

@@ -4,16 +4,6 @@
 
 namespace kpflow::cuda {
 
-namespace {
-
-template <class T>
-T* copy_of(Context& context, int64_t count, const T* in, T* out) {
-  context.copy_in(out, in, count);
-  return out;
-}
-
-}  // namespace
-
 template <class T>
 int64_t sweep_scratch(const Graph<T>& graph) {
   int64_t most = graph.rows() * graph.widest;
@@ -52,7 +42,7 @@ template <class T>
 void reverse(Context& context, const Graph<T>& graph, Sweep sweep, int64_t last, int64_t s, const T* in, T* out,
              const Progress& progress) {
   const bool inverse = sweep == Sweep::kInverse;
-  copy_of(context, s * graph.rows() * graph.units, in, out);
+  context.copy_in(out, in, s * graph.rows() * graph.units);
   progress.advance(s * graph.rows());
   for (int64_t j = graph.count() - 1; j > last; --j) {
     progress.advance();
@@ -66,7 +56,11 @@ template <class T>
 void gradient(Context& context, const Graph<T>& graph, Sweep sweep, int64_t s, const T* in, T* theta,
               int64_t group_rows, const Progress& progress) {
   const int64_t count = s * graph.rows() * graph.units;
-  T* a = sweep == Sweep::kPropagate ? copy_of(context, count, in, context.scratch<T>(Scratch::kState, count)) : nullptr;
+  T* a = nullptr;
+  if (sweep == Sweep::kPropagate) {
+    a = context.scratch<T>(Scratch::kState, count);
+    context.copy_in(a, in, count);
+  }
   progress.advance(s * graph.rows());
   for (int64_t j = graph.count() - 1; j >= 0; --j) {
     progress.advance();
