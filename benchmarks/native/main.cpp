@@ -47,7 +47,7 @@ struct Rate {
   double seconds, flop;
 };
 
-constexpr int64_t kOutputs = 3, kVectors = 24, kKept = 12, kWritten = 2;
+constexpr int64_t kOutputs = 3, kVectors = 24, kKept = 12;
 
 class Benchmark {
  public:
@@ -204,7 +204,7 @@ class Benchmark {
   }
 
   void write_arrays(const Array& x, const Array& y) const {
-    const int64_t width = gates_ * o_.hidden, count = std::min(kWritten, o_.probes);
+    const int64_t width = gates_ * o_.hidden;
     const std::vector<char> theta = theta_->read(parameters_);
     const char* at = theta.data();
     const std::vector<std::vector<int64_t>> shapes = {{width, o_.inputs}, {width, o_.hidden}, {width}, {width}};
@@ -214,8 +214,8 @@ class Benchmark {
       at += sizes_[i] * theta_->element();
     }
     write_npy("x", {o_.trials, o_.steps, o_.inputs}, input_->read(input_->count()).data());
-    write_npy("probe", {count, o_.trials, o_.steps, units_}, x.read(count * size_).data());
-    write_npy("ntk", {count, o_.trials, o_.steps, units_}, y.read(count * size_).data());
+    write_npy("probe", {1, o_.trials, o_.steps, units_}, x.read(size_).data());
+    write_npy("ntk", {1, o_.trials, o_.steps, units_}, y.read(size_).data());
   }
 
   void write_npy(const std::string& name, const std::vector<int64_t>& shape, const char* data) const {
