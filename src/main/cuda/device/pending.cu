@@ -1,5 +1,4 @@
 // What is not written yet.
-#include "graph/operators.cuh"
 #include "recurrent/operators.cuh"
 
 namespace kpflow::cuda {
@@ -9,6 +8,5 @@ namespace {
 }  // namespace
 
 std::unique_ptr<kpflow_linearization> new_recurrent(Context&, int32_t) { pending(); }
-std::unique_ptr<kpflow_linearization> new_graph(Context&, int32_t) { pending(); }
 
 }  // namespace kpflow::cuda
