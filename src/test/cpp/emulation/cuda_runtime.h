@@ -16,7 +16,7 @@
 // clusters; __activemask answers the lanes that have not ended; a thread that spins for another one hangs.
 //
 // Environment, read once:
-//   KPFLOW_EMULATION_THREADS=n          CPU threads (default: the cores)
+//   KPFLOW_EMULATION_THREADS=n          CPU threads (default: the cores, at most 8)
 //   KPFLOW_EMULATION_ORDER=forward|reverse|random[:seed]   order of blocks, warps and lanes between synchronizations
 //   KPFLOW_EMULATION_MEMORY=bytes       device memory (default 8 GiB)
 //   KPFLOW_EMULATION_GUARD=1            device and dynamic shared memory end at a page that faults, and device memory

@@ -12,7 +12,7 @@
 #include "emulation.hpp"
 #include "fiber.hpp"
 
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
 asm(R"(
 .text
 .globl kpflow_emulated_switch
@@ -74,7 +74,7 @@ struct Barrier {
 };
 
 struct Gathering {
-  explicit Gathering(unsigned mask) : mask(mask) {}
+  explicit Gathering(unsigned lanes) : mask(lanes) {}
   unsigned mask, arrived = 0, count = 0, present[2] = {};
   Meeting kind = Meeting::barrier;
   alignas(16) unsigned char values[2][32][64];  // by parity of count: a fast lane may already be at the next meeting
@@ -355,7 +355,7 @@ void Worker::live() {
 class Pool {
  public:
   Pool() {
-    const auto count = setting("THREADS", std::max(1u, std::thread::hardware_concurrency()));
+    const auto count = setting("THREADS", std::clamp(std::thread::hardware_concurrency(), 1u, 8u));
     for (unsigned i = 1; i < count; i++) std::thread([this] { serve(); }).detach();
     helpers_ = static_cast<unsigned>(count ? count - 1 : 0);
   }

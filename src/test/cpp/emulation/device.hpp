@@ -44,7 +44,7 @@ struct alignas(16) double2 {
 constexpr double2 make_double2(double x, double y) { return {x, y}; }
 struct dim3 {
   unsigned x, y, z;
-  constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+  constexpr dim3(unsigned vx = 1, unsigned vy = 1, unsigned vz = 1) : x(vx), y(vy), z(vz) {}
 };
 
 KPFLOW_EMULATED_BUILTIN uint3 threadIdx, blockIdx;

@@ -4,18 +4,24 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if !defined(__x86_64__)
+// Elsewhere, or where asked for, the C library's slower contexts.
+#if !defined(__x86_64__) || defined(KPFLOW_EMULATION_UCONTEXT)
+#undef KPFLOW_EMULATION_UCONTEXT
+#define KPFLOW_EMULATION_UCONTEXT 1
 #include <ucontext.h>
+#else
+#define KPFLOW_EMULATION_UCONTEXT 0
 #endif
 
 namespace kpflow::emulated {
 
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
 // Saves the registers that a callee keeps and the stack pointer, and takes up those of another fiber.
 extern "C" void kpflow_emulated_switch(void** save, void* resume);
 #endif
@@ -28,10 +34,14 @@ class Fiber {
   // A fiber that will begin with entry, which never returns. Fibers of different colour use different cache lines.
   Fiber(void (*entry)(), unsigned colour) {
     pages_ = mmap(nullptr, guard + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages_ == MAP_FAILED || mprotect(pages_, guard, PROT_NONE) != 0) std::abort();
+    if (pages_ == MAP_FAILED) {
+      std::fputs("emulated kernel: no memory for one more thread\n", stderr);
+      std::abort();
+    }
+    mprotect(pages_, guard, PROT_NONE);  // where the system's count of mappings allows it
     bottom_ = static_cast<char*>(pages_) + guard;
     size_ = size - 192 * (colour % 64);
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
     void** top = static_cast<void**>(bottom_) + size_ / sizeof(void*);
     top[-1] = nullptr;  // no one to return to
     top[-2] = reinterpret_cast<void*>(entry);
@@ -57,7 +67,7 @@ class Fiber {
     other.left_ = this;
     __sanitizer_start_switch_fiber(&fake_, other.bottom_, other.size_);
 #endif
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
     kpflow_emulated_switch(&pointer_, other.pointer_);
 #else
     swapcontext(&context_, &other.context_);
@@ -84,7 +94,7 @@ class Fiber {
   void* pages_ = nullptr;
   void* bottom_ = nullptr;
   size_t size_ = 0;
-#if defined(__x86_64__)
+#if !KPFLOW_EMULATION_UCONTEXT
   void* pointer_ = nullptr;
 #else
   ucontext_t context_{};

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "emulation.hpp"
@@ -16,6 +17,8 @@ using Work = std::function<void()>;
 
 struct CUgraph_st {
   std::vector<Work> work;
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  std::thread::id thread = std::this_thread::get_id();
   bool invalid = false;
 };
 struct CUgraphExec_st : CUgraph_st {};
@@ -114,7 +117,18 @@ struct Device {
     return address - start < std::max<size_t>(allocation.memory.bytes, 1) ? &allocation : nullptr;
   }
   bool capturing() const {
-    return standard.graph || std::any_of(streams.begin(), streams.end(), [](auto* stream) { return stream->graph; });
+    return std::any_of(streams.begin(), streams.end(), [](auto* stream) { return stream->graph; });
+  }
+  // Whether some capture forbids the calling thread what is not recorded, such as an allocation; that spoils it.
+  bool forbidden() {
+    bool found = false;
+    for (CUstream_st* stream : streams) {
+      CUgraph_st* graph = stream->graph;
+      if (!graph || graph->mode == cudaStreamCaptureModeRelaxed) continue;
+      if (graph->mode == cudaStreamCaptureModeThreadLocal && graph->thread != std::this_thread::get_id()) continue;
+      graph->invalid = found = true;
+    }
+    return found;
   }
   CUstream_st* stream(cudaStream_t handle) {
     if (!handle) return &standard;
@@ -142,17 +156,17 @@ cudaError_t submit(Device& d, cudaStream_t handle, Work work, bool at_once = fal
     stream->graph->work.push_back(std::move(work));
     return cudaSuccess;
   }
-  if (!handle && d.capturing()) return result(cudaErrorStreamCaptureUnsupported);
+  if (!handle && d.forbidden()) return result(cudaErrorStreamCaptureUnsupported);
   d.waiting.push_back(std::move(work));
   if (at_once || !d.lazy) d.flush();
   return cudaSuccess;
 }
 
-// What waits for the device is an error while a stream captures, and spoils the capture.
-cudaError_t synchronize(Device& d) {
-  if (d.capturing()) {
-    for (CUstream_st* stream : d.streams)
-      if (stream->graph) stream->graph->invalid = true;
+// Waits for a stream, which must not be in capture; that would spoil it.
+cudaError_t synchronize(Device& d, CUstream_st* stream) {
+  if (!stream) return result(cudaErrorInvalidResourceHandle);
+  if (stream->graph) {
+    stream->graph->invalid = true;
     return result(cudaErrorStreamCaptureUnsupported);
   }
   d.flush();
@@ -198,7 +212,7 @@ cudaError_t allocate(void** pointer, size_t bytes, cudaMemoryType type) {
   KPFLOW_DEVICE;
   if (!pointer) return result(cudaErrorInvalidValue);
   *pointer = nullptr;
-  if (d.capturing()) return result(cudaErrorStreamCaptureUnsupported);
+  if (d.forbidden()) return result(cudaErrorStreamCaptureUnsupported);
   if (bytes == 0) return cudaSuccess;
   const bool on_device = type == cudaMemoryTypeDevice;
   if (on_device && bytes > d.capacity - d.used) return result(cudaErrorMemoryAllocation);
@@ -216,7 +230,8 @@ cudaError_t allocate(void** pointer, size_t bytes, cudaMemoryType type) {
 cudaError_t deallocate(void* pointer, cudaMemoryType type) {
   KPFLOW_DEVICE;
   if (!pointer) return cudaSuccess;
-  if (const cudaError_t error = synchronize(d)) return error;
+  if (d.forbidden()) return result(cudaErrorStreamCaptureUnsupported);
+  d.flush();
   const auto at = d.memory.find(reinterpret_cast<uintptr_t>(pointer));
   if (at == d.memory.end() || at->second.type != type) return result(cudaErrorInvalidValue);
   if (type == cudaMemoryTypeDevice) d.used -= at->second.memory.bytes;
@@ -402,7 +417,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 }
 cudaError_t cudaDeviceSynchronize() {
   KPFLOW_DEVICE;
-  return synchronize(d);
+  if (d.capturing()) return result(cudaErrorStreamCaptureUnsupported);
+  d.flush();
+  return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
   *version = 13000;
@@ -425,7 +442,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   KPFLOW_DEVICE;
-  return d.stream(stream) ? synchronize(d) : result(cudaErrorInvalidResourceHandle);
+  return synchronize(d, d.stream(stream));
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned) {
@@ -456,7 +473,10 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   KPFLOW_DEVICE;
-  return event ? synchronize(d) : result(cudaErrorInvalidResourceHandle);
+  if (!event) return result(cudaErrorInvalidResourceHandle);
+  if (event->graph) return result(cudaErrorStreamCaptureUnsupported);
+  d.flush();
+  return cudaSuccess;
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   KPFLOW_DEVICE;
@@ -516,11 +536,12 @@ cudaError_t cudaMemsetAsync(void* pointer, int value, size_t bytes, cudaStream_t
   return submit(d, stream, [=] { std::memset(pointer, value, bytes); });
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode) {
+cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
   KPFLOW_DEVICE;
   CUstream_st* stream = d.stream(handle);
   if (!handle || !stream || stream->graph) return result(cudaErrorStreamCaptureUnsupported);
   stream->graph = new CUgraph_st;
+  stream->graph->mode = mode;
   stream->origin = true;
   return cudaSuccess;
 }
