@@ -16,18 +16,17 @@ struct ForwardCall {
   double parameter;
   int64_t trials, steps;
   Rows rows;
-  const T *q, *p;  // W_hh v of row (b, t) at q + (b q_steps + t) g H; W_ih x likewise
-  int64_t q_steps, p_steps;
-  const T* bias_hh;     // [g H]
-  const T* bias_ih;     // [g H]
-  const T* initial;     // of trial 0, or nullptr (zero)
-  int64_t initial_stride;
-  T* state;             // [k, m H]
-  T* site;              // [k, H]
-  T* derivatives;       // [k, record]
-  bool given;           // the state is there and is not written
+  const T *q = nullptr, *p = nullptr;  // W_hh v of row (b, t) at q + (b q_steps + t) g H; W_ih x likewise
+  int64_t q_steps = 0, p_steps = 0;
+  const T *bias_hh = nullptr, *bias_ih = nullptr;  // [g H]
+  const T* initial = nullptr;                      // of trial 0, or nullptr (zero)
+  int64_t initial_stride = 0;
+  T* state = nullptr;        // [k, m H]
+  T* site = nullptr;         // [k, H]
+  T* derivatives = nullptr;  // [k, record]
+  bool given = false;        // the state is there and is not written
   // The least (t B + b) m H + entry of what is not finite in the state.
-  unsigned long long* bad;
+  unsigned long long* bad = nullptr;
 };
 
 // The step of rows: state and derivatives, and the sites of the rows after them, unless the state is given.

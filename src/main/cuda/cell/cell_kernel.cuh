@@ -36,7 +36,7 @@ __device__ void read_previous(const ForwardCall<T>& call, int64_t row, int64_t u
   KPFLOW_UNROLL
   for (int c = 0; c < kComponents; ++c) {
     const int64_t entry = c * units + unit;
-    previous[c] = t > 0                      ? call.state[(row - 1) * call.shape.state() + entry]
+    previous[c] = t > 0                     ? call.state[(row - 1) * call.shape.state() + entry]
                   : call.initial != nullptr ? call.initial[row / call.steps * call.initial_stride + entry]
                                             : T(0);
   }

@@ -24,10 +24,10 @@ struct LeakyCell {
   }
 };
 
-const RegisterCell cells[] = {
-    RegisterCell(cell_of<LeakyCell<Tanh>>("leaky_rnn_tanh")), RegisterCell(cell_of<LeakyCell<Relu>>("leaky_rnn_relu")),
-    RegisterCell(cell_of<LeakyCell<Gelu>>("leaky_rnn_gelu")),
-    RegisterCell(cell_of<LeakyCell<Linear>>("leaky_rnn_linear"))};
+const RegisterCell cells[] = {RegisterCell(cell_of<LeakyCell<Tanh>>("leaky_rnn_tanh")),
+                              RegisterCell(cell_of<LeakyCell<Relu>>("leaky_rnn_relu")),
+                              RegisterCell(cell_of<LeakyCell<Gelu>>("leaky_rnn_gelu")),
+                              RegisterCell(cell_of<LeakyCell<Linear>>("leaky_rnn_linear"))};
 
 }  // namespace
 

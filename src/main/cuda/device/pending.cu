@@ -3,7 +3,6 @@
 #include "linalg/arrays.cuh"
 #include "linalg/random.cuh"
 #include "linalg/unit_columns.cuh"
-#include "recurrent/operators.cuh"
 #include "train/training.cuh"
 
 namespace kpflow::cuda {
@@ -12,7 +11,6 @@ namespace {
 [[noreturn]] void pending() { fail(KPFLOW_INTERNAL, "cuda: not written yet"); }
 }  // namespace
 
-std::unique_ptr<kpflow_linearization> new_recurrent(Context&, int32_t) { pending(); }
 std::unique_ptr<kpflow_linearization> new_graph(Context&, int32_t) { pending(); }
 
 void strided_axpby(Context&, const StridedAxpby&) { pending(); }

@@ -4,10 +4,10 @@ namespace kpflow::cuda {
 
 namespace {
 
-constexpr int64_t kTile = 128, kBlocks = 264;         // of C, and two blocks for each multiprocessor of an H200
-constexpr int64_t kLeast = 512;                       // rows of a part
-constexpr int64_t kMostPartial = int64_t(1) << 24;    // elements of the parts
-constexpr int kColumns = 32, kRows = 8;               // threads of a block of sum_columns
+constexpr int64_t kTile = 128, kBlocks = 264;       // of C, and two blocks for each multiprocessor of an H200
+constexpr int64_t kLeast = 512;                     // rows of a part
+constexpr int64_t kMostPartial = int64_t(1) << 24;  // elements of the parts
+constexpr int kColumns = 32, kRows = 8;             // threads of a block of sum_columns
 
 // A thread sums every kRows-th row of a part, one after another; the block adds them up in order. Memory is the limit: y is read
 // once, a row by 32 neighbouring threads.
@@ -86,7 +86,7 @@ const T* sum_columns(Context& context, int64_t batch, int64_t rows, int64_t colu
   return partial;
 }
 
-#define KPFLOW_LONG_SUMS(T)                                     \
+#define KPFLOW_LONG_SUMS(T)                                    \
   template void multiply_long<T>(Context&, const Product<T>&); \
   template const T* sum_columns<T>(Context&, int64_t, int64_t, int64_t, const T*, int64_t&);
 KPFLOW_LONG_SUMS(float)

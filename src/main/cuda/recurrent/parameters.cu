@@ -1,8 +1,7 @@
 // Gate values of many rows by one elementwise kernel, limited by memory; then products over all of them, which are the work.
-#include "recurrent/parameters.cuh"
-
 #include "linalg/gemm.cuh"
 #include "recurrent/long_sums.cuh"
+#include "recurrent/parameters.cuh"
 #include "recurrent/scratch.cuh"
 
 namespace kpflow::cuda {
@@ -35,7 +34,7 @@ struct Part {
 };
 
 // body(part) on all rows, in parts of at most so many rows where a group (a probe, or a trial of one) is not more. Sites of the
-// groups of a part lie site_step rows apart: 0 between probes, T between trials.
+// groups lie 0 rows apart between probes, T between trials.
 template <class T, class Body>
 void in_parts(const Snapshot<T>& net, Weights weights, int64_t s, int64_t most, const Progress& progress,
               const Body& body) {
@@ -101,7 +100,7 @@ void site_push(const Snapshot<T>& net, Context& context, Weights weights, int64_
   const SideView<T> hidden(net, Side::kHidden), input(net, Side::kInput);
   const int64_t width = gates * ((hidden.weight >= 0) + (input.weight >= 0));
   const int64_t most = std::min(most_rows<T>(width), s * net.rows());
-  T* scratch = context.scratch<T>(Scratch::kGates, std::max<int64_t>(most, net.steps) * width);
+  T* scratch = context.scratch<T>(Scratch::kGates, most * width);
   in_parts(net, weights, s, most, progress, [&](const Part& part) {
     const int64_t rows = part.groups * part.length, site = part.first % net.rows();
     T* next = scratch;
@@ -109,10 +108,10 @@ void site_push(const Snapshot<T>& net, Context& context, Weights weights, int64_
       if (side.weight < 0) return nullptr;
       T* y = next;
       next += rows * gates;
-      multiply<T>(context, {false, true, part.length, gates, side.columns, T(1), side.sites + site * side.stride,
-                            side.stride, theta + part.theta * p + side.weight, side.columns, T(0), y, gates,
-                            part.groups, weights == Weights::kShared ? 0 : net.steps * side.stride, p,
-                            part.length * gates});
+      multiply<T>(context,
+                  {false, true, part.length, gates, side.columns, T(1), side.sites + site * side.stride, side.stride,
+                   theta + part.theta * p + side.weight, side.columns, T(0), y, gates, part.groups,
+                   weights == Weights::kShared ? 0 : net.steps * side.stride, p, part.length * gates});
       return y;
     };
     PushCall<T> call{};
@@ -139,18 +138,17 @@ void site_pull(const Snapshot<T>& net, Context& context, Weights weights, int64_
   const unsigned separate = sides == Sides::kBoth ? cell.separate_input : 0u;
   const int64_t width = (cell.gates + (sides == Sides::kBoth ? separate_gates(cell) : 0)) * units;
   const int64_t most = std::min(most_rows<T>(width), s * net.rows());
-  T* y = context.scratch<T>(Scratch::kGates, std::max<int64_t>(most, net.steps) * width);
+  T* y = context.scratch<T>(Scratch::kGates, most * width);
   in_parts(net, weights, s, most, progress, [&](const Part& part) {
     const int64_t site = part.first % net.rows();
     T* gradient = theta + part.theta * p;
     pull_rows(context, net.view(), Rows{part.first, 1, part.groups * part.length}, sides, a + net.begin, y);
     // Gates first..first+count-1 of a side stand together in y, from gate `at` on.
     const auto gradient_of = [&](const SideView<T>& side, int first, int count, int at) {
-      multiply_long<T>(context,
-                       {true, false, count * units, side.columns, part.length, T(1), y + at * units, width,
-                        side.sites + site * side.stride, side.stride, part.begins ? T(0) : T(1),
-                        gradient + side.weight + first * units * side.columns, side.columns, part.groups,
-                        part.length * width, weights == Weights::kShared ? 0 : net.steps * side.stride, p});
+      multiply_long<T>(context, {true, false, count * units, side.columns, part.length, T(1), y + at * units, width,
+                                 side.sites + site * side.stride, side.stride, part.begins ? T(0) : T(1),
+                                 gradient + side.weight + first * units * side.columns, side.columns, part.groups,
+                                 part.length * width, weights == Weights::kShared ? 0 : net.steps * side.stride, p});
     };
     if (hidden.weight >= 0) gradient_of(hidden, 0, cell.gates, 0);
     for (int first = 0, last; input.weight >= 0 && first < cell.gates; first = last) {
@@ -180,11 +178,27 @@ void gates_pull(const Snapshot<T>& net, Context& context, Side side, int64_t s, 
             a + net.begin, y);
 }
 
-#define KPFLOW_PARAMETERS(T)                                                                                  \
+template <class T>
+void gather_slopes(Context& context, const Snapshot<T>& net, WeightSide side, int64_t first, int64_t count,
+                   double* out) {
+  const RowShape shape = net.shape;
+  const T* derivatives = net.derivatives.data();
+  const int64_t k = net.rows(), m = shape.cell.components, each = shape.cell.gates * m;
+  const bool of_input = side == WeightSide::kFirst;
+  for_each(context.stream, count * each * k, [=] __device__(int64_t at) {
+    const int64_t row = at % k, jc = at / k % each, unit = first + at / (k * each);
+    const int j = static_cast<int>(jc / m), c = static_cast<int>(jc % m);
+    const int64_t slot = of_input ? shape.record.c(j, c) : shape.record.a(j, c);
+    out[at] = static_cast<double>(derivatives[row * shape.derivatives() + slot * shape.units + unit]);
+  });
+}
+
+#define KPFLOW_PARAMETERS(T)                                                                                 \
   template void site_push<T>(const Snapshot<T>&, Context&, Weights, int64_t, const T*, T*, const Progress&); \
   template void site_pull<T>(const Snapshot<T>&, Context&, Weights, int64_t, const T*, T*, const Progress&); \
   template void gates_push<T>(const Snapshot<T>&, Context&, Side, int64_t, const T*, T*);                    \
-  template void gates_pull<T>(const Snapshot<T>&, Context&, Side, int64_t, const T*, T*);
+  template void gates_pull<T>(const Snapshot<T>&, Context&, Side, int64_t, const T*, T*);                    \
+  template void gather_slopes<T>(Context&, const Snapshot<T>&, WeightSide, int64_t, int64_t, double*);
 KPFLOW_PARAMETERS(float)
 KPFLOW_PARAMETERS(double)
 #undef KPFLOW_PARAMETERS

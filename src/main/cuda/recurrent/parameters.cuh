@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/linearization.hpp"
 #include "recurrent/snapshot.cuh"
 
 namespace kpflow::cuda {
@@ -23,5 +24,10 @@ template <class T>
 void gates_push(const Snapshot<T>& net, Context& context, Side side, int64_t s, const T* y, T* out);
 template <class T>
 void gates_pull(const Snapshot<T>& net, Context& context, Side side, int64_t s, const T* a, T* y);
+
+// Slopes of units first..first+count-1 of the layer on a side, [count, g, m, k]; see core/linearization.hpp.
+template <class T>
+void gather_slopes(Context& context, const Snapshot<T>& net, WeightSide side, int64_t first, int64_t count,
+                   double* out);
 
 }  // namespace kpflow::cuda

@@ -1,8 +1,7 @@
 // Two launches per step: a product with W_hh and one elementwise kernel. At small sizes their latency is the limit, at large ones
 // the product.
-#include "recurrent/propagate.cuh"
-
 #include "linalg/gemm.cuh"
+#include "recurrent/propagate.cuh"
 #include "recurrent/scratch.cuh"
 
 namespace kpflow::cuda {
@@ -43,8 +42,7 @@ void sweep(const Snapshot<T>& net, Context& context, int64_t s, const T* in, T* 
 }
 
 template <class T>
-void sweep_adjoint(const Snapshot<T>& net, Context& context, int64_t s, const T* in, T* out,
-                   const Progress& progress) {
+void sweep_adjoint(const Snapshot<T>& net, Context& context, int64_t s, const T* in, T* out, const Progress& progress) {
   const LayerView<T> view = net.view();
   const int64_t steps = net.steps, rows = s * net.trials;
   T* y = context.scratch<T>(Scratch::kGates, rows * net.shape.gates());
@@ -123,8 +121,8 @@ void propagate_adjoint(const Snapshot<T>& net, Context& context, bool inverse, i
            [&](int64_t first, int64_t last) { invert_adjoint(net, context, first, last, all, in, out); });
 }
 
-#define KPFLOW_PROPAGATE(T)                                                                                     \
-  template void propagate<T>(const Snapshot<T>&, Context&, bool, int64_t, const T*, T*, const Progress&);       \
+#define KPFLOW_PROPAGATE(T)                                                                               \
+  template void propagate<T>(const Snapshot<T>&, Context&, bool, int64_t, const T*, T*, const Progress&); \
   template void propagate_adjoint<T>(const Snapshot<T>&, Context&, bool, int64_t, const T*, T*, const Progress&);
 KPFLOW_PROPAGATE(float)
 KPFLOW_PROPAGATE(double)

@@ -246,11 +246,11 @@ void push_rows(Context& context, const LayerView<T>& layer, const PushCall<T>& c
                   wide<T>(layer.shape.units, layer.derivatives, call.base, call.y, call.z, call.out));
 }
 
-#define KPFLOW_ROWS(T)                                                                           \
-  template void step_rows<T>(Context&, const LayerView<T>&, const StepCall<T>&);                 \
-  template void site_rows<T>(Context&, const LayerView<T>&, Rows, const T*, T*);                 \
-  template void adjoint_rows<T>(Context&, const LayerView<T>&, const AdjointCall<T>&);           \
-  template void pull_rows<T>(Context&, const LayerView<T>&, Rows, Sides, const T*, T*);          \
+#define KPFLOW_ROWS(T)                                                                  \
+  template void step_rows<T>(Context&, const LayerView<T>&, const StepCall<T>&);        \
+  template void site_rows<T>(Context&, const LayerView<T>&, Rows, const T*, T*);        \
+  template void adjoint_rows<T>(Context&, const LayerView<T>&, const AdjointCall<T>&);  \
+  template void pull_rows<T>(Context&, const LayerView<T>&, Rows, Sides, const T*, T*); \
   template void push_rows<T>(Context&, const LayerView<T>&, const PushCall<T>&);
 KPFLOW_ROWS(float)
 KPFLOW_ROWS(double)

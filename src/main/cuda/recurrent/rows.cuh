@@ -91,4 +91,10 @@ void copy_rows(Context& context, int64_t rows, int64_t length, const T* from, in
         "copying rows");
 }
 
+// Ones, the sites of a bias.
+template <class T>
+void fill_ones(Context& context, int64_t count, T* out) {
+  for_each(context.stream, count, [=] __device__(int64_t i) { out[i] = T(1); });
+}
+
 }  // namespace kpflow::cuda

@@ -63,7 +63,11 @@ struct AnyShape {
 template <class T, class Shape>
 struct ShapedLayer {
   explicit ShapedLayer(const LayerView<T>& of)
-      : shape(of.shape), derivatives(of.derivatives), steps(of.steps), rows(of.rows), stride(of.stride),
+      : shape(of.shape),
+        derivatives(of.derivatives),
+        steps(of.steps),
+        rows(of.rows),
+        stride(of.stride),
         slots(of.shape.derivatives()) {}
   __device__ const T* record_of(int64_t row) const { return derivatives + row % rows * slots; }
 

@@ -1,11 +1,10 @@
-#include "recurrent/snapshot.cuh"
-
 #include <cmath>
 
 #include "cell/cell.cuh"
 #include "linalg/gemm.cuh"
 #include "recurrent/computed.hpp"
 #include "recurrent/scratch.cuh"
+#include "recurrent/snapshot.cuh"
 
 namespace kpflow::cuda {
 

@@ -23,18 +23,18 @@ struct Snapshot {
 
   RowShape shape{CellShape{}, 0};
   int64_t trials, steps;
-  int64_t stride, begin;                  // n of the model, and where this layer's part of it begins
-  int64_t parameters;                     // p of the model
-  int64_t offset[KPFLOW_FAMILIES];        // of each trainable family in theta, -1 for the others
-  DeviceArray<T> weight_ih, weight_hh;    // [g H, inputs], [g H, H]
-  DeviceArray<T> bias_ih, bias_hh;        // [g H], zero where the model has none
+  int64_t stride, begin;                // n of the model, and where this layer's part of it begins
+  int64_t parameters;                   // p of the model
+  int64_t offset[KPFLOW_FAMILIES];      // of each trainable family in theta, -1 for the others
+  DeviceArray<T> weight_ih, weight_hh;  // [g H, inputs], [g H, H]
+  DeviceArray<T> bias_ih, bias_hh;      // [g H], zero where the model has none
   bool has_bias_ih, has_bias_hh;
-  int64_t inputs, input_stride;           // n_in, or H
-  DeviceArray<T> x;                       // [k, n_in], of the first layer
-  const T* input;                         // [k, inputs] with rows input_stride apart: x, or h of the layer below
-  DeviceArray<T> site;                    // v, [k, H]
-  DeviceArray<T> state;                   // [k, m H]
-  DeviceArray<T> derivatives;             // [k, record]
+  int64_t inputs, input_stride;  // n_in, or H
+  DeviceArray<T> x;              // [k, n_in], of the first layer
+  const T* input;                // [k, inputs] with rows input_stride apart: x, or h of the layer below
+  DeviceArray<T> site;           // v, [k, H]
+  DeviceArray<T> state;          // [k, m H]
+  DeviceArray<T> derivatives;    // [k, record]
 
  private:
   void forward(const kpflow_recurrent& model, Context& context, const Progress& progress);

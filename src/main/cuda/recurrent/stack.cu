@@ -1,8 +1,7 @@
-#include "recurrent/stack.cuh"
-
 #include "linalg/gemm.cuh"
 #include "recurrent/propagate.cuh"
 #include "recurrent/scratch.cuh"
+#include "recurrent/stack.cuh"
 
 namespace kpflow::cuda {
 
@@ -78,8 +77,8 @@ void propagate_layers_adjoint(const Layers<T>& layers, Context& context, bool in
   }
 }
 
-#define KPFLOW_STACK(T)                                                                                          \
-  template void propagate_layers<T>(const Layers<T>&, Context&, bool, int64_t, const T*, T*, const Progress&);   \
+#define KPFLOW_STACK(T)                                                                                        \
+  template void propagate_layers<T>(const Layers<T>&, Context&, bool, int64_t, const T*, T*, const Progress&); \
   template void propagate_layers_adjoint<T>(const Layers<T>&, Context&, bool, int64_t, const T*, T*, const Progress&);
 KPFLOW_STACK(float)
 KPFLOW_STACK(double)
