@@ -13,7 +13,7 @@ fi
 
 mode=(--dry-run --Werror --ferror-limit=1)
 [[ ${1:-} == --fix ]] && mode=(-i)
-sources=(src/main/cpp src/main/cuda src/test/cpp)
+sources=(src/main/cpp src/main/cuda src/test/cpp benchmarks/native)
 for folder in "${sources[@]}"; do
   [[ ! -d $folder ]] || find "$folder" -type f -regex '.*\.\(h\|hpp\|cpp\|cuh\|cu\)' -print0
 done | xargs -0 --no-run-if-empty "$tool" --style=file "${mode[@]}" || {

@@ -1,0 +1,13 @@
+// The parts of the test; each checks one device.
+#pragma once
+
+#include "fixture.hpp"
+
+namespace kpflow_test {
+
+void test_models(const Machine& machine, const Options& options, Checks& checks);
+void test_arrays(const Machine& machine, const Options& options, Checks& checks);
+void test_training(const Machine& machine, const Options& options, Checks& checks);
+void test_errors(const Machine& machine, const Options& options, Checks& checks);
+
+}  // namespace kpflow_test
