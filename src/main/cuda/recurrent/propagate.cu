@@ -87,6 +87,17 @@ void invert_adjoint(const Snapshot<T>& net, Context& context, int64_t first, int
   adjoint_rows<T>(context, view, {Rows{first, 1, last - first}, T(-1), in, in, x, out, nullptr});
 }
 
+// Runs a sweep, body(progress), recorded if it has been asked for before. A recorded one polls for cancellation before it starts
+// alone, any other at every step.
+template <class T, class Body>
+void record(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s, const T* in, T* out,
+            const Progress& progress, const Body& body) {
+  const SweepKey key{adjoint, s, in, out, context.scratch_moved()};
+  if (!net.graphs.repeats(key)) return body(progress);
+  progress.advance(s * net.trials * (net.steps - 1));
+  net.graphs.run(context, key, [&] { body(Progress(nullptr)); });
+}
+
 // body(first, last) on parts of the rows whose scratch is bounded.
 template <class T, class Body>
 void in_parts(const Snapshot<T>& net, int64_t rows, const Progress& progress, const Body& body) {
@@ -105,7 +116,10 @@ void propagate(const Snapshot<T>& net, Context& context, bool inverse, int64_t s
                const Progress& progress) {
   in += net.begin;
   out += net.begin;
-  if (!inverse) return sweep(net, context, s, in, out, progress);
+  if (!inverse) {
+    return record(net, context, false, s, in, out, progress,
+                  [&](const Progress& steps) { sweep(net, context, s, in, out, steps); });
+  }
   in_parts(net, s * net.rows(), progress,
            [&](int64_t first, int64_t last) { invert(net, context, first, last, in, out); });
 }
@@ -115,7 +129,10 @@ void propagate_adjoint(const Snapshot<T>& net, Context& context, bool inverse, i
                        const Progress& progress) {
   in += net.begin;
   out += net.begin;
-  if (!inverse) return sweep_adjoint(net, context, s, in, out, progress);
+  if (!inverse) {
+    return record(net, context, true, s, in, out, progress,
+                  [&](const Progress& steps) { sweep_adjoint(net, context, s, in, out, steps); });
+  }
   const int64_t all = s * net.rows();
   in_parts(net, all, progress,
            [&](int64_t first, int64_t last) { invert_adjoint(net, context, first, last, all, in, out); });

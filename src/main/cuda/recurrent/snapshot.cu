@@ -77,6 +77,7 @@ int64_t steps_at_once(const kpflow_recurrent& model, const RowShape& shape) {
 template <class T>
 void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Snapshot* below, Context& context,
                          const Progress& progress) {
+  graphs.clear();
   std::unique_ptr<HostLayer<T>> computed;
   if (model.cell == nullptr) computed = std::make_unique<HostLayer<T>>(model, model.layers[index], context);
   const kpflow_layer& layer = computed != nullptr ? computed->layer : model.layers[index];

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/context.cuh"
+#include "recurrent/graphs.cuh"
 #include "recurrent/rows.cuh"
 
 namespace kpflow::cuda {
@@ -35,6 +36,7 @@ struct Snapshot {
   DeviceArray<T> site;           // v, [k, H]
   DeviceArray<T> state;          // [k, m H]
   DeviceArray<T> derivatives;    // [k, record]
+  mutable SweepGraphs graphs;    // of P and P*
 
  private:
   void forward(const kpflow_recurrent& model, Context& context, const Progress& progress);
