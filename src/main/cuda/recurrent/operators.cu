@@ -15,6 +15,7 @@ class RecurrentLinearization final : public kpflow_linearization {
  public:
   explicit RecurrentLinearization(Context& on) : kpflow_linearization(on.owner), card_(on) {}
 
+  using kpflow_linearization::run;  // refuses any other model
   void run(const kpflow_recurrent& model, const Progress& progress) override {
     const int64_t bytes = snapshot_bytes<T>(model) + forward_bytes<T>(model);
     if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");

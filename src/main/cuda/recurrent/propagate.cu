@@ -1,6 +1,7 @@
-// Two launches per step: a product with W_hh and one elementwise kernel. At small sizes their latency is the limit, at large ones
-// the product.
+// Two launches per step: a product with W_hh and one elementwise kernel, limited by the product. Where their latency would be the
+// limit, the whole sweep is one launch (recurrent/persistent.cu).
 #include "linalg/gemm.cuh"
+#include "recurrent/persistent.cuh"
 #include "recurrent/propagate.cuh"
 #include "recurrent/scratch.cuh"
 
@@ -87,11 +88,12 @@ void invert_adjoint(const Snapshot<T>& net, Context& context, int64_t first, int
   adjoint_rows<T>(context, view, {Rows{first, 1, last - first}, T(-1), in, in, x, out, nullptr});
 }
 
-// Runs a sweep, body(progress), recorded if it has been asked for before. A recorded one polls for cancellation before it starts
-// alone, any other at every step.
+// Runs a sweep: in one kernel where that is worth it, or by body(progress), recorded if it has been asked for before. The first
+// two poll for cancellation before they start alone, the last at every step.
 template <class T, class Body>
-void record(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s, const T* in, T* out,
-            const Progress& progress, const Body& body) {
+void run_sweep(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s, const T* in, T* out,
+               const Progress& progress, const Body& body) {
+  if (sweep_persistent(net, context, adjoint, s, in, out)) return progress.advance(s * net.trials * (net.steps - 1));
   const SweepKey key{adjoint, s, in, out, context.scratch_moved()};
   if (!net.graphs.repeats(key)) return body(progress);
   progress.advance(s * net.trials * (net.steps - 1));
@@ -117,8 +119,8 @@ void propagate(const Snapshot<T>& net, Context& context, bool inverse, int64_t s
   in += net.begin;
   out += net.begin;
   if (!inverse) {
-    return record(net, context, false, s, in, out, progress,
-                  [&](const Progress& steps) { sweep(net, context, s, in, out, steps); });
+    return run_sweep(net, context, false, s, in, out, progress,
+                     [&](const Progress& steps) { sweep(net, context, s, in, out, steps); });
   }
   in_parts(net, s * net.rows(), progress,
            [&](int64_t first, int64_t last) { invert(net, context, first, last, in, out); });
@@ -130,8 +132,8 @@ void propagate_adjoint(const Snapshot<T>& net, Context& context, bool inverse, i
   in += net.begin;
   out += net.begin;
   if (!inverse) {
-    return record(net, context, true, s, in, out, progress,
-                  [&](const Progress& steps) { sweep_adjoint(net, context, s, in, out, steps); });
+    return run_sweep(net, context, true, s, in, out, progress,
+                     [&](const Progress& steps) { sweep_adjoint(net, context, s, in, out, steps); });
   }
   const int64_t all = s * net.rows();
   in_parts(net, all, progress,
