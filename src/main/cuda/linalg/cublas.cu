@@ -1,10 +1,10 @@
-#include "linalg/cublas.cuh"
-
 #include <dlfcn.h>
 
 #include <climits>
 #include <cstdlib>
 #include <vector>
+
+#include "linalg/cublas.cuh"
 
 namespace kpflow::cuda {
 

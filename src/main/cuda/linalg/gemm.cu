@@ -1,9 +1,8 @@
-#include "linalg/gemm.cuh"
-
 #include <cstdlib>
 #include <cstring>
 
 #include "linalg/cublas.cuh"
+#include "linalg/gemm.cuh"
 #include "linalg/own.cuh"
 
 namespace kpflow::cuda {
@@ -81,7 +80,8 @@ Plan plan_product(const Product<T>& p, bool tensor_cores, int multiprocessors, i
   const int64_t whole = tiles(size), slots = multiprocessors * resident;
   double best = static_cast<double>(pieces(whole, slots));  // for one part
   plan.parts = pieces(std::max<int64_t>(p.k, 1), kLongest);
-  for (int64_t parts = plan.parts + 1; parts <= 256 && parts * kShortest <= p.k && parts <= room / (p.batch * p.m * p.n); ++parts) {
+  for (int64_t parts = plan.parts + 1;
+       parts <= 256 && parts * kShortest <= p.k && parts <= room / (p.batch * p.m * p.n); ++parts) {
     const double time = static_cast<double>(pieces(whole * parts, slots)) / static_cast<double>(parts) +
                         0.02 * static_cast<double>(whole * parts) / static_cast<double>(slots);
     if (time < best) {

@@ -6,7 +6,8 @@ namespace kpflow::cuda {
 // fill no card.
 template <>
 void run_own(cudaStream_t stream, const Product<float>& product, const Plan& plan, float* partial) {
-  start<float, Tensor<64, 64, 32, 32, 3, 4, false>, Tensor<128, 128, 64, 64, 3, 2, true>>(stream, product, plan, partial);
+  start<float, Tensor<64, 64, 32, 32, 3, 4, false>, Tensor<128, 128, 64, 64, 3, 2, true>>(stream, product, plan,
+                                                                                          partial);
 }
 
 }  // namespace kpflow::cuda

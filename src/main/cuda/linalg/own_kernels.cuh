@@ -90,7 +90,8 @@ struct Piece {
   template <int Columns, bool Inner>
   __device__ Operand<T> b(int64_t column) const {
     const int columns = static_cast<int>(max(int64_t{0}, min(int64_t{Columns}, p.n - column)));
-    return {p.b + i * p.stride_b + (Inner ? column * p.ldb + first() : column + first() * p.ldb), p.ldb, columns, depth()};
+    return {p.b + i * p.stride_b + (Inner ? column * p.ldb + first() : column + first() * p.ldb), p.ldb, columns,
+            depth()};
   }
   // What lies below and to the right of an element of C, or of the part's own sums.
   __device__ Target<T> c(T* partial, int64_t row, int64_t column) const {
@@ -112,23 +113,26 @@ __device__ void simt_tile(T* shared, const Piece<T>& piece, T* partial, int64_t 
   constexpr int kM = Size / 8, kN = Size / 16;
   const int x = static_cast<int>(threadIdx.x) % 16, y = static_cast<int>(threadIdx.x) / 16;
   T sum[kM][kN] = {};
-  for_each_slab<Left, Right, kSimtStages, kSimtThreads, false>(
-      shared, piece.template a<Size, InnerA>(row), piece.template b<Size, InnerB>(column),
-      [&](const T* left, const T* right) {
+  for_each_slab<Left, Right, kSimtStages, kSimtThreads, false>(shared, piece.template a<Size, InnerA>(row),
+                                                               piece.template b<Size, InnerB>(column),
+                                                               [&](const T* left, const T* right) {
 #pragma unroll 4
-        for (int k = 0; k < kDepth; ++k) {
-          T a[kM], b[kN];
+                                                                 for (int k = 0; k < kDepth; ++k) {
+                                                                   T a[kM], b[kN];
 #pragma unroll
-          for (int i = 0; i < kM; ++i) a[i] = left[Left::at(y + 8 * i, k)];
+                                                                   for (int i = 0; i < kM; ++i)
+                                                                     a[i] = left[Left::at(y + 8 * i, k)];
 #pragma unroll
-          for (int j = 0; j < kN; ++j) b[j] = right[Right::at(x + 16 * j, k)];
+                                                                   for (int j = 0; j < kN; ++j)
+                                                                     b[j] = right[Right::at(x + 16 * j, k)];
 #pragma unroll
-          for (int i = 0; i < kM; ++i) {
+                                                                   for (int i = 0; i < kM; ++i) {
 #pragma unroll
-            for (int j = 0; j < kN; ++j) sum[i][j] += a[i] * b[j];
-          }
-        }
-      });
+                                                                     for (int j = 0; j < kN; ++j)
+                                                                       sum[i][j] += a[i] * b[j];
+                                                                   }
+                                                                 }
+                                                               });
   const Target<T> c = piece.c(partial, row, column);
 #pragma unroll
   for (int i = 0; i < kM; ++i) {
@@ -138,9 +142,8 @@ __device__ void simt_tile(T* shared, const Piece<T>& piece, T* partial, int64_t 
 }
 
 template <class T, int Size, bool InnerA, bool InnerB>
-__global__ void __launch_bounds__(kSimtThreads) simt_kernel(const __grid_constant__ Product<T> p,
-                                                            const __grid_constant__ Plan plan, T* partial,
-                                                            int64_t first) {
+__global__ void __launch_bounds__(kSimtThreads)
+    simt_kernel(const __grid_constant__ Product<T> p, const __grid_constant__ Plan plan, T* partial, int64_t first) {
   KPFLOW_SHARED(T, shared);
   const Piece<T> piece(p, plan, first + blockIdx.x);
   simt_tile<T, Size, InnerA, InnerB>(shared, piece, partial, int64_t{piece.tile_m} * Size,
@@ -228,14 +231,20 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
   using Right = Tile<T, Shape::kColumns, InnerB>;
   constexpr int kM = Shape::kWarpRows / 16, kN = Shape::kWarpColumns / 8;
   constexpr int kWarps = Shape::kRows / Shape::kWarpRows;  // along the rows
-  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-  const int g = lane / 4, t = lane % 4;
-  const int row = warp % kWarps * Shape::kWarpRows + g, column = warp / kWarps * Shape::kWarpColumns;
-  const Piece<T> piece(p, plan, first + blockIdx.x);
-  const int64_t first_m = int64_t{piece.tile_m} * Shape::kRows, first_n = int64_t{piece.tile_n} * Shape::kColumns;
+  struct Lane {                                            // its first row and column in the tile
+    int g, t, row, column;
+    __device__ explicit Lane(int thread)
+        : g(thread % 32 / 4),
+          t(thread % 4),
+          row(thread / 32 % kWarps * Shape::kWarpRows + g),
+          column(thread / 32 / kWarps * Shape::kWarpColumns) {}
+  };
+  const Lane lane(thread_now());
+  const Piece<T> place(p, plan, first + block_now());
   T c[kN][kM][4] = {};
   for_each_slab<Left, Right, Shape::kStages, Shape::kThreads, Shape::kAligned>(
-      shared, piece.template a<Shape::kRows, InnerA>(first_m), piece.template b<Shape::kColumns, InnerB>(first_n),
+      shared, place.template a<Shape::kRows, InnerA>(int64_t{place.tile_m} * Shape::kRows),
+      place.template b<Shape::kColumns, InnerB>(int64_t{place.tile_n} * Shape::kColumns),
       [&](const T* left, const T* right) {
 #pragma unroll 1  // both halves at once would need more registers than there are
         for (int k = 0; k < kDepth; k += 8) {
@@ -244,17 +253,20 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
 #pragma unroll
           for (int i = 0; i < kM; ++i) {
 #pragma unroll
-            for (int e = 0; e < 4; ++e) a[i].set(e, left[Left::at(row + 16 * i + e % 2 * 8, k + 2 * t + e / 2)]);
+            for (int e = 0; e < 4; ++e)
+              a[i].set(e, left[Left::at(lane.row + 16 * i + e % 2 * 8, k + 2 * lane.t + e / 2)]);
           }
 #pragma unroll
           for (int j = 0; j < kN; ++j) {
             Fragment<T, 2> b;
 #pragma unroll
-            for (int e = 0; e < 2; ++e) b.set(e, right[Right::at(column + 8 * j + g, k + 2 * t + e)]);
+            for (int e = 0; e < 2; ++e) b.set(e, right[Right::at(lane.column + 8 * j + lane.g, k + 2 * lane.t + e)]);
             multiply_add<kM>(c[j], a, b);
           }
         }
       });
+  const Piece<T> piece(p, plan, first + block_now());  // the same, not kept meanwhile
+  const int64_t first_m = int64_t{piece.tile_m} * Shape::kRows, first_n = int64_t{piece.tile_n} * Shape::kColumns;
   if constexpr (std::is_same_v<T, float>) {
     bool good = true;
 #pragma unroll
@@ -279,12 +291,13 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     }
   }
   const Target<T> to = piece.c(partial, first_m, first_n);
+  const Lane of(thread_now());
 #pragma unroll
   for (int j = 0; j < kN; ++j) {
 #pragma unroll
     for (int i = 0; i < kM; ++i) {
-      to.store(row + 16 * i, column + 8 * j + 2 * t, c[j][i][0], c[j][i][1]);
-      to.store(row + 16 * i + 8, column + 8 * j + 2 * t, c[j][i][2], c[j][i][3]);
+      to.store(of.row + 16 * i, of.column + 8 * j + 2 * of.t, c[j][i][0], c[j][i][1]);
+      to.store(of.row + 16 * i + 8, of.column + 8 * j + 2 * of.t, c[j][i][2], c[j][i][3]);
     }
   }
 }

@@ -19,7 +19,7 @@ struct Operand {
   int rows, depth;
 };
 
-// threadIdx.x, read anew: what is derived from it is then computed for every slab, and takes no registers between.
+// threadIdx.x and blockIdx.x, read anew: what is derived from them is then computed again, and takes no registers between.
 __device__ __forceinline__ int thread_now() {
 #ifdef KPFLOW_EMULATED
   return static_cast<int>(threadIdx.x);
@@ -27,6 +27,15 @@ __device__ __forceinline__ int thread_now() {
   int thread;
   asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
   return thread;
+#endif
+}
+__device__ __forceinline__ unsigned block_now() {
+#ifdef KPFLOW_EMULATED
+  return blockIdx.x;
+#else
+  unsigned block;
+  asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+  return block;
 #endif
 }
 
@@ -68,7 +77,7 @@ struct Tile {
     T* to = tile + first * kStride + at;
 #pragma unroll 4
     for (int line = 0; line < kLines; line += kStep) {
-      copy_async<Width * static_cast<int>(sizeof(T))>(to + line * kStride, from, first + line < lines ? valid : 0);
+      copy_async<Width* static_cast<int>(sizeof(T))>(to + line * kStride, from, first + line < lines ? valid : 0);
       from += kStep * ld;
     }
   }
@@ -79,21 +88,20 @@ struct Tile {
 template <class Left, class Right, int Stages, int Threads, bool Aligned, class T, class Body>
 __device__ __forceinline__ void for_each_slab(T* shared, const Operand<T>& a, const Operand<T>& b, const Body& body) {
   constexpr int kStage = Left::kCount + Right::kCount;
-  int reading = 0, writing = 0;  // stages
-  const auto start = [&](int first) {
+  const auto start = [&](int first, int writing) {
     if (first < a.depth) {
       T* stage = shared + writing * kStage;
       Left::template load<Threads, Aligned>(stage, a, first);
       Right::template load<Threads, Aligned>(stage + Left::kCount, b, first);
     }
     commit_copies();
-    writing = writing + 1 < Stages ? writing + 1 : 0;
   };
-  for (int stage = 0; stage < Stages - 1; ++stage) start(stage * kDepth);
+  for (int stage = 0; stage < Stages - 1; ++stage) start(stage * kDepth, stage);
+  int reading = 0;  // the stage; the one before it is free
   for (int first = 0; first < a.depth; first += kDepth) {
     wait_copies<Stages - 2>();
     __syncthreads();  // the slab is there for all, and nobody reads the one before, whose place the next copies take
-    start(first + (Stages - 1) * kDepth);
+    start(first + (Stages - 1) * kDepth, reading > 0 ? reading - 1 : Stages - 1);
     const T* stage = shared + reading * kStage;
     body(stage, stage + Left::kCount);
     reading = reading + 1 < Stages ? reading + 1 : 0;

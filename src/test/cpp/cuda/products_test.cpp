@@ -2,6 +2,7 @@
 // cuBLAS, and "quick" to leave the long cases out. Prints the measured accuracy, one line per failure, and a sum over all bits.
 #include <cfloat>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,8 @@
 #include "core/cuda_library.hpp"
 #include "linalg/gemm.cuh"
 #include "linalg/own.cuh"
+
+extern "C" kpflow::Device* kpflow_open_cuda(int32_t interface, char* why, size_t room);
 
 namespace kpflow::cuda {
 namespace {
@@ -64,8 +67,8 @@ struct Case {
   int64_t m, n, k;
   double alpha = 1, beta = 0;
   int64_t batch = 1;
-  int64_t pad = 0;          // what rows are longer than their contents
-  int64_t offset = 0;       // of every array from an aligned address
+  int64_t pad = 0;                          // what rows are longer than their contents
+  int64_t offset = 0;                       // of every array from an aligned address
   bool shared_a = false, shared_b = false;  // stride 0
 };
 
@@ -100,8 +103,23 @@ struct Run {
     return values.empty() ? normal<T>(count, seed) : std::move(values);
   }
   Product<T> product() const {
-    return {of.ta,  of.tb,  of.m, of.n,     of.k, static_cast<T>(of.alpha), a.device, lda, b.device, ldb,
-            static_cast<T>(of.beta), c.device, ldc,  of.batch, stride_a, stride_b, stride_c};
+    return {of.ta,
+            of.tb,
+            of.m,
+            of.n,
+            of.k,
+            static_cast<T>(of.alpha),
+            a.device,
+            lda,
+            b.device,
+            ldb,
+            static_cast<T>(of.beta),
+            c.device,
+            ldc,
+            of.batch,
+            stride_a,
+            stride_b,
+            stride_c};
   }
   double left(int64_t i, int64_t row, int64_t q) const {
     return a.host[static_cast<size_t>(i * stride_a + (of.ta ? q * lda + row : row * lda + q))];
@@ -174,7 +192,8 @@ void all_kinds(Engine& engine, const Case& test, int64_t parts, const char* what
     const bool aligned = test.offset % vector == 0 && run.lda % vector == 0 && run.ldb % vector == 0 &&
                          run.stride_a % vector == 0 && run.stride_b % vector == 0;
     if (kind == TileKind::kLarge && !aligned) continue;
-    Plan plan{kind, pieces(test.m, size), pieces(test.n, size), parts, pieces(pieces(test.k, parts), 16) * 16};
+    Plan plan{kind, pieces(test.m, size), pieces(test.n, size), parts,
+              pieces(pieces(std::max<int64_t>(test.k, 1), parts), 16) * 16};
     plan.parts = std::max<int64_t>(1, pieces(test.k, plan.part_depth));
     T* room = engine.context.scratch<T>(Scratch::kProducts, Products::kRoom / static_cast<int64_t>(sizeof(T)));
     run_own(engine.context.stream, run.product(), plan, room);
@@ -219,14 +238,14 @@ void test_accuracy(Engine& engine, const char* engine_name, bool quick) {
       const Errors errors = engine.check<float>({false, false, 70, 70, k}, "accuracy", a, b);
       std::printf("%s, k = %lld, %s: error %.3g, of a sum in order %.3g, in units of 2^-24 |A||B|\n", engine_name,
                   static_cast<long long>(k), positive ? "positive" : "normal", errors.own, errors.plain);
-      expect(errors.own <= std::max(4.0, errors.plain), "accuracy at k = %lld", static_cast<long long>(k));
+      expect(errors.own <= std::max(4.0, 1.1 * errors.plain), "accuracy at k = %lld", static_cast<long long>(k));
     }
   }
 }
 
 // Numbers at both ends of what f32 holds; the scale of A and of B.
 void test_range(Engine& engine) {
-  const float scales[][2] = {{1e-30f, 1},  {1, 1e-30f},    {1e30f, 1e-30f}, {1e30f, 1}, {1e-35f, 1e10f},
+  const float scales[][2] = {{1e-30f, 1},    {1, 1e-30f},     {1e30f, 1e-30f},  {1e30f, 1},     {1e-35f, 1e10f},
                              {1e37f, 1e-8f}, {1e-37f, 1e37f}, {1e-19f, 1e-19f}, {1e18f, 1e18f}, {3e-42f, 1e20f}};
   for (const auto& scale : scales) {
     const int64_t m = 70, n = 130, k = 90;
@@ -256,9 +275,7 @@ void test_special(Engine& engine) {
       double sum = 0;
       for (int64_t q = 0; q < k; ++q) sum += run.left(0, i, q) * run.right(0, q, j);
       const double got = c[static_cast<size_t>(i * n + j)];
-      const bool same = std::isnan(sum)   ? std::isnan(got)
-                        : std::isinf(sum) ? got == sum
-                                          : std::fabs(got - sum) < 1e-4;
+      const bool same = std::isnan(sum) ? std::isnan(got) : std::isinf(sum) ? got == sum : std::fabs(got - sum) < 1e-4;
       expect(same, "special numbers at %d, %d: expected %g, got %g", static_cast<int>(i), static_cast<int>(j), sum,
              got);
     }
@@ -327,10 +344,15 @@ int main(int count, char** arguments) {
   using namespace kpflow::cuda;
   if (count < 2) return std::printf("usage: %s <library in the place of cuBLAS> [quick]\n", arguments[0]), 2;
   const bool quick = count > 2;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   unsetenv("KPFLOW_CUBLAS");
   unsetenv("KPFLOW_CUDA_GEMM");
   test_choice(arguments[1]);
-  for (const char* name : {"cublas", "simt", "own"}) {
+  // What takes cuBLAS's place works when it is called, which KPFLOW_EMULATION_GUARD and LAZY do not allow.
+  const bool plain =
+      std::getenv("KPFLOW_EMULATION_GUARD") == nullptr && std::getenv("KPFLOW_EMULATION_LAZY") == nullptr;
+  for (const char* name : {"simt", "own", "cublas"}) {
+    if (!plain && std::strcmp(name, "cublas") == 0) continue;
     setenv("KPFLOW_CUDA_GEMM", name, 1);
     Engine engine;
     std::printf("%s: %s\n", name, engine.context.products->describe().c_str());
