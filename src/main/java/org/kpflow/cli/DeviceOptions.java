@@ -40,7 +40,7 @@ final class DeviceOptions {
   /** The context asked for; the caller closes it. */
   ExecutionContext context() {
     if (device == Choice.cuda) {
-      ExecutionContext.require(Device.CUDA);
+      return threads == null ? ExecutionContext.cuda() : ExecutionContext.on(Device.CUDA, threads);
     }
     return threads == null ? ExecutionContext.shared() : ExecutionContext.withThreads(threads);
   }

@@ -31,7 +31,9 @@ final class InfoCommand implements Callable<Integer> {
     print(
         "memory",
         String.format(
-            Locale.ROOT, "%.1f GiB available", Engine.availableMemory() / (double) (1L << 30)));
+            Locale.ROOT,
+            "%.1f GiB available",
+            Engine.availableMemory(Device.CPU) / (double) (1L << 30)));
     try {
       ExecutionContext.require(Device.CUDA);
     } catch (InputException reason) {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.WeightFamily;
@@ -183,7 +184,7 @@ public final class ParameterModes implements AutoCloseable {
   }
 
   private static void requireMemory(long bytes, String what) {
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     if (available >= 0 && bytes > available / 2) {
       throw new TooLarge(
           "modes of K: " + what + " MiB; use fewer trials or steps, or sampled views");

@@ -2,6 +2,7 @@ package org.kpflow.spectral;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
@@ -60,7 +61,7 @@ public final class ColumnGram {
   }
 
   private static void requireMemory(long count) {
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     long bytes = 3 * count * count * Double.BYTES;
     if (count > MOST_COLUMNS || (available >= 0 && bytes > available)) {
       throw new MemoryException(

@@ -102,7 +102,13 @@ public final class Eigsh {
       int probed = probe(NAME, operator, options.rng());
       NativeOperator engine = operator instanceof NativeOperator known ? known : null;
       Arpack.Outcome outcome =
-          Arpack.eigsh(request, engine, product(operator, x, y), start.memory(), vectors.memory());
+          Arpack.eigsh(
+              operator.context().handle(),
+              request,
+              engine,
+              product(operator, x, y),
+              start.memory(),
+              vectors.memory());
       int converged = (int) outcome.converged();
       boolean complete = converged == modes;
       EigenPairs pairs =

@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.function.LongConsumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
@@ -296,7 +297,7 @@ public final class ReducedViews implements AutoCloseable {
    * @throws MemoryException with the view and its size, and what to do
    */
   public static void requireRoom(Shape state, Collection<View> views) {
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     for (View view : Checks.notNull(views, "views")) {
       long size = view.size(state);
       if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {

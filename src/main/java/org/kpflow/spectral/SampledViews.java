@@ -7,6 +7,7 @@ import java.util.function.IntToDoubleFunction;
 import java.util.function.LongConsumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
@@ -61,7 +62,7 @@ public final class SampledViews implements AutoCloseable {
     }
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     if (available >= 0 && (groups + 1) * bytes > available) {
       throw new MemoryException(
           "samples of views "
