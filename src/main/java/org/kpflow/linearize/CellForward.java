@@ -146,7 +146,7 @@ final class CellForward implements AutoCloseable {
     }
 
     private Tensor wide(String name) {
-      return model.hasWeight(name) ? own(model.weight(name).to(DType.F64)) : null;
+      return model.hasWeight(name) ? own(model.weight(name).to(Device.CPU, DType.F64)) : null;
     }
 
     private Tensor perRow(long width) {

@@ -56,7 +56,7 @@ final class KrylovBasis implements AutoCloseable {
     this.epsilon = operator.dtype().epsilon();
     this.rng = rng;
     requireMemory(solver, operator, shape, capacity + besides);
-    this.memory = operator.context().zeros(operator.dtype(), capacity, n);
+    this.memory = operator.zeros(capacity, n);
   }
 
   /** Refuses vectors of the operator's domain that do not fit into memory, with the numbers. */
@@ -137,7 +137,8 @@ final class KrylovBasis implements AutoCloseable {
   double[] project(int first, int count, int orthonormal, int orthonormalCount) {
     double[] coefficients = products(orthonormal, orthonormalCount, first, count);
     try (Tensor rounded =
-        Tensor.of(operator.dtype(), Shape.of(orthonormalCount, count), coefficients)) {
+        Tensor.of(
+            operator.device(), operator.dtype(), Shape.of(orthonormalCount, count), coefficients)) {
       TensorMath.gemm(
           operator.context(),
           true,

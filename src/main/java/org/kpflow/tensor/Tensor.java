@@ -72,7 +72,12 @@ public final class Tensor implements AutoCloseable {
 
   /** A tensor of the given type with the values, rounded where the type is f32. */
   public static Tensor of(DType dtype, Shape shape, double... values) {
-    return built(zeros(dtype, shape), fresh -> fresh.copyFrom(values));
+    return of(Device.CPU, dtype, shape, values);
+  }
+
+  /** The same in the memory of a device. */
+  public static Tensor of(Device device, DType dtype, Shape shape, double... values) {
+    return built(zeros(device, dtype, shape), fresh -> fresh.copyFrom(values));
   }
 
   /** A new tensor once its body has run; closed where that fails. */

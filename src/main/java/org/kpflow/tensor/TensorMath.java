@@ -172,6 +172,14 @@ public final class TensorMath {
         a.memory());
   }
 
+  /** y[i . strides] = value for every index i of the shape, in row-major order. */
+  public static void fill(long[] sizes, double value, Tensor y, long[] strides) {
+    Checks.notNull(y, "y");
+    try (Tensor one = Tensor.of(y.device(), DType.F64, Shape.of(1), value)) {
+      strided(sizes, 1, one, new long[sizes.length], 0, y, strides);
+    }
+  }
+
   /**
    * y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats
    * or accumulates. The types may differ, the devices not.
