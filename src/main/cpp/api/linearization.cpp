@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "api/arguments.hpp"
+#include "api/models.hpp"
 #include "cell/cell.hpp"
 
 using namespace kpflow;
@@ -19,6 +20,9 @@ void require(const kpflow_linearization* linearization) {
 template <class Model>
 void run(kpflow_linearization& linearization, const Model& model, kpflow_monitor* monitor) {
   linearization.complete = false;
+  check(model);
+  KPFLOW_REQUIRE(model.dtype == linearization.dtype(), "dtype: expected %d, as before, got %d", linearization.dtype(),
+                 model.dtype);
   linearization.run(model, Progress(monitor));
   linearization.complete = true;
 }

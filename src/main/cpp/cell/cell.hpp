@@ -20,7 +20,7 @@ struct CellShape {
 class Record {
  public:
   static constexpr int kMostGates = 32;
-  explicit Record(const CellShape& shape) : shape_(shape) {
+  explicit constexpr Record(const CellShape& shape) : shape_(shape), input_{}, state_(0), site_(0), slots_(0) {
     const int m = shape.components;
     int slot = shape.gates * m;
     for (int j = 0; j < shape.gates; ++j) {
@@ -36,11 +36,11 @@ class Record {
     if (shape.nonlinear_site) slot += m;
     slots_ = slot;
   }
-  int a(int gate, int component) const { return gate * shape_.components + component; }
-  int c(int gate, int component) const { return input_[gate] + component; }
-  int d(int component, int previous) const { return state_ + component * shape_.components + previous; }
-  int s(int previous) const { return site_ + previous; }
-  int slots() const { return slots_; }
+  constexpr int a(int gate, int component) const { return gate * shape_.components + component; }
+  constexpr int c(int gate, int component) const { return input_[gate] + component; }
+  constexpr int d(int component, int previous) const { return state_ + component * shape_.components + previous; }
+  constexpr int s(int previous) const { return site_ + previous; }
+  constexpr int slots() const { return slots_; }
 
  private:
   CellShape shape_;

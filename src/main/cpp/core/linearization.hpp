@@ -26,8 +26,8 @@ struct kpflow_linearization {
   explicit kpflow_linearization(kpflow_context& owner) : context(owner) {}
   virtual ~kpflow_linearization() = default;
 
-  // Checks the description of a model of this kind, predicts the memory and runs it, in the memory of an earlier run where
-  // there was one.
+  // Predicts the memory that a model of this kind needs and runs it, in the memory of an earlier run where there was one. Its
+  // description has been checked.
   virtual void run(const kpflow_recurrent&, const kpflow::Progress&) { refuse("feed-forward"); }
   virtual void run(const kpflow_graph&, const kpflow::Progress&) { refuse("recurrent"); }
 

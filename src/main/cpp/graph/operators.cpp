@@ -17,8 +17,6 @@ class GraphLinearization final : public kpflow_linearization {
   explicit GraphLinearization(kpflow_context& owner) : kpflow_linearization(owner), sweeps_(graph_, owner) {}
 
   void run(const kpflow_graph& model, const Progress& progress) override {
-    check_graph(model);
-    KPFLOW_REQUIRE(model.dtype == dtype(), "dtype: expected %d, as before, got %d", dtype(), model.dtype);
     const int64_t bytes = graph_bytes<T>(model);
     if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
     graph_.assign(model);

@@ -24,36 +24,6 @@ int64_t source_width(const kpflow_graph& model, int64_t source) {
   return source < 0 ? model.inputs : model.nodes[source].units;
 }
 
-void check_node(const kpflow_graph& model, int64_t j) {
-  const kpflow_node& node = model.nodes[j];
-  const auto at = static_cast<long long>(j);
-  KPFLOW_REQUIRE(node.kind >= 0 && node.kind < KPFLOW_NODE_KINDS, "node %lld, kind: expected 0 to %d, got %d", at,
-                 KPFLOW_NODE_KINDS - 1, node.kind);
-  KPFLOW_REQUIRE(node.units >= 1 && node.units <= INT32_MAX, "node %lld, units: expected 1 to 2^31-1, got %lld", at,
-                 static_cast<long long>(node.units));
-  const bool linear = node.kind == KPFLOW_NODE_LINEAR, norm = node.kind == KPFLOW_NODE_LAYER_NORM;
-  for (int i = 0; i < source_count(node.kind); ++i) {
-    KPFLOW_REQUIRE(node.inputs[i] >= -1 && node.inputs[i] < j,
-                   "node %lld, input %d: expected -1 (x) or an earlier node, got %lld", at, i,
-                   static_cast<long long>(node.inputs[i]));
-    const int64_t width = source_width(model, node.inputs[i]);
-    KPFLOW_REQUIRE(linear || width == node.units, "node %lld, input %d: expected %lld units, got %lld", at, i,
-                   static_cast<long long>(node.units), static_cast<long long>(width));
-  }
-  KPFLOW_REQUIRE(!linear || (node.activation >= 0 && node.activation < KPFLOW_ACTIVATIONS),
-                 "node %lld, activation: expected 0 to %d, got %d", at, KPFLOW_ACTIVATIONS - 1, node.activation);
-  KPFLOW_REQUIRE(!linear || node.weight != nullptr, "node %lld, weight: got NULL", at);
-  KPFLOW_REQUIRE(node.kind != KPFLOW_NODE_ATTENTION || (node.heads >= 1 && node.units % node.heads == 0),
-                 "node %lld, heads: expected a divisor of %lld units, got %lld", at, static_cast<long long>(node.units),
-                 static_cast<long long>(node.heads));
-  KPFLOW_REQUIRE(!norm || (node.epsilon > 0 && std::isfinite(node.epsilon)),
-                 "node %lld, epsilon: expected above 0, got %g", at, node.epsilon);
-  const int may_train = linear || norm ? (node.weight != nullptr ? 1 : 0) | (node.bias != nullptr ? 2 : 0) : 0;
-  KPFLOW_REQUIRE(node.trainable >= 0 && (node.trainable & ~may_train) == 0,
-                 "node %lld, trainable: expected a part of mask %d, the weights it has, got %d", at, may_train,
-                 node.trainable);
-}
-
 // A sum of sizes that stays inside int64.
 class Total {
  public:
@@ -172,23 +142,6 @@ void require_finite(const Graph<T>& graph, int64_t j, const char* name, int64_t 
 }
 
 }  // namespace
-
-void check_graph(const kpflow_graph& model) {
-  const auto positive = [](const char* name, int64_t value) {
-    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
-                   static_cast<long long>(value));
-  };
-  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
-                 model.dtype);
-  positive("trials", model.trials);
-  positive("steps", model.steps);
-  positive("inputs", model.inputs);
-  KPFLOW_REQUIRE(model.count >= 1 && model.count <= INT32_MAX / 2, "nodes: expected 1 to 2^30, got %lld",
-                 static_cast<long long>(model.count));
-  KPFLOW_REQUIRE(model.nodes != nullptr, "nodes: got NULL");
-  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
-  for (int64_t j = 0; j < model.count; ++j) check_node(model, j);
-}
 
 template <class T>
 int64_t graph_bytes(const kpflow_graph& model) {

@@ -34,7 +34,7 @@ struct GraphNode {
 
 template <class T>
 struct Graph {
-  // Takes over a description and its weights; checks nothing: see check_graph. Arrays keep their memory where it is enough.
+  // Takes over a checked description and its weights. Arrays keep their memory where it is enough.
   void assign(const kpflow_graph& model);
 
   int64_t rows() const { return trials * steps; }  // k
@@ -56,9 +56,6 @@ struct Graph {
   std::vector<GraphNode<T>> nodes;
   std::vector<PackedMatrix<T>> packed_sites;  // of x and of every node that a trainable linear node reads
 };
-
-// Refuses sizes, inputs and options that make no graph.
-void check_graph(const kpflow_graph& model);
 
 // Bytes of all arrays; reads a checked description's sizes only.
 template <class T>

@@ -23,54 +23,12 @@ constexpr int32_t dtype_of() {
 template <class T>
 void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
 
-// Sizes and flags; find_cell refuses an unknown name.
-void check(const kpflow_recurrent& model) {
-  const auto positive = [](const char* name, int64_t value) {
-    KPFLOW_REQUIRE(value >= 1 && value <= INT32_MAX, "%s: expected 1 to 2^31-1, got %lld", name,
-                   static_cast<long long>(value));
-  };
-  constexpr int kMostGates = Record::kMostGates, kMostComponents = 32;
-  KPFLOW_REQUIRE(model.cell != nullptr || (model.gates >= 1 && model.gates <= kMostGates),
-                 "gates: expected 1 to %d, got %d", kMostGates, model.gates);
-  KPFLOW_REQUIRE(model.cell != nullptr || (model.components >= 1 && model.components <= kMostComponents),
-                 "components: expected 1 to %d, got %d", kMostComponents, model.components);
-  const int gates = model.cell != nullptr ? find_cell(model.cell).shape.gates : model.gates;
-  const int components = model.cell != nullptr ? find_cell(model.cell).shape.components : model.components;
-  positive("trials", model.trials);
-  positive("steps", model.steps);
-  positive("inputs", model.inputs);
-  positive("units", model.units);
-  positive("gate units", checked_product(gates, model.units));
-  positive("layers", model.layer_count);
-  positive("state units", checked_product(model.layer_count, components * model.units));
-  positive("weight families", checked_product(model.layer_count, KPFLOW_FAMILIES));
-  KPFLOW_REQUIRE(model.dtype == KPFLOW_F32 || model.dtype == KPFLOW_F64, "dtype: expected 1 (f32) or 2 (f64), got %d",
-                 model.dtype);
-  KPFLOW_REQUIRE(model.layers != nullptr, "layers: got NULL");
-  for (int64_t l = 0; l < model.layer_count; ++l) {
-    const kpflow_layer& layer = model.layers[l];
-    KPFLOW_REQUIRE(layer.trainable >= 0 && layer.trainable < 1 << KPFLOW_FAMILIES,
-                   "trainable: expected a mask of 0 to %d", (1 << KPFLOW_FAMILIES) - 1);
-    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_IH & 1) || layer.bias_ih != nullptr,
-                   "bias_ih: trainable but absent");
-    KPFLOW_REQUIRE(!(layer.trainable >> KPFLOW_BIAS_HH & 1) || layer.bias_hh != nullptr,
-                   "bias_hh: trainable but absent");
-    KPFLOW_REQUIRE(layer.weight_ih != nullptr && layer.weight_hh != nullptr, "weights: got NULL");
-    KPFLOW_REQUIRE(
-        model.cell != nullptr || (layer.sites != nullptr && layer.states != nullptr && layer.derivatives != nullptr),
-        "cell: got NULL, and a layer has no sites, states or derivatives");
-  }
-  KPFLOW_REQUIRE(model.input != nullptr, "input: got NULL");
-}
-
 template <class T>
 class RecurrentLinearization final : public kpflow_linearization {
  public:
   explicit RecurrentLinearization(kpflow_context& owner) : kpflow_linearization(owner) {}
 
   void run(const kpflow_recurrent& model, const Progress& progress) override {
-    check(model);
-    KPFLOW_REQUIRE(model.dtype == dtype(), "dtype: expected %d, as before, got %d", dtype(), model.dtype);
     const int64_t bytes = snapshot_bytes<T>(model);
     if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
     const size_t count = static_cast<size_t>(model.layer_count);

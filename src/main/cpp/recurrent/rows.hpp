@@ -9,11 +9,11 @@
 namespace kpflow {
 
 struct RowShape {
-  RowShape(const CellShape& cell_shape, int64_t hidden_units)
+  constexpr RowShape(const CellShape& cell_shape, int64_t hidden_units)
       : cell(cell_shape), record(cell_shape), units(hidden_units) {}
-  int64_t state() const { return cell.components * units; }
-  int64_t gates() const { return cell.gates * units; }
-  int64_t derivatives() const { return record.slots() * units; }
+  constexpr int64_t state() const { return cell.components * units; }
+  constexpr int64_t gates() const { return cell.gates * units; }
+  constexpr int64_t derivatives() const { return record.slots() * units; }
 
   CellShape cell;
   Record record;

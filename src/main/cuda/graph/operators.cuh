@@ -1,0 +1,14 @@
+// The linearization of a feed-forward model on the card.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/context.cuh"
+#include "core/linearization.hpp"
+
+namespace kpflow::cuda {
+
+std::unique_ptr<kpflow_linearization> new_graph(Context& context, int32_t dtype);
+
+}  // namespace kpflow::cuda
