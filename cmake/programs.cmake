@@ -1,7 +1,5 @@
-# Programs in C++ alone over the C ABI, for machines without a JDK: kpflow_native_test and kpflow_native_bench.
-# KPFLOW_PROGRAMS builds both; KPFLOW_TEST_PROGRAM the first alone.
+# Programs in C++ alone over the C ABI, for machines without a JDK.
 option(KPFLOW_PROGRAMS "kpflow_native_test and kpflow_native_bench" OFF)
-option(KPFLOW_TEST_PROGRAM "kpflow_native_test" OFF)
 
 # The program finds libkpflow and what it needs where this build has them.
 function(kpflow_program name)
@@ -25,9 +23,7 @@ function(kpflow_program name)
 endfunction()
 
 set(KPFLOW_ROOT ${CMAKE_CURRENT_LIST_DIR}/..)
-if(KPFLOW_PROGRAMS OR KPFLOW_TEST_PROGRAM)
-  kpflow_program(kpflow_native_test ${KPFLOW_ROOT}/src/test/cpp/native/*.cpp)
-endif()
 if(KPFLOW_PROGRAMS)
+  kpflow_program(kpflow_native_test ${KPFLOW_ROOT}/src/test/cpp/native/*.cpp)
   kpflow_program(kpflow_native_bench ${KPFLOW_ROOT}/benchmarks/native/*.cpp)
 endif()

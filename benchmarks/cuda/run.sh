@@ -45,10 +45,15 @@ step() {
     echo "$name: left out, $left s remain" && echo "$name left-out" >>"$out/steps.txt"
     return 1
   fi
-  local start=$SECONDS
+  local start=$SECONDS ending
   timeout --kill-after=5 "$((most < left ? most : left))" "$@" >"$out/$name.log" 2>&1
   status=$?
-  echo "$name: $( ((status == 0)) && echo done || { ((status == 124 || status == 137)) && echo "stopped by its limit" || echo "failed ($status)"; }), $((SECONDS - start)) s"
+  case $status in
+    0) ending='done' ;;
+    124 | 137) ending='stopped by its limit' ;;
+    *) ending="failed ($status)" ;;
+  esac
+  echo "$name: $ending, $((SECONDS - start)) s"
   echo "$name $status" >>"$out/steps.txt"
   ((status == 0 || status == 124 || status == 137)) || tail -n 5 "$out/$name.log" | cut -c1-300
   return "$status"

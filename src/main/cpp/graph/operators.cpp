@@ -29,11 +29,7 @@ class GraphLinearization final : public kpflow_linearization {
   int64_t units() const override { return graph_.units; }
   int64_t parameters() const override { return graph_.parameters; }
   int32_t families() const override { return static_cast<int32_t>(2 * graph_.count()); }
-  Family family(int32_t family) const override {
-    const GraphNode<T>& node = of_family(family);
-    if (is_bias(family)) return {node.units, node.has_bias ? 1 : 0, node.bias_offset};
-    return {node.units, node.has_weight ? node.width : 0, node.weight_offset};
-  }
+  Family family(int32_t family) const override { return of_family(family).family(is_bias(family)); }
   int64_t layers() const override { return graph_.count(); }
   Layer layer(int64_t j) const override {
     return {graph_.node(j).begin, graph_.node(j).units, graph_.node(j).begin, 1};

@@ -171,7 +171,9 @@ class Card final : public Device {
         card.name, card.major, card.minor, card.multiProcessorCount, static_cast<double>(available_memory()) / 0x1p30,
         static_cast<double>(card.totalGlobalMem) / 0x1p30, driver / 1000, driver % 1000 / 10, runtime / 1000,
         runtime % 1000 / 10);
-    return text;
+    kpflow_context owner(1);
+    const Context context(owner);  // as every context, it says which engine it found
+    return std::string(text) + ", matrix products by " + context.products->describe();
   }
   std::unique_ptr<Kernels> kernels(kpflow_context& context) override { return std::make_unique<CudaKernels>(context); }
 };

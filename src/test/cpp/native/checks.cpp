@@ -9,8 +9,11 @@
 namespace kpflow_test {
 
 void Checks::group(const std::string& name, const std::function<void()>& body) {
+  const bool wanted = std::any_of(words_.begin(), words_.end(),
+                                  [&](const std::string& word) { return name.find(word) != std::string::npos; });
+  if (!wanted && !words_.empty()) return;
   const int64_t passed = passed_, failed = failed_, skipped = skipped_;
-  group_ = name;
+  group_ = name + ": ";
   try {
     body();
   } catch (const std::exception& error) {
@@ -23,7 +26,7 @@ void Checks::group(const std::string& name, const std::function<void()>& body) {
 
 void Checks::expect(bool condition, const std::string& name, const std::string& detail) {
   ++(condition ? passed_ : failed_);
-  if (!condition) std::printf("  FAILED %s: %s: %s\n", group_.c_str(), name.c_str(), detail.c_str());
+  if (!condition) std::printf("  FAILED %s%s: %s\n", group_.c_str(), name.c_str(), detail.c_str());
 }
 
 void Checks::skip(const std::string&) { ++skipped_; }

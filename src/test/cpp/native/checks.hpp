@@ -12,6 +12,9 @@ using Values = std::vector<double>;
 
 class Checks {
  public:
+  // Only groups whose name has one of these words in it; all of them where there is none.
+  void only(const std::string& word) { words_.push_back(word); }
+
   // Runs a part of the test and prints its counts on one line; an exception is one failure.
   void group(const std::string& name, const std::function<void()>& body);
 
@@ -30,6 +33,7 @@ class Checks {
 
  private:
   std::string group_;
+  std::vector<std::string> words_;
   int64_t passed_ = 0, failed_ = 0, skipped_ = 0;
 };
 

@@ -91,6 +91,10 @@ class ErrorTest {
     invalid("linearization", kpflow_linearization_state(nullptr, y_.data()));
     invalid("layer", kpflow_linearization_layer(l, 1, &scratch_));
     checks_.expect(apply(KPFLOW_P, 0, 0, nullptr, nullptr) == KPFLOW_OK, "no probes at all", kpflow_last_error());
+    kpflow_monitor counted{0, 0, 0};
+    checks_.expect(kpflow_linearization_apply(l, KPFLOW_NTK, 0, 0, 1, x_.data(), y_.data(), &counted) == KPFLOW_OK &&
+                       counted.done > 0,
+                   "steps counted", "none");
     kpflow_monitor monitor{1, 0, 0};
     status("cancelled application", KPFLOW_CANCELLED, "",
            kpflow_linearization_apply(l, KPFLOW_NTK, 0, 0, 1, x_.data(), y_.data(), &monitor));

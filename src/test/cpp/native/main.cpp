@@ -1,5 +1,5 @@
 // kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]
-// Checks the native engine through its C ABI, with no JVM. With names, only the parts of that name run.
+// Checks the native engine through its C ABI, with no JVM. With names, only parts or groups of that name run.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,9 +15,11 @@ namespace {
 
 constexpr const char* kUsage =
     "kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]\n"
-    "Checks the native engine. NAME is a part: fixtures, models, arrays, edges, spectral, training, errors. --small: a "
-    "reduced set,\n"
-    "for tools that slow a program down. Exit status 1 on any failure, 2 on a wrong argument.\n";
+    "Checks the native engine. NAME: a part (fixtures, models, arrays, edges, spectral, training, errors), or a word "
+    "in\n"
+    "the names of the groups that are to run. --small: a reduced set, for tools that slow a program down. Exit status "
+    "1\n"
+    "on any failure and where nothing was checked, 2 on a wrong argument.\n";
 
 struct Part {
   const char* name;
@@ -44,6 +46,7 @@ void run(const Machine& machine, const Options& options, const std::vector<std::
 
 int main(int count, char** arguments) {
   Options options;
+  Checks checks;
   std::string device = "cpu";
   std::vector<std::string> names;
   for (int i = 1; i < count; ++i) {
@@ -64,16 +67,15 @@ int main(int count, char** arguments) {
     } else if (argument == "--small") {
       options.small = true;
     } else {
-      const bool known =
-          std::any_of(std::begin(kParts), std::end(kParts), [&](const Part& part) { return argument == part.name; });
-      if (!known) refuse("expected an option or the name of a part", arguments[i]);
-      names.push_back(argument);
+      if (argument.rfind("--", 0) == 0) refuse("expected an option", arguments[i]);
+      const bool part =
+          std::any_of(std::begin(kParts), std::end(kParts), [&](const Part& known) { return argument == known.name; });
+      part ? names.push_back(argument) : checks.only(argument);
     }
   }
   if (device != "cpu" && device != "cuda" && device != "all")
     refuse("--device: expected cpu, cuda or all", device.c_str());
 
-  Checks checks;
   std::printf("%s\n", kpflow_build_info());
   for (const int32_t number : {KPFLOW_CPU, KPFLOW_CUDA}) {
     const char* name = number == KPFLOW_CPU ? "cpu" : "cuda";

@@ -13,10 +13,10 @@ enum { kNoBias = 0, kBias = 1 };
 // Adds nodes one by one; each add returns the node's number.
 class GraphBuilder {
  public:
-  GraphBuilder(const std::string& name, uint64_t seed) : random_(seed) {
+  GraphBuilder(const std::string& name, uint64_t seed, int64_t trials = 3, int64_t steps = 7) : random_(seed) {
     model.name = name;
-    model.trials = 3;
-    model.steps = 7;
+    model.trials = trials;
+    model.steps = steps;
     model.inputs = 5;
     model.input = random_.values(model.trials * model.steps * model.inputs);
   }
@@ -193,6 +193,30 @@ std::vector<Model> random_models(const Options& options) {
   models.push_back(mlp("identity", KPFLOW_IDENTITY, 20));
   models.push_back(attention(false, 21));
   models.push_back(along_trajectory(transformer(22), 23));
+  return models;
+}
+
+std::vector<Model> large_models() {
+  std::vector<Model> models;
+  const auto add = [&](const char* cell, int64_t trials, int64_t steps, int64_t units, int64_t inputs, int64_t layers) {
+    models.push_back(random_recurrent(cell, {trials, steps, units, inputs, layers}, 41));
+  };
+  add("gru", 5, 6, 64, 3, 1);
+  add("gru", 70, 3, 32, 17, 1);
+  add("gru", 3, 5, 256, 4, 1);
+  add("gru", 2, 3, 300, 40, 1);
+  add("gru", 2, 40, 96, 2, 2);
+  add("lstm", 3, 4, 160, 3, 1);
+  add("leaky_rnn_tanh", 2, 3, 520, 3, 1);
+  add("rnn_tanh", 130, 2, 16, 1, 1);
+  GraphBuilder wide("wide mlp", 42, 9, 31);
+  wide.linear(wide.linear(-1, 300, KPFLOW_TANH), 130, KPFLOW_GELU);
+  models.push_back(wide.model);
+  GraphBuilder attention("long attention", 43, 2, 70);
+  const int64_t query = attention.linear(-1, 80, KPFLOW_IDENTITY), key = attention.linear(-1, 80, KPFLOW_IDENTITY);
+  const int64_t value = attention.linear(-1, 80, KPFLOW_IDENTITY);
+  attention.layer_norm(attention.attention(query, key, value, 80, 2, true), 80, true);
+  models.push_back(attention.model);
   return models;
 }
 

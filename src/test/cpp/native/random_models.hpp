@@ -14,4 +14,7 @@ Model random_recurrent(const std::string& cell, const RecurrentSizes& sizes, uin
 // All of them; a reduced set where options.small.
 std::vector<Model> random_models(const Options& options);
 
+// Wider and longer ones, beyond the sizes at which kernels change their ways.
+std::vector<Model> large_models();
+
 }  // namespace kpflow_test
