@@ -15,11 +15,9 @@ namespace {
 
 constexpr const char* kUsage =
     "kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]\n"
-    "Checks the native engine. NAME: a part (fixtures, models, arrays, edges, spectral, training, errors), or a word "
-    "in\n"
-    "the names of the groups that are to run. --small: a reduced set, for tools that slow a program down. Exit status "
-    "1\n"
-    "on any failure and where nothing was checked, 2 on a wrong argument.\n";
+    "Checks the native engine. NAME: a part (fixtures, models, arrays, edges, spectral, training, errors), or a\n"
+    "word in the names of the groups that are to run. --small: a reduced set, for tools that slow a program down.\n"
+    "Exit status 1 on any failure and where nothing was checked, 2 on a wrong argument.\n";
 
 struct Part {
   const char* name;

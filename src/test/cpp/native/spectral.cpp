@@ -257,8 +257,9 @@ void unusual(const Machine& machine, int32_t dtype, double slack, Checks& checks
   }
 }
 
-void every_test(const Machine& machine, const char* solver, double slack, Checks& checks) {
-  for (const int32_t dtype : {KPFLOW_F64, KPFLOW_F32}) {
+void every_test(const Machine& machine, const char* solver, double slack, const Options& options, Checks& checks) {
+  for (const int32_t dtype : {KPFLOW_F32, KPFLOW_F64}) {
+    if (options.small && dtype == KPFLOW_F64) continue;
     checks.group(text("%s %s spectra by %s", machine.name(), dtype_name(dtype), solver),
                  [&] { spectra(machine, dtype, slack, checks); });
     checks.group(text("%s %s eigsh by %s", machine.name(), dtype_name(dtype), solver),
@@ -268,11 +269,11 @@ void every_test(const Machine& machine, const char* solver, double slack, Checks
 
 }  // namespace
 
-void test_spectral(const Machine& machine, const Options&, Checks& checks) {
-  if (machine.device() != KPFLOW_CPU) return every_test(machine, "Lanczos", 200, checks);
-  every_test(machine, "ARPACK", 2000, checks);
+void test_spectral(const Machine& machine, const Options& options, Checks& checks) {
+  if (machine.device() != KPFLOW_CPU) return every_test(machine, "Lanczos", 200, options, checks);
+  every_test(machine, "ARPACK", 2000, options, checks);
   setenv("KPFLOW_EIGSH", "lanczos", 1);
-  every_test(machine, "Lanczos", 200, checks);
+  every_test(machine, "Lanczos", 200, options, checks);
   unsetenv("KPFLOW_EIGSH");
 }
 
