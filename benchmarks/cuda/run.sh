@@ -64,10 +64,11 @@ step() {
 : >"$out/steps.txt"
 
 # What there is so far goes to OUT, whatever happens.
+# shellcheck disable=SC2317
 save() {
   [[ -n ${OUT:-} ]] || return 0
   mkdir -p "$OUT"
-  tail -n 200 "$out"/*.log >"$OUT/log.txt"
+  tail -n 200 "$out"/*.log >"$OUT/log.txt" 2>/dev/null
   cp "$out"/table.txt "$out"/cuda.json "$OUT" 2>/dev/null
 }
 trap save EXIT
