@@ -23,6 +23,8 @@ if(KPFLOW_CUDA AND CMAKE_CUDA_COMPILER)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
   enable_language(CUDA)
   add_library(kpflow_cuda SHARED ${KPFLOW_CUDA_SOURCES} ${KPFLOW_SHARED_SOURCES})
+  # Random numbers are those of the CPU.
+  set_source_files_properties(${KPFLOW_CU}/linalg/random.cu PROPERTIES COMPILE_OPTIONS --fmad=false)
   target_compile_features(kpflow_cuda PRIVATE cxx_std_17 cuda_std_17)
   target_include_directories(kpflow_cuda PRIVATE ${KPFLOW_CU} ${KPFLOW_CPP} ${KPFLOW_CPP}/include)
   string(REPLACE ";" "," KPFLOW_HOST_WARNINGS "${KPFLOW_CUDA_WARNINGS}")

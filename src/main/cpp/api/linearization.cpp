@@ -6,6 +6,8 @@
 #include "api/arguments.hpp"
 #include "api/models.hpp"
 #include "cell/cell.hpp"
+#include "linalg/unit_modes.hpp"
+#include "spectral/lyapunov.hpp"
 
 using namespace kpflow;
 
@@ -190,7 +192,7 @@ int32_t kpflow_linearization_lyapunov(kpflow_linearization* linearization, int64
     require_steps(*linearization);
     KPFLOW_REQUIRE(count >= 1 && count <= linearization->units(), "exponents: expected 1 to %lld, got %lld",
                    static_cast<long long>(linearization->units()), static_cast<long long>(count));
-    linearization->lyapunov(count, out, smallest, Progress(monitor));
+    lyapunov(*linearization, count, out, smallest, Progress(monitor));
   });
 }
 
@@ -204,8 +206,8 @@ int32_t kpflow_linearization_unit_modes(kpflow_linearization* linearization, con
     KPFLOW_REQUIRE(most >= 1, "most: expected at least 1, got %lld", static_cast<long long>(most));
     KPFLOW_REQUIRE(gram_first != nullptr || gram_second != nullptr, "gram: every family is frozen");
     KPFLOW_REQUIRE(ranks != nullptr && modes != nullptr && values != nullptr && rest != nullptr, "out: got NULL");
-    linearization->unit_modes(gram_first, gram_second, first, count, tolerance, cut, most, ranks, modes, values, rest,
-                              Progress(monitor));
+    unit_modes(*linearization, gram_first, gram_second, first, count, tolerance, cut,
+               {most, ranks, modes, values, rest}, Progress(monitor));
   });
 }
 

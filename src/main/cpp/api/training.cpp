@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "api/arguments.hpp"
+#include "train/optimizers.hpp"
 
 using namespace kpflow;
 
@@ -19,6 +20,11 @@ void require_finite(const char* name, double value) {
 // A decay rate of Adam.
 void require_beta(const char* name, double value) {
   KPFLOW_REQUIRE(value >= 0 && value < 1, "%s: expected at least 0 and below 1, got %g", name, value);
+}
+
+// An array that may be left out.
+void require_optional(const kpflow_context& context, const char* name, const void* array) {
+  if (array != nullptr) require_array(context, name, array, 1);
 }
 
 void require_readout(const kpflow_context& context, const kpflow_readout* readout, const void* state, const void* y) {
@@ -42,6 +48,7 @@ int32_t kpflow_readout_apply(kpflow_context* context, const kpflow_readout* read
   return on_context(context, [&] {
     require_readout(*context, readout, state, y);
     require_array(*context, "weight", readout->weight, 1);
+    require_optional(*context, "bias", readout->bias);
     context->kernels->readout_apply(*readout, state, y);
   });
 }
@@ -60,6 +67,7 @@ int32_t kpflow_readout_gradient(kpflow_context* context, const kpflow_readout* r
     require_readout(*context, readout, state, y);
     require_size("rows", readout->rows);
     require_array(*context, "weight gradient", weight, 1);
+    require_optional(*context, "bias gradient", bias);
     context->kernels->readout_gradient(*readout, state, y, weight, bias);
   });
 }
@@ -72,6 +80,7 @@ int32_t kpflow_mean_squared_error(kpflow_context* context, int32_t dtype, int64_
     require_size("outputs", outputs);
     require_array(*context, "y", y, checked_product(rows, outputs));
     require_array(*context, "targets", targets, checked_product(rows, outputs));
+    require_optional(*context, "mask", mask);
     KPFLOW_REQUIRE(loss != nullptr, "loss: got NULL");
     *loss = context->kernels->mean_squared_error(dtype, rows, outputs, y, targets, mask);
   });
@@ -111,6 +120,7 @@ int32_t kpflow_shampoo_accumulate(kpflow_context* context, int32_t dtype, int64_
     require_size("n", n);
     require_array(*context, "gradient", gradient, checked_product(m, n));
     require_array(*context, "left", left, checked_product(m, m));
+    require_optional(*context, "right", right);
     context->kernels->shampoo_accumulate(dtype, m, n, gradient, left, right);
   });
 }
@@ -122,7 +132,13 @@ int32_t kpflow_inverse_root(kpflow_context* context, int64_t n, const void* a, i
     KPFLOW_REQUIRE(floor > 0 && std::isfinite(floor), "floor: expected above 0, got %g", floor);
     require_array(*context, "a", a, checked_product(n, n));
     require_array(*context, "out", out, checked_product(n, n));
-    context->kernels->inverse_root(n, a, root, floor, out);
+    // The eigenvectors are found on the host, whatever the device.
+    Device& device = find_device(context->device);
+    Array<double> matrix(n * n), result(n * n);
+    const int64_t bytes = n * n * static_cast<int64_t>(sizeof(double));
+    device.copy(a, matrix.data(), bytes);
+    inverse_root(*context, n, matrix.data(), root, floor, result.data());
+    device.copy(result.data(), out, bytes);
   });
 }
 
@@ -134,6 +150,7 @@ int32_t kpflow_shampoo_step(kpflow_context* context, int32_t dtype, int64_t m, i
     require_size("n", n);
     require_finite("rate", rate);
     require_array(*context, "left", left, checked_product(m, m));
+    require_optional(*context, "right", right);
     require_array(*context, "gradient", gradient, checked_product(m, n));
     require_array(*context, "theta", theta, checked_product(m, n));
     context->kernels->shampoo_step(dtype, m, n, rate, left, gradient, right, theta);

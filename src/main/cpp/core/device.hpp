@@ -71,10 +71,9 @@ class Kernels {
   virtual void clamp(int32_t dtype, int64_t count, double limit, void* x) = 0;
   virtual void adam_step(int32_t dtype, int64_t count, int64_t step, double rate, double beta1, double beta2,
                          double epsilon, const void* gradient, void* m, void* v, void* theta) = 0;
-  // left, right, a and out are f64 in the device's memory.
+  // left and right are f64 in the device's memory.
   virtual void shampoo_accumulate(int32_t dtype, int64_t m, int64_t n, const void* gradient, void* left,
                                   void* right) = 0;
-  virtual void inverse_root(int64_t n, const void* a, int32_t root, double floor, void* out) = 0;
   virtual void shampoo_step(int32_t dtype, int64_t m, int64_t n, double rate, const void* left, const void* gradient,
                             const void* right, void* theta) = 0;
 };

@@ -14,10 +14,17 @@ struct Family {
   int64_t outputs, sites, offset;
 };
 
-// Units first..first+units-1, whose component c of unit first + i is the state's entry begin + c units + i.
+// Units first..first+units-1, whose component c of unit first + i is the state's entry begin + c units + i; each has so many gates.
 struct Layer {
-  int64_t first, units, begin;
+  int64_t first, units, begin, gates;
 };
+
+// The weights of a layer that read its input (families 0 and 2 of a recurrent layer; W and b of a node) and those that read its own
+// state (gamma of a layer norm).
+enum class WeightSide { kFirst, kSecond };
+
+// What a linearization says of the derivatives of a layer's state along the gates of one side.
+enum class Slopes { kNone, kOnes, kGiven };
 
 }  // namespace kpflow
 
@@ -45,11 +52,12 @@ struct kpflow_linearization {
   virtual void sites(int32_t family, void* out) const = 0;
   virtual bool steps_through_time() const = 0;  // or it has none of the next two
   virtual void step_jacobians(int64_t first, int64_t count, void* out) const = 0;
-  virtual void lyapunov(int64_t count, double* out, double* smallest, const kpflow::Progress& progress) = 0;
-  // Leading modes of K's blocks; the arguments of kpflow_linearization_unit_modes.
-  virtual void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count,
-                          double tolerance, double cut, int64_t most, int64_t* ranks, double* modes, double* values,
-                          double* rest, const kpflow::Progress& progress) = 0;
+  // Those of trials first_trial..first_trial+count_trials-1 at steps first..first+count-1, [count_trials, count, n, n] on the host.
+  virtual void host_jacobians(int64_t first_trial, int64_t count_trials, int64_t first, int64_t count,
+                              double* out) const = 0;
+  // Slopes a_j[c](i) of units first..first+count-1 of one layer on a side, [count, gates, m, k] on the host. Where there are no such
+  // weights, or all slopes are 1, it says so and writes nothing.
+  virtual kpflow::Slopes slopes(kpflow::WeightSide side, int64_t first, int64_t count, double* out) const = 0;
   virtual void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
                      const kpflow::Progress& progress) = 0;
 

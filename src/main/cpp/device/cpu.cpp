@@ -131,9 +131,6 @@ class CpuKernels final : public Kernels {
     KPFLOW_TYPED(dtype,
                  kpflow::shampoo_accumulate(context_, m, n, in<T>(gradient), to<double>(left), to<double>(right)));
   }
-  void inverse_root(int64_t n, const void* a, int32_t root, double floor, void* out) override {
-    kpflow::inverse_root(context_, n, in<double>(a), root, floor, to<double>(out));
-  }
   void shampoo_step(int32_t dtype, int64_t m, int64_t n, double rate, const void* left, const void* gradient,
                     const void* right, void* theta) override {
     KPFLOW_TYPED(dtype, kpflow::shampoo_step(context_, m, n, rate, in<double>(left), in<T>(gradient), in<double>(right),

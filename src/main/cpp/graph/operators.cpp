@@ -5,7 +5,6 @@
 #include "core/system.hpp"
 #include "graph/rows.hpp"
 #include "graph/sweeps.hpp"
-#include "graph/unit_modes.hpp"
 
 namespace kpflow {
 
@@ -30,13 +29,11 @@ class GraphLinearization final : public kpflow_linearization {
   int64_t units() const override { return graph_.units; }
   int64_t parameters() const override { return graph_.parameters; }
   int32_t families() const override { return static_cast<int32_t>(2 * graph_.count()); }
-  Family family(int32_t family) const override {
-    const GraphNode<T>& node = of_family(family);
-    if (is_bias(family)) return {node.units, node.has_bias ? 1 : 0, node.bias_offset};
-    return {node.units, node.has_weight ? node.width : 0, node.weight_offset};
-  }
+  Family family(int32_t family) const override { return of_family(family).family(is_bias(family)); }
   int64_t layers() const override { return graph_.count(); }
-  Layer layer(int64_t j) const override { return {graph_.node(j).begin, graph_.node(j).units, graph_.node(j).begin}; }
+  Layer layer(int64_t j) const override {
+    return {graph_.node(j).begin, graph_.node(j).units, graph_.node(j).begin, 1};
+  }
   int64_t components() const override { return 1; }
   bool steps_through_time() const override { return false; }
 
@@ -59,13 +56,24 @@ class GraphLinearization final : public kpflow_linearization {
   }
 
   void step_jacobians(int64_t, int64_t, void*) const override { refuse_steps(); }
-  void lyapunov(int64_t, double*, double*, const Progress&) override { refuse_steps(); }
+  void host_jacobians(int64_t, int64_t, int64_t, int64_t, double*) const override { refuse_steps(); }
 
-  void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count, double tolerance,
-                  double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
-                  const Progress& progress) override {
-    kpflow::unit_modes(graph_, context, gram_first, gram_second, first, count, tolerance, cut,
-                       {most, ranks, modes, values, rest}, progress);
+  // A weight W or a bias has slopes phi', gamma of a layer norm xhat and its beta 1.
+  Slopes slopes(WeightSide side, int64_t first, int64_t count, double* out) const override {
+    int64_t j = 0;
+    while (first >= graph_.node(j).begin + graph_.node(j).units) ++j;
+    const GraphNode<T>& node = graph_.node(j);
+    const bool norm = node.kind == KPFLOW_NODE_LAYER_NORM;
+    if (side == WeightSide::kSecond ? !norm : !norm && node.kind != KPFLOW_NODE_LINEAR) return Slopes::kNone;
+    const Array<T>& from = side == WeightSide::kSecond ? node.xhat : node.slope;
+    if (from.size() == 0) return Slopes::kOnes;
+    const int64_t k = graph_.rows();
+    for_rows(1, [&](int64_t row, int64_t) {
+      for (int64_t u = 0; u < count; ++u) {
+        out[u * k + row] = static_cast<double>(from[row * node.units + first - node.begin + u]);
+      }
+    });
+    return Slopes::kGiven;
   }
 
   void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
@@ -168,7 +176,7 @@ class GraphLinearization final : public kpflow_linearization {
   }
   // body(row of a block of s vectors, row of the node's arrays).
   template <class Body>
-  void for_rows(int64_t s, const Body& body) {
+  void for_rows(int64_t s, const Body& body) const {
     constexpr int64_t kChunk = 256;
     const int64_t k = graph_.rows();
     context.pool.run(pieces(s * k, kChunk), [&](int64_t task, int) {

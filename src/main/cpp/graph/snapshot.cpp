@@ -14,59 +14,14 @@ namespace {
 
 constexpr int64_t kChunk = 256;  // rows whose values are computed at once
 
-int source_count(int32_t kind) { return kind == KPFLOW_NODE_ATTENTION ? 3 : kind == KPFLOW_NODE_ADD ? 2 : 1; }
-
 bool reads_packed_sites(const kpflow_node& node) {
   return node.kind == KPFLOW_NODE_LINEAR && (node.trainable & 1) != 0;
 }
-
-int64_t source_width(const kpflow_graph& model, int64_t source) {
-  return source < 0 ? model.inputs : model.nodes[source].units;
-}
-
-// A sum of sizes that stays inside int64.
-class Total {
- public:
-  void add(int64_t a, int64_t b) {
-    const int64_t product = checked_product(a, b);
-    KPFLOW_REQUIRE(product <= INT64_MAX / 64 - sum_, "model: its arrays overflow the address space");
-    sum_ += product;
-  }
-  int64_t get() const { return sum_; }
-
- private:
-  int64_t sum_ = 0;
-};
 
 template <class T>
 void copy(Array<T>& target, const void* source, int64_t count) {
   target.resize(count);
   std::copy_n(static_cast<const T*>(source), count, target.data());
-}
-
-template <class T>
-void describe(const Graph<T>& graph, const kpflow_node& given, GraphNode<T>& node) {
-  node.kind = given.kind;
-  node.activation = given.kind == KPFLOW_NODE_LINEAR ? given.activation : static_cast<int32_t>(KPFLOW_IDENTITY);
-  node.causal = given.causal != 0;
-  node.sources = source_count(given.kind);
-  std::copy_n(given.inputs, 3, node.input);
-  node.width = graph.width(node.input[0]);
-  node.units = given.units;
-  node.begin = graph.units;
-  node.heads = given.kind == KPFLOW_NODE_ATTENTION ? given.heads : 1;
-  node.size = node.units / node.heads;
-  node.epsilon = given.epsilon;
-  const bool linear = given.kind == KPFLOW_NODE_LINEAR, parametric = linear || given.kind == KPFLOW_NODE_LAYER_NORM;
-  node.has_weight = parametric && given.weight != nullptr;
-  node.has_bias = parametric && given.bias != nullptr;
-  copy(node.weight, given.weight, node.has_weight ? node.units * (linear ? node.width : 1) : 0);
-  copy(node.bias, given.bias, node.has_bias ? node.units : 0);
-  if (linear) {
-    node.forward.pack(true, node.width, node.units, node.weight.data());
-    node.adjoint.pack(false, node.units, node.width, node.weight.data());
-  }
-  node.weight_offset = node.bias_offset = node.packed_offset = -1;
 }
 
 template <class Activation, class T>
@@ -129,15 +84,9 @@ void add_rows(const Graph<T>& graph, GraphNode<T>& node, int64_t first, int64_t 
 }
 
 template <class T>
-void require_finite(const Graph<T>& graph, int64_t j, const char* name, int64_t first, int64_t rows) {
-  const GraphNode<T>& node = graph.node(j);
+void require_finite(const kpflow_graph& model, const GraphNode<T>& node, int64_t j, int64_t first, int64_t rows) {
   for (int64_t i = first * node.units; i < (first + rows) * node.units; ++i) {
-    if (std::isfinite(node.value[i])) continue;
-    const int64_t row = i / node.units;
-    fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, block %s, unit %lld%s",
-         static_cast<long long>(row / graph.steps), static_cast<long long>(row % graph.steps),
-         name != nullptr ? name : "without a name", static_cast<long long>(i % node.units),
-         sizeof(T) == 4 ? "; it overflows in f32, try f64" : "");
+    if (!std::isfinite(node.value[i])) refuse_value(model, model.nodes[j], i);
   }
 }
 
@@ -145,7 +94,7 @@ void require_finite(const Graph<T>& graph, int64_t j, const char* name, int64_t 
 
 template <class T>
 int64_t graph_bytes(const kpflow_graph& model) {
-  Total total;
+  TotalSize total;
   const int64_t rows = checked_product(model.trials, model.steps);
   std::vector<bool> packed(static_cast<size_t>(model.count + 1));
   total.add(rows, model.inputs);
@@ -175,23 +124,25 @@ int64_t graph_bytes(const kpflow_graph& model) {
 
 template <class T>
 void Graph<T>::assign(const kpflow_graph& model) {
-  trials = model.trials;
-  steps = model.steps;
-  inputs = model.inputs;
-  units = parameters = packed_size = widest = scratch = 0;
+  static_cast<GraphSizes&>(*this) = {model.trials, model.steps, model.inputs};
+  packed_size = scratch = 0;
   has_attention = false;
   const int64_t k = rows();
   copy(input, model.input, k * inputs);
   packed_sites.resize(static_cast<size_t>(model.count + 1));
   nodes.resize(static_cast<size_t>(model.count));
   for (int64_t j = 0; j < model.count; ++j) {
+    const kpflow_node& given = model.nodes[j];
     GraphNode<T>& node = nodes[static_cast<size_t>(j)];
-    describe(*this, model.nodes[j], node);
-    units += node.units;
-    widest = std::max(widest, node.units);
+    static_cast<NodeLayout&>(node) = lay_out(model, j, *this);
+    copy(node.weight, given.weight, node.weights);
+    copy(node.bias, given.bias, node.has_bias ? node.units : 0);
     node.value.resize(k * node.units);
     node.slope.resize(node.activation != KPFLOW_IDENTITY ? k * node.units : 0);
-    if (node.kind == KPFLOW_NODE_LAYER_NORM) {
+    if (node.kind == KPFLOW_NODE_LINEAR) {
+      node.forward.pack(true, node.width, node.units, node.weight.data());
+      node.adjoint.pack(false, node.units, node.width, node.weight.data());
+    } else if (node.kind == KPFLOW_NODE_LAYER_NORM) {
       node.xhat.resize(k * node.units);
       node.scale.resize(k);
     } else if (node.kind == KPFLOW_NODE_ATTENTION) {
@@ -201,15 +152,8 @@ void Graph<T>::assign(const kpflow_graph& model) {
       node.values.resize(k * node.units);
       scratch = std::max(scratch, attention_scratch(*this, node));
     }
-    if ((model.nodes[j].trainable & 1) != 0) {
-      node.weight_offset = parameters;
-      parameters += node.weight.size();
-    }
-    if ((model.nodes[j].trainable & 2) != 0) {
-      node.bias_offset = parameters;
-      parameters += node.units;
-    }
-    if (reads_packed_sites(model.nodes[j])) {
+    node.packed_offset = -1;
+    if (reads_packed_sites(given)) {
       node.packed_offset = packed_size;
       packed_size += kpflow::packed_size<T>(node.width, node.units);
     }
@@ -236,12 +180,12 @@ void run_graph(Graph<T>& graph, kpflow_context& context, const kpflow_graph& mod
       } else {
         add_rows(graph, node, first, rows);
       }
-      require_finite(graph, j, model.nodes[j].name, first, rows);
+      require_finite(model, node, j, first, rows);
       if (given == nullptr) return;
       for (int64_t r = first; r < first + rows; ++r) {
         std::copy_n(given + r * graph.units + node.begin, node.units, node.value.data() + r * node.units);
       }
-      require_finite(graph, j, model.nodes[j].name, first, rows);
+      require_finite(model, node, j, first, rows);
     });
   }
   std::vector<bool> packed(static_cast<size_t>(graph.count() + 1));

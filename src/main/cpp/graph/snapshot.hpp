@@ -5,23 +5,15 @@
 #include <vector>
 
 #include "core/context.hpp"
+#include "graph/layout.hpp"
 #include "linalg/packed.hpp"
 
 namespace kpflow {
 
 // One node and what its local derivatives need. Row r is (b, t), k of them; v is the value of its input.
 template <class T>
-struct GraphNode {
-  int32_t kind, activation;
-  bool causal, has_weight, has_bias;
-  int sources;                         // inputs in use
-  int64_t input[3];                    // earlier nodes, -1 for x
-  int64_t width;                       // of the first input
-  int64_t units, begin;                // place in the state
-  int64_t heads, size;                 // attention: heads of `size` units
-  double epsilon;                      // layer norm
-  int64_t weight_offset, bias_offset;  // in theta, -1 where there is none or it is frozen
-  int64_t packed_offset;               // of a perturbed weight among those packed for the forward sweep, -1 without one
+struct GraphNode : NodeLayout {
+  int64_t packed_offset;  // of a perturbed weight among those packed for the forward sweep, -1 without one
 
   Array<T> weight, bias;             // as given; empty where there is none
   PackedMatrix<T> forward, adjoint;  // linear: W^T and W
@@ -33,11 +25,10 @@ struct GraphNode {
 };
 
 template <class T>
-struct Graph {
+struct Graph : GraphSizes {
   // Takes over a checked description and its weights. Arrays keep their memory where it is enough.
   void assign(const kpflow_graph& model);
 
-  int64_t rows() const { return trials * steps; }  // k
   int64_t count() const { return static_cast<int64_t>(nodes.size()); }
   const GraphNode<T>& node(int64_t j) const { return nodes[static_cast<size_t>(j)]; }
   int64_t width(int64_t source) const { return source < 0 ? inputs : node(source).units; }
@@ -45,11 +36,7 @@ struct Graph {
   // The values of a source as the right side of products over rows.
   const PackedMatrix<T>& sites(int64_t source) const { return packed_sites[static_cast<size_t>(source + 1)]; }
 
-  int64_t trials, steps, inputs;
-  int64_t units;        // n
-  int64_t parameters;   // p
   int64_t packed_size;  // elements of one theta's packed weights
-  int64_t widest;       // the most units of a node
   int64_t scratch;      // elements that the derivatives of one node need
   bool has_attention;
   Array<T> input;  // x, [k, n_in]

@@ -308,10 +308,11 @@ typedef struct kpflow_eigsh_info {
 } kpflow_eigsh_info;
 
 /*
- * Implicitly restarted Lanczos (ARPACK) for a self-adjoint operator on R^n, on the context's device. The operator is a linearization's (op, family;
- * matvec NULL) or a callback. start [n] is overwritten. values [k] f64 in descending algebraic order, vectors [k, n] of
- * the dtype, residuals [k] f64 = ||A v - lambda v||. Only the first info->converged entries hold when the status is
- * KPFLOW_NO_CONVERGENCE. One call at a time in the process (ARPACK keeps static state); a nested call is refused.
+ * Restarted Lanczos for a self-adjoint operator on R^n, on the context's device: ARPACK's on the CPU, our own elsewhere. The
+ * operator is a linearization's (op, family; matvec NULL) or a callback, whose vectors lie in the device's memory. start [n]
+ * may be overwritten. values [k] f64 in descending algebraic order, vectors [k, n] of the dtype, residuals [k] f64 =
+ * ||A v - lambda v||. Only the first info->converged entries hold when the status is KPFLOW_NO_CONVERGENCE. On the CPU one
+ * call at a time in the process (ARPACK keeps static state); a nested call is refused.
  */
 int32_t kpflow_eigsh(kpflow_context* context, int32_t dtype, int64_t n, kpflow_linearization* linearization, int32_t op,
                      kpflow_matvec matvec, void* user, const kpflow_eigsh_options* options, void* start, double* values,

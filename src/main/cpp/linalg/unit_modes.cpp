@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/linearization.hpp"
 #include "core/system.hpp"
 #include "linalg/blas.hpp"
 #include "linalg/dense.hpp"
@@ -13,7 +14,7 @@ namespace kpflow {
 
 // sum_j a_j[c](i) a_j[d](l) of one side.
 double UnitBlock::weight(size_t side, int64_t p, int64_t q) const {
-  const double* slope = slopes_.data() + static_cast<int64_t>(side) * gates_ * size_;
+  const double* slope = slopes_[side];
   double sum = 0;
   for (int64_t j = 0; j < gates_; ++j) sum += slope[j * size_ + p] * slope[j * size_ + q];
   return sum;
@@ -104,8 +105,7 @@ void rotate(const std::vector<double>& factor, int64_t size, double left, double
   gemm(false, false, rank, size, r, 1.0, scaled.data(), r, factor.data(), size, 0.0, out.modes, size);
 }
 
-}  // namespace
-
+// Writes the modes of one unit for another with the same block.
 void copy_modes(int64_t size, const UnitModes& from, const UnitModes& to) {
   const int64_t rank = *to.rank = *from.rank;
   std::copy_n(from.rest, 2, to.rest);
@@ -114,10 +114,45 @@ void copy_modes(int64_t size, const UnitModes& from, const UnitModes& to) {
   std::copy_n(from.modes, rank * size, to.modes);
 }
 
-void unit_modes(const UnitBlock& block, double tolerance, double cut, const UnitModes& out, const Progress& progress) {
-  std::vector<double> factor;
-  const double left = pivoted_cholesky(block, tolerance, factor, progress);
-  rotate(factor, block.size(), left, cut, out);
+int64_t gates_of(const kpflow_linearization& model, int64_t unit) {
+  int64_t j = 0;
+  while (unit >= model.layer(j).first + model.layer(j).units) ++j;
+  return model.layer(j).gates;
+}
+
+}  // namespace
+
+void unit_modes(const kpflow_linearization& model, const double* gram_first, const double* gram_second, int64_t first,
+                int64_t count, double tolerance, double cut, const UnitModes& out, const Progress& progress) {
+  if (count == 0) return;
+  const int64_t rows = model.trials() * model.steps(), components = model.components(), gates = gates_of(model, first);
+  const int64_t size = rows * components, stride = gates * size;
+  struct {
+    WeightSide side;
+    const double* gram;
+    Slopes kind;
+    Array<double> values;
+  } sides[2]{{WeightSide::kSecond, gram_second, Slopes::kNone, {}},
+             {WeightSide::kFirst, gram_first, Slopes::kNone, {}}};
+  bool alike = true;  // without slopes of their own all units have the same block
+  for (auto& side : sides) {
+    if (side.gram == nullptr) continue;
+    side.values.resize(count * stride);
+    side.kind = model.slopes(side.side, first, count, side.values.data());
+    if (side.kind == Slopes::kOnes) std::fill_n(side.values.data(), stride, 1.0);
+    alike = alike && side.kind != Slopes::kGiven;
+  }
+  model.context.pool.run(alike ? 1 : count, [&](int64_t u, int) {
+    UnitBlock block(rows, components, gates);
+    for (const auto& side : sides) {
+      if (side.kind == Slopes::kNone) continue;
+      block.add_side(side.gram, side.values.data() + (side.kind == Slopes::kGiven ? u * stride : 0));
+    }
+    std::vector<double> factor;
+    const double left = pivoted_cholesky(block, tolerance, factor, progress);
+    rotate(factor, size, left, cut, out.of(u, size));
+  });
+  for (int64_t u = 1; alike && u < count; ++u) copy_modes(size, out, out.of(u, size));
 }
 
 }  // namespace kpflow

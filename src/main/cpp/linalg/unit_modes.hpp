@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/context.hpp"
+#include "kpflow.h"
 
 namespace kpflow {
 
@@ -14,13 +15,10 @@ class UnitBlock {
  public:
   UnitBlock(int64_t rows, int64_t components, int64_t gates) : rows_(rows), size_(rows * components), gates_(gates) {}
 
-  // A side with its Gram matrix; slope(gate, component, row) is a_j[c](i).
-  template <class Slope>
-  void add_side(const double* gram, const Slope& slope) {
+  // A side with its Gram matrix and slopes [gate, component, row], which outlive the block.
+  void add_side(const double* gram, const double* slopes) {
     grams_.push_back(gram);
-    for (int64_t j = 0; j < gates_; ++j) {
-      for (int64_t at = 0; at < size_; ++at) slopes_.push_back(slope(j, at / rows_, at % rows_));
-    }
+    slopes_.push_back(slopes);
   }
 
   int64_t size() const { return size_; }
@@ -31,8 +29,7 @@ class UnitBlock {
   double weight(size_t side, int64_t p, int64_t q) const;
 
   int64_t rows_, size_, gates_;
-  std::vector<const double*> grams_;
-  std::vector<double> slopes_;  // [side, gate, component, row]
+  std::vector<const double*> grams_, slopes_;
 };
 
 // Where the modes of one unit go: at most `most` of them, row r of modes [most, m k] being a unit eigenvector and values[r]
@@ -51,10 +48,10 @@ struct UnitModes {
   }
 };
 
-// Writes the modes of one unit for another with the same block.
-void copy_modes(int64_t size, const UnitModes& from, const UnitModes& to);
-
-// The modes of a block with eigenvalues above cut, from a factorization that leaves out a trace of at most tolerance.
-void unit_modes(const UnitBlock& block, double tolerance, double cut, const UnitModes& out, const Progress& progress);
+// The modes of units first..first+count-1 of one layer with eigenvalues above cut, from factorizations that leave out a trace of at
+// most tolerance each. gram_first and gram_second [k, k] are the sums of V V^T over the trainable families of a side of weights,
+// nullptr where there is none.
+void unit_modes(const kpflow_linearization& model, const double* gram_first, const double* gram_second, int64_t first,
+                int64_t count, double tolerance, double cut, const UnitModes& out, const Progress& progress);
 
 }  // namespace kpflow

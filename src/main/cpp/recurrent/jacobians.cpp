@@ -1,13 +1,8 @@
 #include "recurrent/jacobians.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
-#include <mutex>
 
 #include "linalg/blas.hpp"
-#include "linalg/dense.hpp"
 
 namespace kpflow {
 
@@ -73,40 +68,8 @@ void step_jacobian(const Layers<T>& layers, int64_t b, int64_t t, Array<Out>& ga
   }
 }
 
-template <class T>
-void lyapunov(const Layers<T>& layers, kpflow_context& context, int64_t count, double* out, double* smallest,
-              const Progress& progress) {
-  const int64_t n = layers[0].stride, steps = layers[0].steps;
-  double least = std::numeric_limits<double>::infinity();
-  std::mutex mutex;
-  context.pool.run(layers[0].trials, [&](int64_t b, int) {
-    // Rows of basis are the columns of Q, so J Q is basis J^T.
-    Array<double> jacobian(n * n), basis(count * n), product(count * n), diagonal(count), gain;
-    std::memset(basis.data(), 0, static_cast<size_t>(count * n) * sizeof(double));
-    for (int64_t i = 0; i < count; ++i) basis[i * n + i] = 1;
-    std::fill_n(out + b * count, count, 0.0);
-    double trial_least = std::numeric_limits<double>::infinity();
-    for (int64_t t = 0; t < steps; ++t) {
-      progress.advance(1);
-      step_jacobian(layers, b, t, gain, jacobian.data());
-      gemm(false, true, count, n, n, 1.0, basis.data(), n, jacobian.data(), n, 0.0, product.data(), n);
-      std::swap(basis, product);
-      orthonormalize(count, n, basis.data(), diagonal.data());
-      for (int64_t i = 0; i < count; ++i) {
-        const double r = std::fabs(diagonal[i]);
-        trial_least = std::min(trial_least, r);
-        out[b * count + i] += std::log(r) / static_cast<double>(steps);
-      }
-    }
-    std::lock_guard<std::mutex> lock(mutex);
-    least = std::min(least, trial_least);
-  });
-  *smallest = least;
-}
-
 template void step_jacobian<float, float>(const Layers<float>&, int64_t, int64_t, Array<float>&, float*);
+template void step_jacobian<float, double>(const Layers<float>&, int64_t, int64_t, Array<double>&, double*);
 template void step_jacobian<double, double>(const Layers<double>&, int64_t, int64_t, Array<double>&, double*);
-template void lyapunov<float>(const Layers<float>&, kpflow_context&, int64_t, double*, double*, const Progress&);
-template void lyapunov<double>(const Layers<double>&, kpflow_context&, int64_t, double*, double*, const Progress&);
 
 }  // namespace kpflow

@@ -1,4 +1,4 @@
-// Dense step Jacobians J_t = d h_t / d h_{t-1} and what is read off their products.
+// Dense step Jacobians J_t = d h_t / d h_{t-1}.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,5 @@ namespace kpflow {
 // gain is scratch that only grows.
 template <class T, class Out>
 void step_jacobian(const Layers<T>& layers, int64_t b, int64_t t, Array<Out>& gain, Out* out);
-
-// The first finite-time exponents [B, count]: Q_t R_t = J_t Q_{t-1} from the first count columns of I; the mean over t of
-// ln|R_ii|. J_t is with respect to h_0 at t = 0.
-template <class T>
-void lyapunov(const Layers<T>& layers, kpflow_context& context, int64_t count, double* out, double* smallest,
-              const Progress& progress);
 
 }  // namespace kpflow

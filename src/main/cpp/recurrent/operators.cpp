@@ -8,7 +8,6 @@
 #include "recurrent/jacobians.hpp"
 #include "recurrent/parameters.hpp"
 #include "recurrent/stack.hpp"
-#include "recurrent/unit_modes.hpp"
 
 namespace kpflow {
 
@@ -53,7 +52,7 @@ class RecurrentLinearization final : public kpflow_linearization {
   int64_t layers() const override { return static_cast<int64_t>(layers_.size()); }
   Layer layer(int64_t layer) const override {
     const Snapshot<T>& net = layers_[static_cast<size_t>(layer)];
-    return {layer * net.shape.units, net.shape.units, net.begin};
+    return {layer * net.shape.units, net.shape.units, net.begin, net.shape.cell.gates};
   }
   int64_t components() const override { return layers_[0].shape.cell.components; }
   bool steps_through_time() const override { return true; }
@@ -87,17 +86,34 @@ class RecurrentLinearization final : public kpflow_linearization {
     }
   }
 
-  void lyapunov(int64_t count, double* out, double* smallest, const Progress& progress) override {
-    kpflow::lyapunov(layers_, context, count, out, smallest, progress);
+  void host_jacobians(int64_t first_trial, int64_t count_trials, int64_t first, int64_t count,
+                      double* out) const override {
+    const int64_t n = units();
+    context.pool.run(count_trials * count, [&](int64_t i, int) {
+      Array<double> gain;
+      step_jacobian(layers_, first_trial + i / count, first + i % count, gain, out + i * n * n);
+    });
   }
 
-  void unit_modes(const double* gram_first, const double* gram_second, int64_t first, int64_t count, double tolerance,
-                  double cut, int64_t most, int64_t* ranks, double* modes, double* values, double* rest,
-                  const Progress& progress) override {
+  Slopes slopes(WeightSide side, int64_t first, int64_t count, double* out) const override {
+    constexpr int64_t kChunk = 256;
     const int64_t all = layers_[0].shape.units;
     const Snapshot<T>& net = layers_[static_cast<size_t>(std::min(first / all, layers() - 1))];
-    kpflow::unit_modes(net, context, gram_first, gram_second, first - net.begin / components(), count, tolerance, cut,
-                       {most, ranks, modes, values, rest}, progress);
+    const RowShape& shape = net.shape;
+    const int m = shape.cell.components, g = shape.cell.gates;
+    const int64_t k = net.rows(), unit = first - net.begin / m;
+    context.pool.run(pieces(k, kChunk), [&](int64_t task, int) {
+      for (int64_t jc = 0; jc < g * m; ++jc) {
+        const int j = static_cast<int>(jc / m), c = static_cast<int>(jc % m);
+        const int64_t slot = side == WeightSide::kFirst ? shape.record.c(j, c) : shape.record.a(j, c);
+        for (int64_t u = 0; u < count; ++u) {
+          for (int64_t row = task * kChunk; row < std::min(k, (task + 1) * kChunk); ++row) {
+            out[(u * g * m + jc) * k + row] = static_cast<double>(net.record(row)[slot * shape.units + unit + u]);
+          }
+        }
+      }
+    });
+    return Slopes::kGiven;
   }
 
   void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,

@@ -73,18 +73,8 @@ thread_local bool ArpackLock::inside_ = false;
 
 const char* which_name(int32_t which, int64_t modes) {
   if (which == KPFLOW_BE && modes == 1) return "LA";  // ARPACK refuses it; an odd mode is the largest
-  switch (which) {
-    case KPFLOW_LM:
-      return "LM";
-    case KPFLOW_LA:
-      return "LA";
-    case KPFLOW_SA:
-      return "SA";
-    case KPFLOW_BE:
-      return "BE";
-    default:
-      fail(KPFLOW_INVALID_ARGUMENT, "which: expected 0 (LM), 1 (LA), 2 (SA) or 3 (BE), got %d", which);
-  }
+  constexpr const char* kNames[] = {"LM", "LA", "SA", "BE"};
+  return kNames[which];
 }
 
 template <class T>
@@ -196,7 +186,9 @@ void solve_zero(int64_t n, Lanczos<T>& lanczos, const kpflow_eigsh_options& opti
   *info = kpflow_eigsh_info{options.modes, lanczos.matvecs(), 0};
 }
 
-void check(int64_t n, const kpflow_eigsh_options& options) {
+}  // namespace
+
+void check_eigsh(int64_t n, const kpflow_eigsh_options& options) {
   KPFLOW_REQUIRE(n >= 2 && n <= INT32_MAX / 4, "eigsh: expected an operator of size 2 to %d, got %lld", INT32_MAX / 4,
                  static_cast<long long>(n));
   KPFLOW_REQUIRE(options.modes >= 1 && options.modes < n, "modes: expected 1 to %lld, got %lld",
@@ -206,17 +198,23 @@ void check(int64_t n, const kpflow_eigsh_options& options) {
                  static_cast<long long>(options.basis));
   KPFLOW_REQUIRE(options.basis * (options.basis + 8) <= INT32_MAX, "basis: expected at most 46336, got %lld",
                  static_cast<long long>(options.basis));
+  KPFLOW_REQUIRE(options.which >= KPFLOW_LM && options.which <= KPFLOW_BE,
+                 "which: expected 0 (LM), 1 (LA), 2 (SA) or 3 (BE), got %d", options.which);
   KPFLOW_REQUIRE(options.max_iterations >= 1, "max_iterations: expected at least 1");
   KPFLOW_REQUIRE(options.tolerance >= 0 && options.tolerance < 1, "tolerance: expected 0 to 1, got %g",
                  options.tolerance);
 }
 
-}  // namespace
+void fail_unconverged(const kpflow_eigsh_options& options, const kpflow_eigsh_info& info) {
+  fail(KPFLOW_NO_CONVERGENCE,
+       "eigsh: %lld of %lld eigenpairs converged in %lld iterations; raise max_iterations, basis or tolerance",
+       static_cast<long long>(info.converged), static_cast<long long>(options.modes),
+       static_cast<long long>(info.iterations));
+}
 
 template <class T>
 void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options, T* start, double* values, T* vectors,
            double* residuals, kpflow_eigsh_info* info, const Progress& progress) {
-  check(n, options);
   require_memory(
       ((options.basis + options.modes + 4) * n + options.basis * (options.basis + 8)) * static_cast<int64_t>(sizeof(T)),
       "eigsh's Krylov basis", "use a smaller basis or fewer modes");
@@ -245,12 +243,7 @@ void eigsh(int64_t n, const Apply<T>& apply, const kpflow_eigsh_options& options
     residuals[i] = residual_norm(n, product.data(), values[i], vector);
   }
   *info = kpflow_eigsh_info{converged, lanczos.matvecs(), lanczos.iterations()};
-  if (converged < options.modes) {
-    fail(KPFLOW_NO_CONVERGENCE,
-         "eigsh: %lld of %lld eigenpairs converged in %lld iterations; raise max_iterations, basis or tolerance",
-         static_cast<long long>(converged), static_cast<long long>(options.modes),
-         static_cast<long long>(lanczos.iterations()));
-  }
+  if (converged < options.modes) fail_unconverged(options, *info);
 }
 
 template void eigsh<float>(int64_t, const Apply<float>&, const kpflow_eigsh_options&, float*, double*, float*, double*,

@@ -34,8 +34,13 @@ struct Context {
   template <class T>
   T* scratch(Scratch what, int64_t count) {
     const int64_t bytes = checked_product(count, static_cast<int64_t>(sizeof(T)));
-    return reinterpret_cast<T*>(scratch_[static_cast<int>(what)].resize(bytes));
+    DeviceArray<char>& memory = scratch_[static_cast<int>(what)];
+    const char* before = memory.data();
+    if (memory.resize(bytes) != before) ++scratch_moved_;
+    return reinterpret_cast<T*>(memory.data());
   }
+  // How often scratch memory has moved: what was recorded with other addresses is stale.
+  int64_t scratch_moved() const { return scratch_moved_; }
 
   // From host or device memory to the device.
   template <class T>
@@ -67,6 +72,7 @@ struct Context {
   std::unique_ptr<Products> products;
 
  private:
+  int64_t scratch_moved_ = 0;
   DeviceArray<char> scratch_[static_cast<int>(Scratch::kCount)];
 };
 

@@ -116,10 +116,6 @@ class CudaKernels final : public Kernels {
   void shampoo_accumulate(int32_t dtype, int64_t m, int64_t n, const void* gradient, void* left, void* right) override {
     KPFLOW_TYPED(dtype, cuda::shampoo_accumulate(context_, m, n, in<T>(gradient), to<double>(left), to<double>(right)));
   }
-  void inverse_root(int64_t n, const void* a, int32_t root, double floor, void* out) override {
-    cuda::inverse_root(context_, n, in<double>(a), root, floor, to<double>(out));
-    context_.finish();
-  }
   void shampoo_step(int32_t dtype, int64_t m, int64_t n, double rate, const void* left, const void* gradient,
                     const void* right, void* theta) override {
     KPFLOW_TYPED(dtype, cuda::shampoo_step(context_, m, n, rate, in<double>(left), in<T>(gradient), in<double>(right),
@@ -175,7 +171,9 @@ class Card final : public Device {
         card.name, card.major, card.minor, card.multiProcessorCount, static_cast<double>(available_memory()) / 0x1p30,
         static_cast<double>(card.totalGlobalMem) / 0x1p30, driver / 1000, driver % 1000 / 10, runtime / 1000,
         runtime % 1000 / 10);
-    return text;
+    kpflow_context owner(1);
+    const Context context(owner);  // as every context, it says which engine it found
+    return std::string(text) + ", matrix products by " + context.products->describe();
   }
   std::unique_ptr<Kernels> kernels(kpflow_context& context) override { return std::make_unique<CudaKernels>(context); }
 };

@@ -1,50 +1,108 @@
+#include <cstdlib>
+#include <cstring>
+
+#include "linalg/cublas.cuh"
 #include "linalg/gemm.cuh"
+#include "linalg/own.cuh"
 
 namespace kpflow::cuda {
 
 namespace {
 
-constexpr int kTile = 16;
-
-// One element of C by a thread; tiles of op(A) and op(B) pass through shared memory.
-template <class T>
-__global__ void __launch_bounds__(kTile* kTile) product_kernel(Product<T> p) {
-  __shared__ T left[kTile][kTile + 1], right[kTile][kTile + 1];
-  const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
-  const int64_t row = static_cast<int64_t>(blockIdx.y) * kTile + y,
-                column = static_cast<int64_t>(blockIdx.x) * kTile + x;
-  for (int64_t i = blockIdx.z; i < p.batch; i += gridDim.z) {
-    const T *a = p.a + i * p.stride_a, *b = p.b + i * p.stride_b;
-    T sum = 0;
-    for (int64_t first = 0; first < p.k; first += kTile) {
-      const int64_t at_a = first + x, at_b = first + y;
-      left[y][x] = row < p.m && at_a < p.k ? a[p.transpose_a ? at_a * p.lda + row : row * p.lda + at_a] : T(0);
-      right[y][x] =
-          at_b < p.k && column < p.n ? b[p.transpose_b ? column * p.ldb + at_b : at_b * p.ldb + column] : T(0);
-      __syncthreads();
-      for (int q = 0; q < kTile; ++q) sum += left[y][q] * right[q][x];
-      __syncthreads();
-    }
-    if (row < p.m && column < p.n) {
-      T& target = p.c[i * p.stride_c + row * p.ldc + column];
-      target = p.beta == T(0) ? p.alpha * sum : p.alpha * sum + p.beta * target;
-    }
+// The setting in an environment variable, one of `allowed`, of which the first is the default.
+std::string setting(const char* name, std::initializer_list<const char*> allowed) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == 0) return *allowed.begin();
+  std::string list;
+  for (const char* each : allowed) {
+    if (std::strcmp(each, value) == 0) return value;
+    list += (list.empty() ? "" : ", ") + std::string(each);
   }
-}
-
-template <class T>
-void run_own(cudaStream_t stream, const Product<T>& p) {
-  const dim3 grid(static_cast<unsigned>(pieces(p.n, kTile)), static_cast<unsigned>(pieces(p.m, kTile)),
-                  static_cast<unsigned>(std::min<int64_t>(p.batch, 65535)));
-  launch(stream, {grid, dim3(kTile, kTile), 0, 1, "matrix product"}, product_kernel<T>, p);
+  fail(KPFLOW_INVALID_ARGUMENT, "%s: expected one of %s, got %s", name, list.c_str(), value);
 }
 
 }  // namespace
 
-Products::Products(Context& context) : context_(context) {}
+Products::Products(Context& context) : context_(context) {
+  int device = 0;
+  check(cudaGetDevice(&device), "asking for the card");
+  check(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "asking for the card");
+  char* room = context.scratch<char>(Scratch::kProducts, kRoom);
+  const std::string engine = setting("KPFLOW_CUDA_GEMM", {"auto", "cublas", "own", "simt"});
+  const bool tf32 = setting("KPFLOW_CUDA_MATH", {"f32", "tf32"}) == "tf32";
+  tensor_cores_ = engine != "simt";
+  description_ = tensor_cores_ ? "own kernels" : "own kernels without tensor cores";
+  if (engine != "auto" && engine != "cublas") return;
+  std::string why;
+  cublas_ = Cublas::open(context.stream, room, kRoom, tf32, why);
+  if (cublas_) {
+    description_ = cublas_->describe();
+  } else if (engine == "cublas") {
+    fail(KPFLOW_UNAVAILABLE, "KPFLOW_CUDA_GEMM: expected cuBLAS, got none: %s", why.c_str());
+  } else {
+    description_ += " (no cuBLAS: " + why + ")";
+  }
+}
+
 Products::~Products() = default;
-void Products::run(const Product<float>& product) { run_own(context_.stream, product); }
-void Products::run(const Product<double>& product) { run_own(context_.stream, product); }
-std::string Products::describe() const { return "own kernels"; }
+
+template <class T>
+static bool aligned(const Product<T>& p) {
+  const auto whole = [](const T* matrix, int64_t ld, int64_t stride) {
+    return (reinterpret_cast<uintptr_t>(matrix) | static_cast<uintptr_t>(ld | stride) * sizeof(T)) % 16 == 0;
+  };
+  return whole(p.a, p.lda, p.stride_a) && whole(p.b, p.ldb, p.stride_b);
+}
+
+template <class T>
+Plan plan_product(const Product<T>& p, bool tensor_cores, int multiprocessors, int64_t room) {
+  constexpr int64_t kShortest = 256, kLongest = 1 << 30;  // parts of the inner dimension
+  const auto tiles = [&](int64_t size) { return pieces(p.m, size) * pieces(p.n, size) * p.batch; };
+  const int64_t narrow = std::min(p.m, p.n);
+  Plan plan{};
+  int64_t size = 64, resident = 2;  // blocks per multiprocessor
+  if (narrow <= 32) {
+    plan.kind = TileKind::kSmall;  // most of a larger tile would lie outside; bound by memory in any case
+    size = 32;
+    resident = 4;
+  } else if (!tensor_cores) {
+    plan.kind = TileKind::kSimt;
+  } else if (narrow > 64 && aligned(p) && tiles(128) * std::max<int64_t>(1, p.k / 1024) >= multiprocessors) {
+    plan.kind = TileKind::kLarge;
+    size = 128;
+    resident = 1;
+  } else {
+    plan.kind = TileKind::kTensor;
+  }
+  plan.tiles_m = pieces(p.m, size);
+  plan.tiles_n = pieces(p.n, size);
+  // Time ~ rounds of the card / parts, plus 2 % for every part's sums, written and read once more.
+  const int64_t whole = tiles(size), slots = multiprocessors * resident;
+  double best = static_cast<double>(pieces(whole, slots));  // for one part
+  plan.parts = pieces(std::max<int64_t>(p.k, 1), kLongest);
+  for (int64_t parts = plan.parts + 1;
+       parts <= 256 && parts * kShortest <= p.k && parts <= room / (p.batch * p.m * p.n); ++parts) {
+    const double time = static_cast<double>(pieces(whole * parts, slots)) / static_cast<double>(parts) +
+                        0.02 * static_cast<double>(whole * parts) / static_cast<double>(slots);
+    if (time < best) {
+      best = time;
+      plan.parts = parts;
+    }
+  }
+  plan.part_depth = pieces(pieces(std::max<int64_t>(p.k, 1), plan.parts), 16) * 16;  // whole tiles
+  plan.parts = pieces(std::max<int64_t>(p.k, 1), plan.part_depth);
+  return plan;
+}
+
+template <class T>
+void Products::run_typed(const Product<T>& p) {
+  if (cublas_ && cublas_->run(p)) return;
+  const int64_t room = kRoom / static_cast<int64_t>(sizeof(T));
+  run_own(context_.stream, p, plan_product(p, tensor_cores_, multiprocessors_, room),
+          context_.scratch<T>(Scratch::kProducts, room));
+}
+
+void Products::run(const Product<float>& product) { run_typed(product); }
+void Products::run(const Product<double>& product) { run_typed(product); }
 
 }  // namespace kpflow::cuda

@@ -33,6 +33,4 @@ template <class T>
 void shampoo_step(Context& context, int64_t m, int64_t n, double rate, const double* left, const T* gradient,
                   const double* right, T* theta);
 
-void inverse_root(Context& context, int64_t n, const double* a, int32_t root, double floor, double* out);
-
 }  // namespace kpflow::cuda

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kUsage =
     "kpflow_native_test [--device cpu|cuda|all] [--cases FOLDER] [--small] [--threads N] [NAME...]\n"
-    "Checks the native engine. NAME: a part (fixtures, models, arrays, training, errors), or a word in the names of "
+    "Checks the native engine. NAME: a part (fixtures, models, arrays, spectral, training, errors), or a word in the names of "
     "the\n"
     "groups that are to run. --small: a reduced set, for tools that slow a program down. Exit status 1 on any failure "
     "and\n"
@@ -25,11 +25,8 @@ struct Part {
   const char* name;
   void (*test)(const Machine&, const Options&, Checks&);
 };
-constexpr Part kParts[] = {{"fixtures", test_fixtures},
-                           {"models", test_models},
-                           {"arrays", test_arrays},
-                           {"training", test_training},
-                           {"errors", test_errors}};
+constexpr Part kParts[] = {{"fixtures", test_fixtures}, {"models", test_models},     {"arrays", test_arrays},
+                           {"spectral", test_spectral}, {"training", test_training}, {"errors", test_errors}};
 
 [[noreturn]] void refuse(const char* what, const char* got) {
   std::fprintf(stderr, "%s: got '%s'\n%s", what, got, kUsage);

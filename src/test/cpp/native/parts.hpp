@@ -7,6 +7,7 @@ namespace kpflow_test {
 
 void test_models(const Machine& machine, const Options& options, Checks& checks);
 void test_arrays(const Machine& machine, const Options& options, Checks& checks);
+void test_spectral(const Machine& machine, const Options& options, Checks& checks);
 void test_training(const Machine& machine, const Options& options, Checks& checks);
 void test_errors(const Machine& machine, const Options& options, Checks& checks);
 

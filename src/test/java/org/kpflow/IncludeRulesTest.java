@@ -34,7 +34,8 @@ class IncludeRulesTest {
           entry("train", Set.of("core", "linalg", "train")),
           entry(
               "device",
-              Set.of("core", "cell", "linalg", "recurrent", "graph", "spectral", "train", "device")),
+              Set.of(
+                  "core", "cell", "linalg", "recurrent", "graph", "spectral", "train", "device")),
           entry("api", ALL));
 
   @Test

@@ -27,7 +27,6 @@ import org.kpflow.operator.LinearOperator;
 import org.kpflow.spectral.EigenPairs;
 import org.kpflow.spectral.Eigsh;
 import org.kpflow.spectral.LanczosOptions;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.tensor.Tensor;
 
@@ -63,7 +62,6 @@ class ReadmeExampleTest {
 
   @Test
   void whatItPrintsIsConsistent() {
-    ExecutionContext.shared(); // counts as a live resource once it is there
     long live = Tensor.liveCount();
     String printed = printedByExample();
     assertEquals(live, Tensor.liveCount(), "the example leaks");

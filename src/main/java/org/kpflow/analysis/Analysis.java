@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Progress;
@@ -121,7 +122,7 @@ public final class Analysis {
     boolean interrupted = false;
     LinearizationViews.requireTolerance(
         options("NTK", needed(), request.tolerance()), selected.linearization());
-    ReducedViews.requireRoom(selected.range(), needed());
+    ReducedViews.requireRoom(context.device(), selected.range(), needed());
     try (Tensor gram = KroneckerCore.gram(selected)) {
       analyseKernel(gram);
       operators.add(coreReport(gram));
@@ -165,6 +166,12 @@ public final class Analysis {
             (System.nanoTime() - start) / 1e9);
     if (!diagnosis.keepEigenvectors()) {
       closeEigenvectors();
+    }
+    arrays.moveTo(Device.CPU);
+    if (eigenvectors != null && eigenvectors.device() != Device.CPU) {
+      try (Tensor there = eigenvectors) {
+        eigenvectors = there.to(Device.CPU);
+      }
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
@@ -381,7 +388,7 @@ public final class Analysis {
     try (EigenPairs pairs = spectra.leading(matrix, request.modes())) {
       long count = pairs.values().length;
       Tensor modes =
-          Tensor.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
+          context.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
       arrays.put(name, modes);
       return modes.reshape(Shape.of(count, selected.rows())).copyFrom(pairs.vectors());
     }

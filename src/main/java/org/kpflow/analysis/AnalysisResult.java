@@ -5,7 +5,7 @@ import org.kpflow.io.TensorMap;
 import org.kpflow.tensor.Tensor;
 
 /**
- * An analysis: its numbers and its arrays. Closing frees the arrays.
+ * An analysis: its numbers and its arrays, which lie on the CPU. Closing frees the arrays.
  *
  * @param arrays {@code ntk_temp_modes} [modes, B, T] and {@code core_temp_modes}, the leading
  *     temporal modes; {@code <operator>_<view>_eigenvalues} and, for views of up to 1024 rows,

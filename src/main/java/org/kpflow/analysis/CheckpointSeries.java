@@ -22,7 +22,7 @@ import org.kpflow.tensor.TensorMath;
 public final class CheckpointSeries implements AutoCloseable {
   private static final Pattern NUMBER = Pattern.compile("(\\d{1,18})(?!.*\\d)");
 
-  private final ExecutionContext context;
+  private final ExecutionContext context; // of the CPU, as are the results
   private final int wanted;
   private final List<CheckpointReport> checkpoints = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
@@ -37,7 +37,7 @@ public final class CheckpointSeries implements AutoCloseable {
    * @param wanted how many checkpoints there are to analyse
    */
   public CheckpointSeries(ExecutionContext context, int wanted) {
-    this.context = context;
+    this.context = context.host();
     this.wanted = wanted;
   }
 

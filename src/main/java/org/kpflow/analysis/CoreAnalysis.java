@@ -67,11 +67,9 @@ final class CoreAnalysis {
   /** tr(V Vᵀ)/k on the diagonal. */
   private ViewReport spatial(Tensor gram) {
     long n = selected.range().size(2);
-    try (Tensor matrix = Tensor.zeros(DType.F64, n, n)) {
+    try (Tensor matrix = selected.context().zeros(DType.F64, n, n)) {
       double diagonal = ViewSpectra.trace(gram) / selected.rows();
-      for (long i = 0; i < n; i++) {
-        matrix.set(diagonal, i, i);
-      }
+      TensorMath.fill(new long[] {n}, diagonal, matrix, new long[] {n + 1});
       return spectra.exact(matrix, "exact", 0, 0);
     }
   }

@@ -34,9 +34,11 @@ public record DiagnosisOptions(
         || !start.shape().tail().equals(selected.range())) {
       return null;
     }
-    Tensor sum = start.slice(0).to(selected.dtype());
+    Tensor sum = start.slice(0).to(selected.device(), selected.dtype());
     for (long i = 1; i < start.shape().size(0); i++) {
-      TensorMath.axpby(selected.context(), 1, start.slice(i), 1, sum);
+      try (Tensor next = start.slice(i).to(selected.device(), selected.dtype())) {
+        TensorMath.axpby(selected.context(), 1, next, 1, sum);
+      }
     }
     return sum;
   }

@@ -1,6 +1,7 @@
 package org.kpflow.analysis;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.kpflow.base.Checks;
@@ -102,7 +103,7 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
       TensorMath.axpby(selected.context(), -1, wanted, 1, difference);
       Errors channel =
           (objective, into) -> {
-            try (Tensor only = Tensor.zeros(difference.dtype(), difference.shape())) {
+            try (Tensor only = selected.zeros(difference.shape())) {
               column(difference, only, objective, outputs, rows, 2.0 / difference.count());
               try (Tensor lifted = readout.lift(only, selected.range().size(2))) {
                 into.copyFrom(lifted);
@@ -137,11 +138,10 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
     int block =
         (int)
             Math.max(1, Math.min(count, BLOCK_BYTES / (state.count() * selected.dtype().bytes())));
-    try (Tensor gradients =
-        Tensor.zeros(selected.dtype(), count, selected.linearization().parameterCount())) {
+    try (Tensor gradients = selected.zeros(count, selected.linearization().parameterCount())) {
       for (int first = 0; first < count; first += block) {
         int size = Math.min(block, count - first);
-        try (Tensor part = Tensor.zeros(selected.dtype(), state.block(size))) {
+        try (Tensor part = selected.zeros(state.block(size))) {
           for (int i = 0; i < size; i++) {
             errors.write(first + i, part.slice(i));
           }
@@ -157,10 +157,10 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
     long m = gradients.shape().size(0);
     long p = gradients.shape().size(1);
     Tensor flat = gradients.reshape(Shape.of(m * p));
-    try (Tensor sum = Tensor.zeros(DType.F64, m, m)) {
+    try (Tensor sum = context.zeros(DType.F64, m, m)) {
       for (long first = 0; first < p; first += COLUMNS) {
         long width = Math.min(COLUMNS, p - first);
-        try (Tensor wide = Tensor.zeros(DType.F64, m, width)) {
+        try (Tensor wide = context.zeros(DType.F64, m, width)) {
           TensorMath.strided(
               new long[] {m, width},
               1,
@@ -172,9 +172,11 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
           TensorMath.gemm(context, false, true, 1, wide, wide, 1, sum);
         }
       }
-      double[][] inner = new double[(int) m][];
-      for (int a = 0; a < m; a++) {
-        inner[a] = sum.slice(a).toDoubles();
+      int count = (int) m;
+      double[] all = sum.toDoubles();
+      double[][] inner = new double[count][];
+      for (int a = 0; a < count; a++) {
+        inner[a] = Arrays.copyOfRange(all, a * count, (a + 1) * count);
       }
       return inner;
     }

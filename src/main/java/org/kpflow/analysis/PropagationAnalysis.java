@@ -180,7 +180,7 @@ final class PropagationAnalysis {
   }
 
   private static Tensor spread(Tensor all, long count) {
-    Tensor part = Tensor.zeros(all.dtype(), all.shape().tail().block(count));
+    Tensor part = Tensor.zeros(all.device(), all.dtype(), all.shape().tail().block(count));
     for (long i = 0; i < count; i++) {
       part.slice(i).copyFrom(all.slice(i * all.shape().size(0) / count));
     }

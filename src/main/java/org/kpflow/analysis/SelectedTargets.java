@@ -39,13 +39,13 @@ record SelectedTargets(Readout readout, Tensor targets, String missing) implemen
     long outputs = request.targets().shape().size(2);
     Shape shape = Shape.of(selected.range().size(0), selected.range().size(1), outputs);
     try (Tensor held = selected.linearization().held(request.targets())) {
-      Tensor targets = Tensor.zeros(held.dtype(), shape);
+      Tensor targets = selected.context().zeros(held.dtype(), shape);
       try (Tensor kept = selected.keptRows(held)) {
         targets.copyFrom(kept.reshape(shape));
         Readout readout =
             given == null
                 ? Readout.identity(request.context(), place, selected.dtype())
-                : given.at(place);
+                : given.on(request.context(), place);
         return new SelectedTargets(readout, targets, null);
       } catch (RuntimeException failure) {
         targets.close();

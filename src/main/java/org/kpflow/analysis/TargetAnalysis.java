@@ -65,7 +65,7 @@ final class TargetAnalysis {
       arrays.put("err", error);
       Tensor adjoint = selected.propagation().rmatvec(error);
       arrays.put("adj", adjoint);
-      Tensor change = Tensor.zeros(error.dtype(), error.shape());
+      Tensor change = selected.zeros(error.shape());
       arrays.put("dh", change);
       try (Tensor product = kernel.matvec(error)) {
         TensorMath.axpby(context, -1, product, 0, change);
@@ -101,18 +101,18 @@ final class TargetAnalysis {
     long outputs = readout.outputs();
     List<TargetReport.Mode> modes = new ArrayList<>();
     try (Tensor wide = targets.to(DType.F64);
-        Tensor gram = Tensor.zeros(DType.F64, outputs, outputs)) {
+        Tensor gram = context.zeros(DType.F64, outputs, outputs)) {
       Tensor matrix = wide.reshape(Shape.of(rows, outputs));
       TensorMath.gemm(context, true, false, 1, matrix, matrix, 0, gram);
       try (DenseEigen eigen = DenseEigen.of(gram);
-          Tensor weights = eigen.vectors().copy()) {
+          Tensor weights = context.copyOf(eigen.vectors())) {
         double total = Arrays.stream(eigen.values()).map(v -> Math.max(v, 0)).sum();
         int count = 0;
         while (count < outputs && eigen.values()[count] > 1e-12 * eigen.values()[0]) {
           count++;
         }
         Tensor found =
-            Tensor.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
+            context.zeros(DType.F64, count, selected.range().size(0), selected.range().size(1));
         arrays.put("target_modes", found);
         for (int i = 0; i < count; i++) {
           double singular = Math.sqrt(eigen.values()[i]);
@@ -140,7 +140,7 @@ final class TargetAnalysis {
   private Lifted lifted(LinearOperator kernel, Tensor mode, Tensor direction) {
     long rows = mode.shape().size(0);
     long outputs = direction.shape().size(1);
-    try (Tensor wide = Tensor.zeros(DType.F64, rows, outputs)) {
+    try (Tensor wide = context.zeros(DType.F64, rows, outputs)) {
       TensorMath.gemm(context, false, false, 1, mode, direction, 0, wide);
       Shape shape = Shape.of(selected.range().size(0), selected.range().size(1), outputs);
       try (Tensor product = wide.reshape(shape).to(selected.dtype());
@@ -164,7 +164,7 @@ final class TargetAnalysis {
     if (temporalModes == null) {
       return Double.NaN;
     }
-    try (Tensor overlaps = Tensor.zeros(DType.F64, temporalModes.shape().size(0), 1)) {
+    try (Tensor overlaps = context.zeros(DType.F64, temporalModes.shape().size(0), 1)) {
       TensorMath.gemm(context, false, false, 1, temporalModes, mode, 0, overlaps);
       return TensorMath.dot(context, overlaps, overlaps);
     }

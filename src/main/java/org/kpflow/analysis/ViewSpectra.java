@@ -134,7 +134,7 @@ final class ViewSpectra {
 
   static double trace(Tensor matrix) {
     long d = matrix.shape().size(0);
-    try (Tensor sum = Tensor.zeros(DType.F64, 1)) {
+    try (Tensor sum = Tensor.zeros(matrix.device(), DType.F64, Shape.of(1))) {
       TensorMath.strided(new long[] {d}, 1, matrix, new long[] {d + 1}, 1, sum, new long[] {0});
       return sum.get(0);
     }
@@ -171,7 +171,7 @@ final class ViewSpectra {
 
   /** u_iᵀ M u_i for each row of vectors. */
   private double[] quotients(Tensor vectors, Tensor matrix) {
-    try (Tensor products = Tensor.zeros(DType.F64, vectors.shape())) {
+    try (Tensor products = context.zeros(DType.F64, vectors.shape())) {
       TensorMath.gemm(context, false, false, 1, vectors, matrix, 0, products);
       return TensorMath.dots(context, vectors, products);
     }
@@ -179,7 +179,7 @@ final class ViewSpectra {
 
   /** Smallest cosine between the spans of the first m rows. */
   private double agreement(Tensor a, Tensor b, int m) {
-    try (Tensor overlap = Tensor.zeros(DType.F64, m, m)) {
+    try (Tensor overlap = context.zeros(DType.F64, m, m)) {
       TensorMath.gemm(context, false, true, 1, a.slice(0, m), b.slice(0, m), 0, overlap);
       return DenseEigen.singularValues(overlap)[m - 1];
     }

@@ -4,8 +4,19 @@ import java.util.Locale;
 
 /** Where a tensor lives and an operator runs. */
 public enum Device {
-  CPU,
-  CUDA;
+  CPU(0),
+  CUDA(1);
+
+  private final int nativeCode;
+
+  Device(int nativeCode) {
+    this.nativeCode = nativeCode;
+  }
+
+  /** The value of {@code enum kpflow_device} in kpflow.h. */
+  public int nativeCode() {
+    return nativeCode;
+  }
 
   @Override
   public String toString() {

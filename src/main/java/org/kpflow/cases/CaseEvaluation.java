@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.CorePropagator;
 import org.kpflow.flow.KroneckerCore;
@@ -35,9 +37,9 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * Computes the arrays of a case from its inputs alone: weights, x, h0, c0, probes, W_out and
- * targets, and err where no read-out gives it. Every array is made on demand, once, and freed with
- * this object. Formulas are those of the case format (docs/cases.md).
+ * Computes the arrays of a case, which lie on the CPU, from its inputs alone: weights, x, h0, c0,
+ * probes, W_out and targets, and err where no read-out gives it. Every array is made on demand,
+ * once, and freed with this object. Formulas are those of the case format (docs/cases.md).
  */
 public final class CaseEvaluation implements AutoCloseable {
   /** What the arrays of a part of the NTK begin with. */
@@ -86,10 +88,27 @@ public final class CaseEvaluation implements AutoCloseable {
       if (producer == null) {
         throw new IllegalArgumentException("array: this case does not define '" + name + "'");
       }
-      known = producer.get();
+      known = onHost(producer.get());
       made.put(name, known);
     }
     return known;
+  }
+
+  /** The tensor itself where it lies on the CPU, else a copy there in its place. */
+  private static Tensor onHost(Tensor tensor) {
+    if (tensor.device() == Device.CPU) {
+      return tensor;
+    }
+    try (tensor) {
+      return tensor.to(Device.CPU);
+    }
+  }
+
+  /** What a body makes of an array on the device of the linearization. */
+  private Tensor withArray(String name, UnaryOperator<Tensor> body) {
+    try (Tensor array = linearization.context().copyOf(array(name))) {
+      return body.apply(array);
+    }
   }
 
   /** The same in f64; freed with this object. */
@@ -153,7 +172,7 @@ public final class CaseEvaluation implements AutoCloseable {
     }
     if (name.startsWith("core_adj_")) {
       String family = name.substring("core_adj_".length());
-      return () -> new CorePropagator(linearization, family).rmatvec(array("err"));
+      return () -> withArray("err", new CorePropagator(linearization, family)::rmatvec);
     }
     int split = name.lastIndexOf('_');
     if (split > 0 && name.matches("(ntk|K|PPt)_(temp|space|batch|time|bh|th)")) {
@@ -192,9 +211,10 @@ public final class CaseEvaluation implements AutoCloseable {
       case "P_sv" -> () -> vector(DenseEigen.singularValues(wide("P")));
       case "lyap" -> steps ? this::lyapunov : null;
       case "err" -> this::error;
-      case "adj" -> () -> new PropagationOperator(linearization).rmatvec(array("err"));
-      case "dtheta" -> () -> negated(new ParameterJacobian(linearization).rmatvec(array("err")));
-      case "dh" -> () -> negated(new NeuralTangentKernel(linearization).matvec(array("err")));
+      case "adj" -> () -> withArray("err", new PropagationOperator(linearization)::rmatvec);
+      case "dtheta" ->
+          () -> negated(withArray("err", new ParameterJacobian(linearization)::rmatvec));
+      case "dh" -> () -> negated(withArray("err", new NeuralTangentKernel(linearization)::matvec));
       default -> null;
     };
   }
@@ -214,14 +234,16 @@ public final class CaseEvaluation implements AutoCloseable {
   }
 
   private Tensor onProbes(LinearOperator operator, String probes) {
-    try (Tensor block = directory.read(probes, dtype)) {
-      return operator.matmat(block);
+    try (Tensor block = directory.read(probes, dtype);
+        Tensor there = operator.context().copyOf(block)) {
+      return operator.matmat(there);
     }
   }
 
   private Tensor corePropagator(String family) {
-    try (Tensor probe = directory.read("core_probe_" + family, dtype)) {
-      return new CorePropagator(linearization, family).matvec(probe);
+    try (Tensor probe = directory.read("core_probe_" + family, dtype);
+        Tensor there = linearization.context().copyOf(probe)) {
+      return new CorePropagator(linearization, family).matvec(there);
     }
   }
 
@@ -231,10 +253,12 @@ public final class CaseEvaluation implements AutoCloseable {
       return directory.read("err", dtype);
     }
     try (Tensor weight = directory.read("W_out", dtype);
-        Tensor targets = directory.read("targets", dtype);
+        Tensor given = directory.read("targets", dtype);
+        Tensor targets = linearization.context().copyOf(given);
+        Tensor state = linearization.state();
         Readout readout =
             new Readout(linearization.context(), weight, null, model.outputBlock(), dtype)) {
-      Readout.Loss result = readout.meanSquaredError(array("h"), targets);
+      Readout.Loss result = readout.meanSquaredError(state, targets);
       loss = result.value();
       result.outputError().close();
       return result.error();
@@ -242,11 +266,8 @@ public final class CaseEvaluation implements AutoCloseable {
   }
 
   private Tensor negated(Tensor tensor) {
-    try (tensor) {
-      Tensor result = Tensor.zeros(tensor.dtype(), tensor.shape());
-      TensorMath.axpby(linearization.context(), -1, tensor, 0, result);
-      return result;
-    }
+    TensorMath.scale(linearization.context(), -1, tensor);
+    return tensor;
   }
 
   /**
@@ -258,8 +279,8 @@ public final class CaseEvaluation implements AutoCloseable {
     long n = linearization.units();
     long trials = linearization.trials();
     long steps = linearization.steps();
-    Tensor phi = Tensor.zeros(dtype, pairs.size(), trials, n, n);
-    try (Tensor units = Tensor.zeros(dtype, linearization.stateShape().block(n))) {
+    Tensor phi = linearization.zeros(Shape.of(pairs.size(), trials, n, n));
+    try (Tensor units = linearization.zeros(linearization.stateShape().block(n))) {
       for (int pair = 0; pair < pairs.size(); pair++) {
         long t = pairs.get(pair).get(0).asLong();
         long s = pairs.get(pair).get(1).asLong();
@@ -282,11 +303,15 @@ public final class CaseEvaluation implements AutoCloseable {
   }
 
   private void setUnits(Tensor units, long step, double value) {
-    for (long j = 0; j < linearization.units(); j++) {
-      for (long b = 0; b < linearization.trials(); b++) {
-        units.set(value, j, b, step, j);
-      }
-    }
+    long n = linearization.units();
+    long trial = linearization.steps() * n;
+    long trials = linearization.trials();
+    Tensor flat = units.reshape(Shape.of(units.count()));
+    TensorMath.fill( // [j, b, step, j]
+        new long[] {n, trials},
+        value,
+        flat.slice(step * n, flat.count() - step * n),
+        new long[] {trials * trial + 1, trial});
   }
 
   private Tensor lyapunov() {

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.estimate.SpectrumMetrics;
 import org.kpflow.flow.CorePropagator;
@@ -31,12 +32,12 @@ public final class CaseMetrics {
 
   private final CaseEvaluation evaluation;
   private final Linearization linearization;
-  private final ExecutionContext context;
+  private final ExecutionContext context; // of the CPU, as are the arrays of a case
 
   private CaseMetrics(CaseEvaluation evaluation) {
     this.evaluation = evaluation;
     this.linearization = evaluation.linearization();
-    this.context = linearization.context();
+    this.context = linearization.context().host();
   }
 
   /** All metrics that the case defines; undefined numbers are null. */
@@ -95,7 +96,7 @@ public final class CaseMetrics {
   private void putBlock(String name, Map<String, Object> metrics) {
     StateRestriction block = evaluation.block(name);
     try (Tensor dense = block.jacobian().toDense();
-        Tensor jacobian = dense.to(DType.F64)) {
+        Tensor jacobian = dense.to(Device.CPU, DType.F64)) {
       for (View view : List.of(View.TEMP, View.SPACE)) {
         Tensor factor = factor(jacobian, view, block.range());
         metrics.put(name + "_" + view, spectrum(matrix(name + "_" + view), factor));
@@ -273,12 +274,13 @@ public final class CaseMetrics {
   /** P_core (G ⊗ I) P_core* with the propagator of one family, dense in f64. */
   private Tensor merged(String family) {
     CorePropagator propagator = new CorePropagator(linearization, family);
-    try (Tensor gram = evaluation.wide("core_gram").to(linearization.dtype())) {
+    ExecutionContext there = linearization.context();
+    try (Tensor gram = evaluation.wide("core_gram").to(there.device(), linearization.dtype())) {
       LinearOperator core =
-          MatrixOperator.symmetric(context, Shape.of(linearization.rows()), gram)
+          MatrixOperator.symmetric(there, Shape.of(linearization.rows()), gram)
               .tensorProductLike(propagator.gram());
       try (Tensor dense = propagator.compose(core).compose(propagator.adjoint()).toDense()) {
-        return dense.to(DType.F64);
+        return dense.to(Device.CPU, DType.F64);
       }
     }
   }

@@ -208,13 +208,13 @@ final class AnalyzeCommand implements Callable<Integer> {
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
     Checkpoints checkpoints = Checkpoints.of(weights);
     TrialSelection selection = new TrialSelection(trials);
-    try (ExecutionContext context = device.context();
-        Tensor x = selection.sequences(inputs, !description.type().isRecurrent());
+    try (Tensor x = selection.sequences(inputs, !description.type().isRecurrent());
         Tensor initial = initialState == null ? null : selection.read(initialState, 2);
         Tensor y =
             targets == null
                 ? null
                 : selection.sequences(targets, !description.type().isRecurrent());
+        ExecutionContext context = device.context(() -> operations(x, checkpoints.paths().get(0)));
         ConsoleProgress progress = new ConsoleProgress()) {
       Given given =
           new Given(
@@ -227,7 +227,7 @@ final class AnalyzeCommand implements Callable<Integer> {
               objectives(selection, x),
               dtype,
               marks,
-              new Provenance(description, selected, inputs, targets, seed),
+              new Provenance(description, selected, inputs, targets, seed, device.fact(context)),
               warnings(description, x, folder),
               progress);
       return StopOnInterrupt.during(
@@ -235,6 +235,12 @@ final class AnalyzeCommand implements Callable<Integer> {
               checkpoints.series()
                   ? series(checkpoints.paths(), given)
                   : single(checkpoints.paths().get(0), given));
+    }
+  }
+
+  private static double operations(Tensor x, Path weights) {
+    try (TensorMap parameters = WeightFile.read(weights, null)) {
+      return DeviceOptions.operations(x, parameters.asMap());
     }
   }
 

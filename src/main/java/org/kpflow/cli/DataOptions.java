@@ -128,6 +128,11 @@ final class DataOptions {
     return new TrainingData.Draw(batch, noise, counted, seed);
   }
 
+  /** B, trials per step; after the trials were made. */
+  long batch() {
+    return batch;
+  }
+
   /** What the options are whose default depends on the trials, by name; after these were made. */
   Map<String, Object> resolved() {
     return Map.of("--batch", batch);

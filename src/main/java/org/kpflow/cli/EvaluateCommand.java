@@ -11,8 +11,11 @@ import org.kpflow.cases.CaseDirectory;
 import org.kpflow.cases.CaseEvaluation;
 import org.kpflow.cases.CaseMetrics;
 import org.kpflow.io.Npy;
+import org.kpflow.model.Model;
+import org.kpflow.model.WeightFamily;
 import org.kpflow.report.JsonWriter;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -39,10 +42,21 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Mixin private DeviceOptions device;
 
+  /** Operations of one product with the NTK of a case. */
+  static double operations(Path path) {
+    CaseDirectory directory = new CaseDirectory(path);
+    try (Model model = directory.model(DType.F64);
+        Tensor x = directory.read("x", DType.F64)) {
+      double rows = x.count() / (double) model.inputs();
+      return DeviceOptions.operations(
+          rows, model.families().stream().mapToLong(WeightFamily::size).sum());
+    }
+  }
+
   @Override
   public Integer call() throws IOException {
     CaseDirectory directory = new CaseDirectory(path);
-    try (ExecutionContext context = device.context();
+    try (ExecutionContext context = device.context(() -> operations(path));
         CaseEvaluation evaluation =
             new CaseEvaluation(directory, device.dtype(DType.F64), context)) {
       Files.createDirectories(out);

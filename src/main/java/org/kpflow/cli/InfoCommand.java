@@ -5,7 +5,6 @@ import java.util.concurrent.Callable;
 import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
 import org.kpflow.nativelib.Engine;
-import org.kpflow.tensor.ExecutionContext;
 import picocli.CommandLine.Command;
 
 /** kpflow info: what this installation is and what it runs on. */
@@ -31,9 +30,11 @@ final class InfoCommand implements Callable<Integer> {
     print(
         "memory",
         String.format(
-            Locale.ROOT, "%.1f GiB available", Engine.availableMemory() / (double) (1L << 30)));
+            Locale.ROOT,
+            "%.1f GiB available",
+            Engine.availableMemory(Device.CPU) / (double) (1L << 30)));
     try {
-      ExecutionContext.require(Device.CUDA);
+      print("gpu", Engine.deviceInfo(Device.CUDA));
     } catch (InputException reason) {
       print("gpu", reason.getMessage());
     }

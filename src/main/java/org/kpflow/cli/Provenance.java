@@ -11,7 +11,12 @@ import org.kpflow.loading.ModelDescription;
 
 /** Where the numbers of a report come from, by what they are called there. */
 record Provenance(
-    ModelDescription network, SelectionOptions selected, Path inputs, Path targets, long seed) {
+    ModelDescription network,
+    SelectionOptions selected,
+    Path inputs,
+    Path targets,
+    long seed,
+    String device) {
 
   /** What holds for every analysis of the weights. */
   Map<String, String> of(List<Path> weights) {
@@ -45,6 +50,7 @@ record Provenance(
         (report.method() == null ? "none" : report.method())
             + (report.columns() > 0 ? ", " + report.columns() + " columns" : "")
             + (report.samples() > 0 ? ", " + report.samples() + " samples" : ""));
+    facts.put("device", device);
     facts.put("threads", Integer.toString(report.threads()));
     facts.put("wall time", String.format(Locale.ROOT, "%.1f s", report.seconds()));
     return facts;

@@ -11,6 +11,7 @@ import org.kpflow.loading.ModelDescription;
 import org.kpflow.report.JsonWriter;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
+import org.kpflow.tensor.Tensor;
 import org.kpflow.train.Network;
 import org.kpflow.train.Optimizer;
 import org.kpflow.train.TrainingData;
@@ -105,7 +106,7 @@ final class TrainCommand implements Callable<Integer> {
     DType dtype = device.dtype(DType.F32);
     TrainingPlan plan = plan();
     RngState random = RngState.of(seed);
-    try (ExecutionContext context = device.context();
+    try (ExecutionContext context = device.context(() -> operations(description, random, dtype));
         TrainingData trials = data.data(context, description.type().isRecurrent(), random, dtype);
         Network trainee =
             trained.network(context, description, trials, random.split(WEIGHTS), dtype);
@@ -124,6 +125,18 @@ final class TrainCommand implements Callable<Integer> {
       TrainingRecord record = train(new TrainingRun(out, setup, plan));
       report(record);
       return record.status().equals("stopped") ? Exit.NUMERICAL : Exit.OK;
+    }
+  }
+
+  /** Operations of one product with the NTK on a batch. */
+  private double operations(ModelDescription description, RngState random, DType dtype) {
+    ExecutionContext host = ExecutionContext.shared();
+    try (TrainingData trials = data.data(host, description.type().isRecurrent(), random, dtype);
+        Network trainee =
+            trained.network(host, description, trials, random.split(WEIGHTS), dtype)) {
+      long steps = trials.evaluation().inputs().shape().size(1);
+      long weights = trainee.weights().values().stream().mapToLong(Tensor::count).sum();
+      return DeviceOptions.operations((double) data.batch() * steps, weights);
     }
   }
 
@@ -161,6 +174,7 @@ final class TrainCommand implements Callable<Integer> {
     facts.put("task", data.facts(trials));
     facts.putAll(TrainedNetworkOptions.facts(trainee));
     facts.put("seed", seed);
+    facts.put("device", device.fact(context));
     facts.put("threads", context.threads());
     return facts;
   }

@@ -38,11 +38,14 @@ final class VerifyCommand implements Callable<Integer> {
   public Integer call() {
     DType dtype = device.dtype(DType.F64);
     int failed = 0;
-    System.out.printf(
-        "%-24s %-5s %10s %8s %8s   %s%n",
-        "case", "dtype", "quantities", "skipped", "failed", "worst error / tolerance");
-    try (ExecutionContext context = device.context()) {
-      for (Path path : cases()) {
+    List<Path> cases = cases();
+    try (ExecutionContext context =
+        device.context(
+            () -> cases.stream().mapToDouble(EvaluateCommand::operations).max().orElse(0))) {
+      System.out.printf(
+          "%-24s %-5s %10s %8s %8s   %s%n",
+          "case", "dtype", "quantities", "skipped", "failed", "worst error / tolerance");
+      for (Path path : cases) {
         failed += verify(path, dtype, context);
       }
     }

@@ -22,8 +22,8 @@ final class Deflation implements AutoCloseable {
   /** The basis of r probes of a square operator, r at least 1 and at most its size; r products. */
   static Deflation of(LinearOperator operator, int rank, RngState rng) {
     Shape block = operator.domain().block(rank);
-    Tensor basis = Tensor.zeros(operator.dtype(), block);
-    try (Tensor probes = Tensor.zeros(operator.dtype(), block)) {
+    Tensor basis = operator.zeros(block);
+    try (Tensor probes = operator.zeros(block)) {
       ProbeDistribution.GAUSSIAN.fill(operator.context(), rng, probes);
       operator.matmat(probes, basis);
       Sampling.finite(operator, TensorMath.dots(operator.context(), basis, basis));
@@ -49,8 +49,7 @@ final class Deflation implements AutoCloseable {
   void project(double weight, Tensor block) {
     Tensor q = Sampling.rows(basis);
     Tensor g = Sampling.rows(block);
-    try (Tensor coefficients =
-        Tensor.zeros(operator.dtype(), g.shape().size(0), q.shape().size(0))) {
+    try (Tensor coefficients = operator.zeros(g.shape().size(0), q.shape().size(0))) {
       TensorMath.gemm(operator.context(), false, true, 1, g, q, 0, coefficients);
       TensorMath.gemm(operator.context(), false, false, -weight, coefficients, q, 1, g);
     }

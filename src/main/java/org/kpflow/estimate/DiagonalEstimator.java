@@ -79,7 +79,7 @@ public final class DiagonalEstimator {
   private static Tensor transposed(Tensor block) {
     long s = block.shape().size(0);
     long n = block.shape().tail().count();
-    Tensor out = Tensor.zeros(block.dtype(), n, s);
+    Tensor out = Tensor.zeros(block.device(), block.dtype(), Shape.of(n, s));
     TensorMath.strided(new long[] {n, s}, 1, block, new long[] {1, n}, 0, out, new long[] {s, 1});
     return out;
   }
@@ -122,8 +122,8 @@ public final class DiagonalEstimator {
 
     private void add(Sampler sampler, int from, int to) {
       int block = Sampling.blockSize(operator, to - from);
-      try (Tensor signs = Tensor.zeros(operator.dtype(), operator.domain().block(block));
-          Tensor inputs = Tensor.zeros(operator.dtype(), operator.domain().block(block))) {
+      try (Tensor signs = operator.zeros(operator.domain().block(block));
+          Tensor inputs = operator.zeros(operator.domain().block(block))) {
         for (int first = from; first < to; first += block) {
           Sampling.stopIfInterrupted();
           long length = Math.min(block, to - first);

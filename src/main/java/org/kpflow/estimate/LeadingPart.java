@@ -55,8 +55,7 @@ final class LeadingPart implements AutoCloseable {
   }
 
   private static Tensor sideBySide(LinearOperator operator, AxisOrder order, Tensor block) {
-    Tensor out =
-        Tensor.zeros(operator.dtype(), order.kept(), block.shape().size(0) * order.traced());
+    Tensor out = operator.zeros(order.kept(), block.shape().size(0) * order.traced());
     order.sideBySide(block, out);
     return out;
   }
@@ -77,8 +76,7 @@ final class LeadingPart implements AutoCloseable {
   /** out = (in a) bᵀ + beta out. */
   private void term(Tensor in, Tensor a, Tensor b, double beta, Tensor out) {
     Tensor rows = Sampling.rows(in);
-    try (Tensor coefficients =
-        Tensor.zeros(operator.dtype(), Shape.of(rows.shape().size(0), a.shape().size(1)))) {
+    try (Tensor coefficients = operator.zeros(Shape.of(rows.shape().size(0), a.shape().size(1)))) {
       TensorMath.gemm(operator.context(), false, false, 1, rows, a, 0, coefficients);
       TensorMath.gemm(
           operator.context(), false, true, 1, coefficients, b, beta, Sampling.rows(out));

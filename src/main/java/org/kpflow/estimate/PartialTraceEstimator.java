@@ -123,7 +123,7 @@ public final class PartialTraceEstimator {
     MatrixEstimate estimate(Budget budget, int most, long spent, long seed) {
       long kept = order.kept();
       int count = budget.hasTarget() ? Math.min(most, FIRST_ROUND) : most;
-      try (Tensor sums = Tensor.zeros(DType.F64, kept, kept);
+      try (Tensor sums = operator.context().zeros(DType.F64, kept, kept);
           Tensor leading = exactPart()) {
         for (int done = 0; ; count = (int) Math.min(most, 2L * count)) {
           add(done, count, sums);
@@ -153,7 +153,7 @@ public final class PartialTraceEstimator {
     }
 
     private Tensor exactPart() {
-      try (Tensor part = Tensor.zeros(operator.dtype(), order.kept(), order.kept())) {
+      try (Tensor part = operator.zeros(order.kept(), order.kept())) {
         if (exact != null) {
           exact.form(part);
         }
@@ -166,12 +166,11 @@ public final class PartialTraceEstimator {
       long kept = order.kept();
       long chunk = Math.min(kept, probes.blockRows());
       Tensor flat = sums.reshape(Shape.of(kept * kept));
-      try (Tensor units = Tensor.zeros(operator.dtype(), chunk, kept);
-          Tensor one = Tensor.of(operator.dtype(), Shape.of(1), 1)) {
+      try (Tensor units = operator.zeros(chunk, kept)) {
         for (long start = 0; start < kept; start += chunk) {
           long length = Math.min(chunk, kept - start);
           long offset = start;
-          setDiagonal(units, offset, length, 1, one);
+          setDiagonal(units, offset, length, 1);
           probes.visit(
               false,
               units.slice(0, length),
@@ -189,17 +188,16 @@ public final class PartialTraceEstimator {
                     flat.slice(column, kept * kept - column),
                     new long[] {1, kept});
               });
-          setDiagonal(units, offset, length, 0, one);
+          setDiagonal(units, offset, length, 0);
         }
       }
     }
 
     /** units[a, offset + a] = value. */
-    private static void setDiagonal(
-        Tensor units, long offset, long length, double value, Tensor one) {
+    private static void setDiagonal(Tensor units, long offset, long length, double value) {
       Tensor corner = units.reshape(Shape.of(units.count())).slice(offset, units.count() - offset);
       long[] diagonal = {units.shape().size(1) + 1};
-      TensorMath.strided(new long[] {length}, value, one, new long[1], 0, corner, diagonal);
+      TensorMath.fill(new long[] {length}, value, corner, diagonal);
     }
   }
 }

@@ -65,7 +65,7 @@ public final class SampledPartialTrace extends LinearOperator implements AutoClo
     Tensor x = Sampling.rows(in);
     long kept = domain().count();
     long[] unit = {1};
-    try (Tensor sums = Tensor.zeros(DType.F64, x.shape())) {
+    try (Tensor sums = context().zeros(DType.F64, x.shape())) {
       rest.visit(
           adjoint,
           x,

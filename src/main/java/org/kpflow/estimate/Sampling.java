@@ -82,7 +82,7 @@ public final class Sampling {
   private double[][] draw(double[][] samples, int first, int last, Integrand integrand) {
     double[][] all = samples;
     int block = blockSize(operator, last - first);
-    try (Tensor probes = Tensor.zeros(operator.dtype(), operator.domain().block(block))) {
+    try (Tensor probes = operator.zeros(operator.domain().block(block))) {
       for (int start = first; start < last; start += block) {
         stopIfInterrupted();
         Tensor part = probes.slice(0, Math.min(block, last - start));

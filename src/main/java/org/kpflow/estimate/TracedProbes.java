@@ -47,10 +47,10 @@ final class TracedProbes {
     long chunk = Math.min(s, rows);
     long together = Math.max(1, rows / Math.max(1, chunk)); // probes in a block
     Shape matrices = Shape.of(chunk * together, order.kept(), order.traced());
-    try (Tensor inputs = Tensor.zeros(operator.dtype(), operator.domain().block(chunk * together));
-        Tensor images = Tensor.zeros(operator.dtype(), operator.domain().block(chunk * together));
-        Tensor scratch = Tensor.zeros(operator.dtype(), matrices);
-        Tensor probes = Tensor.zeros(operator.dtype(), together, order.traced())) {
+    try (Tensor inputs = operator.zeros(operator.domain().block(chunk * together));
+        Tensor images = operator.zeros(operator.domain().block(chunk * together));
+        Tensor scratch = operator.zeros(matrices);
+        Tensor probes = operator.zeros(together, order.traced())) {
       for (int start = from; start < to; start += (int) together) {
         long count = Math.min(together, to - start);
         Tensor z = probes.slice(0, count);
@@ -105,7 +105,7 @@ final class TracedProbes {
   private void contract(
       Tensor out, Tensor z, Tensor scratch, long length, long first, Visitor visitor) {
     order.toMatrices(out, scratch);
-    try (Tensor rows = Tensor.zeros(operator.dtype(), length, order.kept())) {
+    try (Tensor rows = operator.zeros(length, order.kept())) {
       for (long i = 0; i < z.shape().size(0); i++) {
         Tensor image = scratch.slice(i * length, length);
         TensorMath.gemm(

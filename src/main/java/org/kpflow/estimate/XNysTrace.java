@@ -3,6 +3,7 @@ package org.kpflow.estimate;
 import java.util.Arrays;
 import java.util.Optional;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
@@ -55,7 +56,7 @@ final class XNysTrace {
       return overBasis(operator, sampler);
     }
     Shape block = operator.domain().block(wanted);
-    try (Tensor omega = Tensor.zeros(operator.dtype(), block)) {
+    try (Tensor omega = operator.zeros(block)) {
       sampler.fill(context, 0, omega);
       try (Tensor images = operator.matmat(omega)) {
         double[] squares = TensorMath.dots(context, images, images);
@@ -80,7 +81,7 @@ final class XNysTrace {
   /** The trace over an orthonormal basis of the whole space. */
   private static Estimate overBasis(LinearOperator operator, Sampler sampler) {
     long size = operator.domain().count();
-    try (Tensor basis = Tensor.zeros(operator.dtype(), operator.domain().block(size))) {
+    try (Tensor basis = operator.zeros(operator.domain().block(size))) {
       sampler.as(ProbeDistribution.GAUSSIAN).fill(operator.context(), 0, basis);
       TensorMath.orthonormalizeRows(Sampling.rows(basis));
       double[] forms = Sampling.finite(operator, TraceEstimator.forms(operator, basis));
@@ -112,7 +113,7 @@ final class XNysTrace {
       double[] zz;
       Shape square = Shape.of(m, m);
       try (Tensor z = Tensor.of(square, h.get().solveUpper(root))) {
-        zz = inner(context, z, z);
+        zz = inner(context.host(), z, z);
       }
       double[] g = signs ? null : spheres.get().inverse();
       XNysTrace estimator = new XNysTrace(m, trace, h.get().inverse(), zz, g, (double) size - m);
@@ -124,9 +125,9 @@ final class XNysTrace {
   private static double[] inner(ExecutionContext context, Tensor a, Tensor b) {
     Tensor left = Sampling.rows(a);
     Tensor right = Sampling.rows(b);
-    try (Tensor products = Tensor.zeros(a.dtype(), left.shape().size(0), right.shape().size(0))) {
+    try (Tensor products = context.zeros(a.dtype(), left.shape().size(0), right.shape().size(0))) {
       TensorMath.gemm(context, false, true, 1, left, right, 0, products);
-      try (Tensor wide = products.to(DType.F64)) {
+      try (Tensor wide = products.to(Device.CPU, DType.F64)) {
         return wide.toDoubles();
       }
     }

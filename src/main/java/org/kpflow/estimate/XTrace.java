@@ -3,6 +3,7 @@ package org.kpflow.estimate;
 import java.util.Arrays;
 import java.util.Optional;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Estimate;
 import org.kpflow.base.Shape;
 import org.kpflow.operator.LinearOperator;
@@ -32,30 +33,32 @@ import org.kpflow.tensor.TensorMath;
 final class XTrace implements AutoCloseable {
   private static final double LARGE = 1e150;
 
-  private final ExecutionContext context;
+  private final ExecutionContext context; // of the CPU
   private final long size; // N
   private final int vectors; // m
-  private final Tensor h; // H [m, m]; this and what follows in f64
+  private final Tensor h; // H [m, m]; this and what follows in f64 on the CPU
   private final Tensor r; // rows r_i
   private final Tensor w; // rows w_i
   private final Tensor u; // rows u_i
   private final double[] squares; // ||ω_i||²
 
   private XTrace(LinearOperator operator, Tensor omega, Tensor images, Tensor basis) {
-    context = operator.context();
+    context = operator.context().host();
     size = operator.domain().count();
     vectors = (int) omega.shape().size(0);
-    squares = TensorMath.dots(context, omega, omega);
+    squares = TensorMath.dots(operator.context(), omega, omega);
     Tensor[] made = new Tensor[4];
     try {
-      made[0] = inner(images, basis);
-      made[1] = inner(omega, basis);
+      made[0] = inner(operator, images, basis);
+      made[1] = inner(operator, omega, basis);
       Optional<LinearOperator> factor =
           operator.gramFactor().filter(f -> f.domain().count() <= size); // else F* Q is large
       try (Tensor z = factor.isPresent() ? factor.get().rmatmat(basis) : operator.matmat(basis)) {
-        made[2] = inner(factor.isPresent() ? z : basis, z); // Qᵀ A Q, or (F* Q)ᵀ F* Q
+        made[2] = inner(operator, factor.isPresent() ? z : basis, z); // Qᵀ A Q, or (F* Q)ᵀ F* Q
         made[3] =
-            operator.isSelfAdjoint() || factor.isPresent() ? inner(images, basis) : inner(omega, z);
+            operator.isSelfAdjoint() || factor.isPresent()
+                ? inner(operator, images, basis)
+                : inner(operator, omega, z);
       }
     } catch (RuntimeException | Error failure) {
       close(made);
@@ -71,7 +74,7 @@ final class XTrace implements AutoCloseable {
   static Estimate of(LinearOperator operator, int wanted, Sampler sampler) {
     int vectors = (int) Math.min(wanted, operator.domain().count());
     Shape block = operator.domain().block(vectors);
-    try (Tensor omega = Tensor.zeros(operator.dtype(), block)) {
+    try (Tensor omega = operator.zeros(block)) {
       sampler.fill(operator.context(), 0, omega);
       try (Tensor images = operator.matmat(omega)) {
         double[] norms = TensorMath.dots(operator.context(), images, images);
@@ -173,13 +176,14 @@ final class XTrace implements AutoCloseable {
     return largest * Math.sqrt(Arrays.stream(c).map(v -> v / largest * (v / largest)).sum());
   }
 
-  /** ⟨a_i, b_j⟩ of two blocks, [a, b] in f64. */
-  private Tensor inner(Tensor a, Tensor b) {
+  /** ⟨a_i, b_j⟩ of two blocks, [a, b] in f64 on the CPU. */
+  private static Tensor inner(LinearOperator operator, Tensor a, Tensor b) {
+    ExecutionContext context = operator.context();
     Tensor left = Sampling.rows(a);
     Tensor right = Sampling.rows(b);
-    try (Tensor products = Tensor.zeros(a.dtype(), left.shape().size(0), right.shape().size(0))) {
+    try (Tensor products = context.zeros(a.dtype(), left.shape().size(0), right.shape().size(0))) {
       TensorMath.gemm(context, false, true, 1, left, right, 0, products);
-      return products.to(DType.F64);
+      return products.to(Device.CPU, DType.F64);
     }
   }
 

@@ -115,8 +115,8 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
   public Tensor lift(Tensor z) {
     long s = Checks.notNull(z, "z").shape().size(0);
     Checks.shape("z", Shape.of(s, count()), z.shape());
-    try (Tensor scaled = Tensor.zeros(owner.dtype(), s, Math.max(count(), 1));
-        Tensor source = Tensor.zeros(owner.dtype(), sources(s))) {
+    try (Tensor scaled = owner.zeros(s, Math.max(count(), 1));
+        Tensor source = owner.zeros(sources(s))) {
       for (int c = 0; c < count(); c++) {
         TensorMath.strided(
             new long[] {s},
@@ -148,7 +148,7 @@ public final class KernelFactor implements ReducedViews.Columns, AutoCloseable {
         sources.close();
         sources = null;
       }
-      sources = Tensor.zeros(owner.dtype(), sources(s));
+      sources = owner.zeros(sources(s));
     }
     return sources;
   }

@@ -96,7 +96,7 @@ public record KernelSpectrum(
       UnaryOperator<Tensor> lift) {
     LinearOperator owner = columns.owner();
     if (columns.count() == 0) { // the NTK is zero
-      Tensor none = Tensor.zeros(owner.dtype(), state.block(0));
+      Tensor none = owner.zeros(state.block(0));
       return new KernelSpectrum(through, 0, new double[0], 0, none);
     }
     try (Tensor gram = ColumnGram.of(columns, progress)) {
@@ -109,9 +109,7 @@ public record KernelSpectrum(
           kept++;
         }
         Tensor vectors =
-            kept == 0
-                ? Tensor.zeros(owner.dtype(), state.block(0))
-                : vectors(owner, eigen, kept, lift);
+            kept == 0 ? owner.zeros(state.block(0)) : vectors(owner, eigen, kept, lift);
         return new KernelSpectrum(through, values.length, values, floor, vectors);
       }
     }
@@ -120,7 +118,7 @@ public record KernelSpectrum(
   /** u = F w / ||F w||. */
   private static Tensor vectors(
       LinearOperator owner, DenseEigen eigen, int kept, UnaryOperator<Tensor> lift) {
-    try (Tensor z = eigen.vectors().slice(0, kept).to(owner.dtype())) {
+    try (Tensor z = eigen.vectors().slice(0, kept).to(owner.device(), owner.dtype())) {
       Tensor vectors = lift.apply(z);
       try {
         for (int i = 0; i < kept; i++) {
@@ -151,10 +149,9 @@ public record KernelSpectrum(
     @Override
     public void fill(long first, Tensor out) {
       long s = out.shape().size(0);
-      try (Tensor units = Tensor.zeros(factor.dtype(), factor.domain().block(s))) {
-        for (long i = 0; i < s; i++) {
-          units.reshape(Shape.of(s, count())).set(1, i, first + i);
-        }
+      try (Tensor units = factor.zeros(factor.domain().block(s))) {
+        Tensor corner = units.reshape(Shape.of(s * count())).slice(first, s * count() - first);
+        TensorMath.fill(new long[] {s}, 1, corner, new long[] {count() + 1});
         factor.matmat(units, out);
       }
     }

@@ -42,11 +42,11 @@ public final class KroneckerCore {
             .toList());
   }
 
-  /** Σ V_i V_iᵀ over the given families, [k', k'] in f64, as a new tensor. */
+  /** Σ V_i V_iᵀ over the given families, [k', k'] in f64, as a new tensor on the device. */
   static Tensor gram(StateRestriction selected, List<WeightFamily> families) {
     Linearization linearization = selected.linearization();
     long rows = selected.rows();
-    Tensor gram = Tensor.zeros(DType.F64, rows, rows);
+    Tensor gram = linearization.context().zeros(DType.F64, rows, rows);
     try {
       for (WeightFamily family : families) {
         try (Tensor sites = linearization.sites(family.name());
@@ -94,7 +94,7 @@ public final class KroneckerCore {
     long rows = linearization.rows();
     try (Tensor sites = linearization.sites(family)) {
       long columns = sites.shape().size(1);
-      Tensor result = Tensor.zeros(linearization.dtype(), elementwise ? columns : rows, rows);
+      Tensor result = linearization.zeros(Shape.of(elementwise ? columns : rows, rows));
       if (elementwise) {
         TensorMath.strided(
             new long[] {rows, columns},

@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
+import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.nativelib.Engine;
@@ -53,8 +55,7 @@ public final class ParameterModes implements AutoCloseable {
     int count = Math.toIntExact(unitStart[units.size()]);
     this.values = new double[count];
     double[] weights = new double[count];
-    this.columns =
-        Tensor.zeros(linearization.dtype(), Math.max(count, 1), blockSize(linearization));
+    this.columns = linearization.zeros(Shape.of(Math.max(count, 1), blockSize(linearization)));
     for (int u = 0; u < units.size(); u++) {
       double[] own = units.get(u).values();
       System.arraycopy(own, 0, values, (int) unitStart[u], own.length);
@@ -183,22 +184,29 @@ public final class ParameterModes implements AutoCloseable {
   }
 
   private static void requireMemory(long bytes, String what) {
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     if (available >= 0 && bytes > available / 2) {
       throw new TooLarge(
           "modes of K: " + what + " MiB; use fewer trials or steps, or sampled views");
     }
   }
 
-  /** Σ V Vᵀ of the trainable families on one side of a layer, null if there is none. */
+  /** Σ V Vᵀ of the trainable families on one side of a layer, on the CPU, null if there is none. */
   private static Tensor gram(Linearization linearization, int layer, WeightFamily.Side side) {
     List<WeightFamily> families =
         linearization.trainableFamilies().stream()
             .filter(family -> family.layer() == layer && family.side() == side)
             .toList();
-    return families.isEmpty()
-        ? null
-        : KroneckerCore.gram(StateRestriction.whole(linearization), families);
+    if (families.isEmpty()) {
+      return null;
+    }
+    Tensor gram = KroneckerCore.gram(StateRestriction.whole(linearization), families);
+    if (gram.device() == Device.CPU) {
+      return gram;
+    }
+    try (gram) {
+      return gram.to(Device.CPU);
+    }
   }
 
   /** The second side of a layer: elementwise weights have slopes for sites, so 1 1ᵀ stands here. */
@@ -212,14 +220,9 @@ public final class ParameterModes implements AutoCloseable {
       return gram(linearization, layer, WeightFamily.Side.HIDDEN);
     }
     long rows = linearization.rows();
-    try (Tensor ones = Tensor.zeros(DType.F64, rows, 1)) {
-      for (long row = 0; row < rows; row++) {
-        ones.set(1, row, 0);
-      }
-      Tensor gram = Tensor.zeros(DType.F64, rows, rows);
-      TensorMath.gemm(linearization.context(), false, true, 1, ones, ones, 0, gram);
-      return gram;
-    }
+    Tensor gram = Tensor.zeros(DType.F64, rows, rows);
+    TensorMath.fill(new long[] {rows, rows}, 1, gram, new long[] {rows, 1});
+    return gram;
   }
 
   /** Finds the modes of a layer's units, a slab of units at a time. */
@@ -324,7 +327,7 @@ public final class ParameterModes implements AutoCloseable {
       int unit = unitOf(column);
       LinearizationHandle.Layer layer = linearization.layers().get(layerOf(unit));
       long begin = layer.begin() + unit - layer.first(); // of component 0 in a row of the state
-      Tensor target = block.slice(i).reshape(org.kpflow.base.Shape.of(rows * n));
+      Tensor target = block.slice(i).reshape(Shape.of(rows * n));
       TensorMath.strided(
           new long[] {linearization.components(), rows},
           clear ? 0 : Math.sqrt(values[column]),

@@ -89,8 +89,8 @@ public final class ResidualJacobian extends LinearOperator implements AutoClosea
     }
     if (state == null || state.shape().size(0) < s) {
       free();
-      state = Tensor.zeros(dtype(), linearization.stateShape().block(s));
-      coordinates = Tensor.zeros(dtype(), modes.domain().block(s));
+      state = zeros(linearization.stateShape().block(s));
+      coordinates = zeros(modes.domain().block(s));
     }
   }
 

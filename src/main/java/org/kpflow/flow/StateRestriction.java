@@ -163,7 +163,7 @@ public final class StateRestriction extends LinearOperator {
         linearization.rows(),
         matrix.shape());
     long columns = matrix.shape().size(1);
-    Tensor kept = Tensor.zeros(matrix.dtype(), rows(), columns);
+    Tensor kept = Tensor.zeros(matrix.device(), matrix.dtype(), Shape.of(rows(), columns));
     copy(matrix, kept, 1, columns, List.of(new Run(0, columns, 1)), true);
     return kept;
   }
@@ -176,10 +176,7 @@ public final class StateRestriction extends LinearOperator {
   @Override
   protected void applyAdjoint(Tensor in, Tensor out) {
     if (!isWhole()) {
-      try (Tensor zero = Tensor.zeros(dtype(), 1)) {
-        long[] each = {1};
-        TensorMath.strided(new long[] {out.count()}, 1, zero, new long[1], 0, out, each);
-      }
+      TensorMath.fill(new long[] {out.count()}, 0, out, new long[] {1});
     }
     copy(out, in, in.shape().size(0), domain().size(2), unitRuns, false);
   }

@@ -75,7 +75,7 @@ public final class StateTransition extends LinearOperator {
     }
     try (states;
         Tensor local = propagation.inverse().matmat(states);
-        Tensor part = Tensor.zeros(dtype(), in.shape())) {
+        Tensor part = zeros(in.shape())) {
       copy(local, source, part, true);
       return perturbed(part, source);
     }
@@ -83,7 +83,7 @@ public final class StateTransition extends LinearOperator {
 
   /** A block of states that are zero but for one step. */
   private Tensor perturbed(Tensor in, long step) {
-    Tensor states = Tensor.zeros(dtype(), propagation.domain().block(in.shape().size(0)));
+    Tensor states = zeros(propagation.domain().block(in.shape().size(0)));
     copy(states, step, in, false);
     return states;
   }

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.kpflow.base.Checks;
+import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
 import org.kpflow.tensor.Tensor;
 
@@ -122,6 +123,19 @@ public final class TensorMap implements AutoCloseable {
   /** Where the tensors come from, for messages: the path of the file. */
   public String source() {
     return source;
+  }
+
+  /** Puts copies on a device in the place of tensors that lie elsewhere, which are closed. */
+  public void moveTo(Device device) {
+    tensors.replaceAll(
+        (name, tensor) -> {
+          if (tensor.device() == device) {
+            return tensor;
+          }
+          try (tensor) {
+            return tensor.to(device);
+          }
+        });
   }
 
   /** Closes all tensors. Closing twice does nothing. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.model.CellBatch;
@@ -20,7 +21,7 @@ import org.kpflow.tensor.Tensor;
 /**
  * The forward pass of a model whose cell is written in Java. Per step: v = ψ(h_{t-1}) in Java, q =
  * W_hh v + b_hh and p = W_ih x + b_ih natively for a panel of trials, φ in Java. All of it is in
- * f64; sites, states and derivatives are rounded once, where the model is in f32.
+ * f64, on the CPU; sites, states and derivatives are rounded once, where the model is in f32.
  */
 final class CellForward implements AutoCloseable {
   private static final String DIVERGES = "the cell diverges there";
@@ -39,7 +40,7 @@ final class CellForward implements AutoCloseable {
   /** Takes the arguments of {@link RecurrentForward#linearize}. */
   CellForward(
       ExecutionContext context, CellModel model, Tensor x, Tensor initial, Tensor trajectory) {
-    this.context = context;
+    this.context = context.host();
     this.model = model;
     this.x = x;
     this.initial = initial;
@@ -72,7 +73,7 @@ final class CellForward implements AutoCloseable {
     double rows = (double) trials() * steps();
     double perRow = (double) model.layers() * (slots + model.components() + 1) * model.units();
     double bytes = rows * (2 * perRow + model.inputs()) * model.dtype().bytes();
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     if (available >= 0 && bytes > available) {
       throw new MemoryException(
           String.format(
@@ -145,7 +146,7 @@ final class CellForward implements AutoCloseable {
     }
 
     private Tensor wide(String name) {
-      return model.hasWeight(name) ? own(model.weight(name).to(DType.F64)) : null;
+      return model.hasWeight(name) ? own(model.weight(name).to(Device.CPU, DType.F64)) : null;
     }
 
     private Tensor perRow(long width) {
@@ -300,6 +301,7 @@ final class CellForward implements AutoCloseable {
         NativeMemory to,
         long toStride) {
       Engine.stridedAxpby(
+          context.handle(),
           new long[] {count, width},
           1,
           fromType,

@@ -4,7 +4,9 @@ import java.util.Arrays;
 import java.util.List;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
+import org.kpflow.model.CellModel;
 import org.kpflow.model.GraphModel;
 import org.kpflow.model.Model;
 import org.kpflow.model.RecurrentModel;
@@ -18,6 +20,9 @@ import org.kpflow.tensor.Tensor;
  * A model's forward pass on given inputs and its derivatives along it. It is a snapshot: weights,
  * inputs and trajectory are copied, so nothing computed from it changes when they do. Symbols: B
  * trials, T steps, n units of the state, k = B T, p trainable scalars.
+ *
+ * <p>Models and inputs may lie on any device, the CPU as a rule; what a linearization gives lies on
+ * its context's. A cell written in Java runs its forward pass on the CPU.
  */
 public final class Linearization implements AutoCloseable {
   private final ExecutionContext context;
@@ -118,15 +123,20 @@ public final class Linearization implements AutoCloseable {
           Shape.state(trials, read * model.stepsPerInput(), model.stateUnits()),
           trajectory.shape());
     }
-    DType dtype = model.dtype();
-    try (Tensor given = inputs.to(dtype);
+    try (Tensor given = readable(recurrent, inputs);
         Tensor x = RecurrentForward.held(given, model.stepsPerInput());
-        Tensor initial = initialState == null ? null : initialState.to(dtype);
-        Tensor path = trajectory == null ? null : trajectory.to(dtype)) {
+        Tensor initial = initialState == null ? null : readable(recurrent, initialState);
+        Tensor path = trajectory == null ? null : readable(recurrent, trajectory)) {
       LinearizationHandle handle =
           RecurrentForward.linearize(context, recurrent, x, initial, path, old);
       return new Linearization(context, handle, recurrent);
     }
+  }
+
+  /** A copy in the model's type, where the forward pass can read it. */
+  private static Tensor readable(RecurrentModel model, Tensor tensor) {
+    Device device = model instanceof CellModel ? Device.CPU : tensor.device();
+    return tensor.to(device, model.dtype());
   }
 
   public ExecutionContext context() {
@@ -135,6 +145,11 @@ public final class Linearization implements AutoCloseable {
 
   public DType dtype() {
     return handle.dtype();
+  }
+
+  /** A tensor of zeros of this linearization's type on its context's device. */
+  public Tensor zeros(Shape shape) {
+    return context.zeros(dtype(), shape);
   }
 
   /** B. */
@@ -248,7 +263,7 @@ public final class Linearization implements AutoCloseable {
 
   /** The state h [B, T, n], as a new tensor. */
   public Tensor state() {
-    Tensor out = Tensor.zeros(dtype(), stateShape());
+    Tensor out = zeros(stateShape());
     return filled(out, () -> handle.state(out.memory()));
   }
 
@@ -262,7 +277,7 @@ public final class Linearization implements AutoCloseable {
   /** The sites V_i [k, m_i] of a family, as a new tensor. */
   public Tensor sites(String familyName) {
     WeightFamily family = family(familyName);
-    Tensor out = Tensor.zeros(dtype(), rows(), family.sites());
+    Tensor out = zeros(Shape.of(rows(), family.sites()));
     return filled(out, () -> handle.sites(family.index(), out.memory()));
   }
 
@@ -280,7 +295,7 @@ public final class Linearization implements AutoCloseable {
         steps(),
         count,
         first);
-    Tensor out = Tensor.zeros(dtype(), trials(), count, units(), units());
+    Tensor out = zeros(Shape.of(trials(), count, units(), units()));
     return filled(out, () -> handle.stepJacobians(first, count, out.memory()));
   }
 
@@ -298,7 +313,7 @@ public final class Linearization implements AutoCloseable {
     Checks.range("t", t, 0, steps() - 1);
     Checks.range("s", s, 0, steps() - 1);
     if (t < s) {
-      return Tensor.zeros(dtype(), trials(), units(), units());
+      return zeros(Shape.of(trials(), units(), units()));
     }
     try (TransitionChain chain = new TransitionChain(this, s)) {
       return chain.advanceTo(t).copy();

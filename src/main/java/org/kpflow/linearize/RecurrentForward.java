@@ -2,6 +2,7 @@ package org.kpflow.linearize;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.kpflow.base.Shape;
 import org.kpflow.model.CellModel;
 import org.kpflow.model.RecurrentModel;
 import org.kpflow.model.WeightFamily;
@@ -25,7 +26,7 @@ final class RecurrentForward {
     long trials = x.shape().size(0);
     long steps = x.shape().size(1);
     long d = x.shape().size(2);
-    Tensor out = Tensor.zeros(x.dtype(), trials, stages * steps, d);
+    Tensor out = Tensor.zeros(x.device(), x.dtype(), Shape.of(trials, stages * steps, d));
     TensorMath.strided(
         new long[] {trials * steps, stages, d},
         1,

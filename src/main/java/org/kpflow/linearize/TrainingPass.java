@@ -38,7 +38,7 @@ public final class TrainingPass implements AutoCloseable {
     }
     if (state == null || !state.shape().equals(current.stateShape())) {
       closeState();
-      state = Tensor.zeros(current.dtype(), current.stateShape());
+      state = current.zeros(current.stateShape());
     }
     current.state(state);
     return state;

@@ -1,6 +1,7 @@
 package org.kpflow.linearize;
 
 import org.kpflow.base.Checks;
+import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -28,18 +29,14 @@ public final class TransitionChain implements AutoCloseable {
     this.step = source;
     long trials = linearization.trials();
     long n = linearization.units();
-    current = Tensor.zeros(linearization.dtype(), trials, n, n);
+    current = linearization.zeros(Shape.of(trials, n, n));
     try {
-      next = Tensor.zeros(linearization.dtype(), trials, n, n);
+      next = linearization.zeros(Shape.of(trials, n, n));
     } catch (RuntimeException failure) {
       current.close();
       throw failure;
     }
-    for (long b = 0; b < trials; b++) {
-      for (long i = 0; i < n; i++) {
-        current.set(1, b, i, i);
-      }
-    }
+    TensorMath.fill(new long[] {trials, n}, 1, current, new long[] {n * n, n + 1});
   }
 
   /** s. */

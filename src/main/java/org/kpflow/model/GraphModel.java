@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
@@ -390,6 +391,11 @@ public final class GraphModel implements Model {
   @Override
   public List<WeightFamily> families() {
     return families;
+  }
+
+  @Override
+  public void moveTo(Device device) {
+    Model.move(weights, Checks.notNull(device, "device"));
   }
 
   @Override

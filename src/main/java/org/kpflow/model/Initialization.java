@@ -266,14 +266,14 @@ public record Initialization(Kind kind, double gain, int points) {
   private static Tensor gaussian(
       ExecutionContext context, double deviation, RngState rng, Shape shape) {
     Tensor drawn = Tensor.zeros(DType.F64, shape);
-    rng.fill(context, RngState.Distribution.GAUSSIAN, drawn);
-    TensorMath.scale(context, deviation, drawn);
+    rng.fill(context.host(), RngState.Distribution.GAUSSIAN, drawn);
+    TensorMath.scale(context.host(), deviation, drawn);
     return drawn;
   }
 
   private static Tensor uniform(ExecutionContext context, double bound, RngState rng, Shape shape) {
     Tensor drawn = Tensor.zeros(DType.F64, shape);
-    rng.fill(context, RngState.Distribution.UNIFORM, drawn);
+    rng.fill(context.host(), RngState.Distribution.UNIFORM, drawn);
     DoubleUnaryOperator onto = u -> bound * (2 * u - 1);
     return drawn.copyFrom(Arrays.stream(drawn.toDoubles()).map(onto).toArray());
   }
@@ -290,9 +290,9 @@ public record Initialization(Kind kind, double gain, int points) {
     try (Tensor a = gaussian(context, 1, rng, Shape.of(few, many));
         Tensor q = a.copy()) {
       TensorMath.orthonormalizeRows(q);
-      double[] diagonal = TensorMath.dots(context, q, a); // R_ii = <q_i, a_i>
+      double[] diagonal = TensorMath.dots(context.host(), q, a); // R_ii = <q_i, a_i>
       for (int i = 0; i < few; i++) {
-        TensorMath.scale(context, Math.copySign(gain, diagonal[i]), q.slice(i));
+        TensorMath.scale(context.host(), Math.copySign(gain, diagonal[i]), q.slice(i));
       }
       Tensor out = Tensor.zeros(DType.F64, shape);
       long[] from = rows <= columns ? new long[] {many, 1} : new long[] {1, many};

@@ -1,7 +1,9 @@
 package org.kpflow.model;
 
 import java.util.List;
+import java.util.Map;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -35,6 +37,12 @@ public sealed interface Model extends AutoCloseable permits RecurrentModel, Grap
   /** The parameter array of a family, as the model's own tensor. */
   Tensor weight(String family);
 
+  /**
+   * Moves the weights into the memory of a device, for training there: every run reads them. What
+   * {@link #weight} has given before is closed if it lay elsewhere.
+   */
+  void moveTo(Device device);
+
   /** p, the number of trainable scalars. */
   default long parameterCount() {
     return families().stream().filter(WeightFamily::trainable).mapToLong(WeightFamily::size).sum();
@@ -42,4 +50,17 @@ public sealed interface Model extends AutoCloseable permits RecurrentModel, Grap
 
   @Override
   void close();
+
+  /** Puts copies on a device in the place of tensors that lie elsewhere. */
+  static void move(Map<String, Tensor> weights, Device device) {
+    weights.replaceAll(
+        (name, weight) -> {
+          if (weight.device() == device) {
+            return weight;
+          }
+          try (weight) {
+            return weight.to(device);
+          }
+        });
+  }
 }

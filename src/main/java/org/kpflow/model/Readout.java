@@ -10,7 +10,7 @@ import org.kpflow.tensor.Tensor;
 /**
  * A linear read-out of one block h of the state, y = h W_outᵀ + b, with the mean squared error
  * against targets: of {@link Model#outputBlock()} where nothing else is meant. Owns copies of its
- * arrays.
+ * arrays on the context's device, where states, outputs, targets and masks lie too.
  */
 public final class Readout implements AutoCloseable {
   private final ExecutionContext context;
@@ -43,9 +43,9 @@ public final class Readout implements AutoCloseable {
     }
     this.context = context;
     this.block = block;
-    this.bias = bias == null ? null : bias.to(dtype);
+    this.bias = bias == null ? null : bias.to(context.device(), dtype);
     try {
-      this.weight = weight.to(dtype);
+      this.weight = weight.to(context.device(), dtype);
     } catch (RuntimeException failure) {
       close(this.bias);
       throw failure;
@@ -65,7 +65,12 @@ public final class Readout implements AutoCloseable {
 
   /** A copy that reads as many units at another place, as of a state of which a part is left. */
   public Readout at(StateBlock place) {
-    return new Readout(context, weight, bias, place, weight.dtype());
+    return on(context, place);
+  }
+
+  /** The same in another context. */
+  public Readout on(ExecutionContext other, StateBlock place) {
+    return new Readout(other, weight, bias, place, weight.dtype());
   }
 
   /** What is read. */
@@ -97,7 +102,7 @@ public final class Readout implements AutoCloseable {
         end(),
         block.name(),
         shape);
-    Tensor out = Tensor.zeros(weight.dtype(), shape.size(0), shape.size(1), outputs());
+    Tensor out = context.zeros(weight.dtype(), shape.size(0), shape.size(1), outputs());
     try {
       ReadoutMath.apply(context, weight, bias, block.begin(), state, out);
       return out;
@@ -119,7 +124,7 @@ public final class Readout implements AutoCloseable {
         outputs(),
         shape);
     Checks.that(units >= end(), "units: expected at least %d, got %d", end(), units);
-    Tensor state = Tensor.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
+    Tensor state = context.zeros(weight.dtype(), Shape.state(shape.size(0), shape.size(1), units));
     try {
       ReadoutMath.adjoint(context, weight, block.begin(), outputs, state);
       return state;

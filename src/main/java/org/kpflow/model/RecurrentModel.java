@@ -8,6 +8,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
@@ -238,6 +239,11 @@ public abstract non-sealed class RecurrentModel implements Model {
   /** Whether there is a parameter array of a name. */
   public boolean hasWeight(String family) {
     return weights.containsKey(family);
+  }
+
+  @Override
+  public void moveTo(Device device) {
+    Model.move(weights, Checks.notNull(device, "device"));
   }
 
   @Override

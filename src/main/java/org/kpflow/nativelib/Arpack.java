@@ -45,10 +45,11 @@ public final class Arpack {
 
   /**
    * Extreme eigenpairs; {@code vectors} [modes, size] receives the vectors, {@code start} [size] is
-   * overwritten. Either {@code operator} or {@code product} is given. Fewer converged than asked is
-   * not an exception here.
+   * overwritten. Either {@code operator} or {@code product} is given, which takes and gives memory
+   * of the context's device. Fewer converged than asked is not an exception here.
    */
   public static Outcome eigsh(
+      ContextHandle context,
       Request request,
       NativeOperator operator,
       Product product,
@@ -58,17 +59,18 @@ public final class Arpack {
     Engine.holds(vectors, request.dtype(), Engine.product(request.modes(), request.size()));
     Engine.require(
         request.modes() >= 1 && request.modes() <= Integer.MAX_VALUE, "modes: expected at least 1");
+    context.requireOwn(start, vectors);
     if (operator != null) {
-      return solve(request, operator, start, vectors);
+      return solve(context, request, operator, start, vectors);
     }
     long bytes = request.size() * request.dtype().bytes();
     UpCallState outer = RUNNING.get();
-    try (NativeMemory x = NativeMemory.allocate(bytes);
-        NativeMemory y = NativeMemory.allocate(bytes)) {
+    try (NativeMemory x = NativeMemory.allocate(context.device(), bytes);
+        NativeMemory y = NativeMemory.allocate(context.device(), bytes)) {
       UpCallState state = new UpCallState(product, x, y);
       RUNNING.set(state);
       try {
-        return solve(request, null, start, vectors);
+        return solve(context, request, null, start, vectors);
       } catch (org.kpflow.base.NativeException failed) {
         if (state.failure instanceof Error error) {
           throw error;
@@ -83,13 +85,17 @@ public final class Arpack {
   }
 
   private static Outcome solve(
-      Request request, NativeOperator operator, NativeMemory start, NativeMemory vectors) {
+      ContextHandle context,
+      Request request,
+      NativeOperator operator,
+      NativeMemory start,
+      NativeMemory vectors) {
     LinearizationHandle handle = operator == null ? null : operator.handle();
     if (handle != null) {
       handle.acquire();
     }
     try {
-      return monitored(request, operator, handle, start, vectors);
+      return monitored(context, request, operator, handle, start, vectors);
     } finally {
       if (handle != null) {
         handle.release();
@@ -98,14 +104,13 @@ public final class Arpack {
   }
 
   private static Outcome monitored(
+      ContextHandle context,
       Request request,
       NativeOperator operator,
       LinearizationHandle handle,
       NativeMemory start,
       NativeMemory vectors) {
     int modes = (int) request.modes();
-    Monitor monitor = Monitor.current();
-    kpflow_monitor shared = monitor.enter();
     try (kpflow_eigsh_options options = new kpflow_eigsh_options();
         kpflow_eigsh_info info = new kpflow_eigsh_info();
         DoublePointer values = new DoublePointer(modes);
@@ -117,10 +122,11 @@ public final class Arpack {
           .tolerance(request.tolerance())
           .which(request.which())
           .has_start(1);
-      Engine.call(
-          () -> {
+      context.monitored(
+          (c, monitor) -> {
             int status =
                 Kpflow.kpflow_eigsh(
+                    c,
                     request.dtype().nativeCode(),
                     request.size(),
                     handle == null ? null : handle.pointer(),
@@ -133,7 +139,7 @@ public final class Arpack {
                     vectors.pointer(),
                     residuals,
                     info,
-                    shared);
+                    monitor);
             return status == Kpflow.KPFLOW_NO_CONVERGENCE ? Kpflow.KPFLOW_OK : status;
           },
           start,
@@ -144,8 +150,6 @@ public final class Arpack {
       values.get(found);
       residuals.get(norms);
       return new Outcome(found, norms, converged, info.matvecs(), info.iterations());
-    } finally {
-      monitor.leave();
     }
   }
 
@@ -164,9 +168,10 @@ public final class Arpack {
 
     int run(Pointer in, Pointer out) {
       try {
-        Engine.call(() -> Kpflow.kpflow_buffer_copy(in, x.pointer(), x.bytes()), x);
+        int device = x.device().nativeCode();
+        Engine.call(() -> Kpflow.kpflow_buffer_copy(device, in, x.pointer(), x.bytes()), x);
         product.apply(x, y);
-        Engine.call(() -> Kpflow.kpflow_buffer_copy(y.pointer(), out, y.bytes()), y);
+        Engine.call(() -> Kpflow.kpflow_buffer_copy(device, y.pointer(), out, y.bytes()), y);
         return Kpflow.KPFLOW_OK;
       } catch (RuntimeException | Error thrown) {
         failure = thrown; // rethrown once the native loop has unwound

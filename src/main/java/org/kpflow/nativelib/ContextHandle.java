@@ -3,26 +3,41 @@ package org.kpflow.nativelib;
 import java.util.function.ToIntBiFunction;
 import java.util.function.ToIntFunction;
 import org.bytedeco.javacpp.PointerPointer;
+import org.kpflow.base.Checks;
+import org.kpflow.base.Device;
 
-/** A native context: worker threads and their scratch memory. */
+/** A native context: a device, worker threads and their scratch memory. */
 public final class ContextHandle implements AutoCloseable {
   static {
     Engine.load();
   }
 
+  private final Device device;
   private final Life life;
 
   /**
-   * A context with a pool of threads.
+   * A context on a device with a pool of threads.
    *
    * @throws IllegalArgumentException if threads is not in 1 to 256
+   * @throws org.kpflow.base.InputException if there is no such device
    */
-  public ContextHandle(int threads) {
+  public ContextHandle(Device device, int threads) {
+    this.device = Checks.notNull(device, "device");
     try (PointerPointer<NativeContext> out = new PointerPointer<>(1)) {
-      Engine.check(Kpflow.kpflow_context_create(threads, out));
+      Engine.check(Kpflow.kpflow_context_create(Engine.code(device), threads, out));
       life = new Life(out.get(NativeContext.class));
     }
     life.guard(this);
+  }
+
+  /** This context, which is of no account in {@link NativeMemory#liveCount}: it is never closed. */
+  public ContextHandle forGood() {
+    life.forGood();
+    return this;
+  }
+
+  Device device() {
+    return device;
   }
 
   @Override
@@ -38,8 +53,25 @@ public final class ContextHandle implements AutoCloseable {
     life.release();
   }
 
-  /** Runs a native call with this context and the memory it uses kept alive. */
+  /**
+   * Runs a native call with this context and the memory it uses kept alive.
+   *
+   * @throws IllegalArgumentException for memory of another device than the context's
+   */
   void call(ToIntFunction<NativeContext> body, NativeMemory... used) {
+    requireOwn(used);
+    callAnywhere(body, used);
+  }
+
+  /** Refuses memory of another device. */
+  void requireOwn(NativeMemory... arrays) {
+    for (NativeMemory memory : arrays) {
+      Checks.device("array", device, memory.device());
+    }
+  }
+
+  /** {@link #call} with memory of any device, which the caller has looked at. */
+  void callAnywhere(ToIntFunction<NativeContext> body, NativeMemory... used) {
     life.acquire();
     try {
       Engine.call(() -> body.applyAsInt(life.context), used);
@@ -48,12 +80,19 @@ public final class ContextHandle implements AutoCloseable {
     }
   }
 
-  /** The same for a call that can be cancelled and counts its progress. */
+  /** {@link #call} for a call that can be cancelled and counts its progress. */
   void monitored(ToIntBiFunction<NativeContext, kpflow_monitor> body, NativeMemory... used) {
+    requireOwn(used);
+    monitoredAnywhere(body, used);
+  }
+
+  /** {@link #callAnywhere} for a call that can be cancelled and counts its progress. */
+  void monitoredAnywhere(
+      ToIntBiFunction<NativeContext, kpflow_monitor> body, NativeMemory... used) {
     Monitor monitor = Monitor.current();
     kpflow_monitor shared = monitor.enter();
     try {
-      call(context -> body.applyAsInt(context, shared), used);
+      callAnywhere(context -> body.applyAsInt(context, shared), used);
     } finally {
       monitor.leave();
     }

@@ -8,7 +8,10 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.kpflow.base.CancelledException;
+import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
+import org.kpflow.base.InputException;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.NativeException;
 import org.kpflow.base.NumericalException;
@@ -47,16 +50,40 @@ public final class Engine {
     return Kpflow.kpflow_available_cores();
   }
 
-  /** Bytes that can still be allocated, -1 if the system does not say. */
-  public static long availableMemory() {
-    return Kpflow.kpflow_available_memory();
+  /** Bytes that can still be allocated on a device, -1 if it does not say. */
+  public static long availableMemory(Device device) {
+    return Kpflow.kpflow_available_memory(code(device));
   }
 
-  /** Copies bytes between two spans of the same length. */
+  /**
+   * One line on a device: its name, its memory and what drives it.
+   *
+   * @throws InputException if there is no such device, saying why
+   */
+  public static String deviceInfo(Device device) {
+    BytePointer line = Kpflow.kpflow_device_info(code(device));
+    if (line == null || line.isNull()) {
+      throw new InputException(lastError());
+    }
+    return line.getString();
+  }
+
+  /** The code of a device. That of CUDA once the native library knows where to look for it. */
+  static int code(Device device) {
+    if (Checks.notNull(device, "device") == Device.CUDA) {
+      CudaLibrary.announce();
+    }
+    return device.nativeCode();
+  }
+
+  /** Copies bytes between two spans of the same length, of any devices. */
   public static void copy(NativeMemory source, NativeMemory target) {
     require(source.bytes() == target.bytes(), "copy: spans of different lengths");
+    Device device = source.device() == Device.CPU ? target.device() : source.device();
     call(
-        () -> Kpflow.kpflow_buffer_copy(source.pointer(), target.pointer(), source.bytes()),
+        () ->
+            Kpflow.kpflow_buffer_copy(
+                device.nativeCode(), source.pointer(), target.pointer(), source.bytes()),
         source,
         target);
   }
@@ -136,7 +163,9 @@ public final class Engine {
         c);
   }
 
-  /** out [m, s] in f64 = X Yᵀ for tall blocks X [m, n], Y [s, n], accumulated in f64. */
+  /**
+   * out [m, s] in f64, on the CPU, = X Yᵀ for tall blocks X [m, n], Y [s, n], accumulated in f64.
+   */
   public static void rowProducts(
       ContextHandle context,
       DType dtype,
@@ -149,7 +178,9 @@ public final class Engine {
     holds(x, dtype, product(m, n));
     holds(y, dtype, product(s, n));
     holds(out, DType.F64, product(m, s));
-    context.call(
+    context.requireOwn(x, y);
+    requireHost(out);
+    context.callAnywhere(
         c ->
             Kpflow.kpflow_row_products(
                 c, dtype.nativeCode(), m, s, n, x.pointer(), y.pointer(), doubles(out)),
@@ -158,7 +189,7 @@ public final class Engine {
         out);
   }
 
-  /** The first k rows of X [m, n] become C X, C [k, m] in f64; the others stay. */
+  /** The first k rows of X [m, n] become C X, C [k, m] in f64 on the CPU; the others stay. */
   public static void combineRows(
       ContextHandle context,
       DType dtype,
@@ -169,7 +200,9 @@ public final class Engine {
       NativeMemory x) {
     holds(coefficients, DType.F64, product(k, m));
     holds(x, dtype, product(m, n));
-    context.call(
+    context.requireOwn(x);
+    requireHost(coefficients);
+    context.callAnywhere(
         c ->
             Kpflow.kpflow_combine_rows(
                 c, dtype.nativeCode(), k, m, n, doubles(coefficients), x.pointer()),
@@ -182,6 +215,7 @@ public final class Engine {
    * in row-major order.
    */
   public static void stridedAxpby(
+      ContextHandle context,
       long[] shape,
       double alpha,
       DType xType,
@@ -197,9 +231,10 @@ public final class Engine {
     try (LongPointer sizes = new LongPointer(padded(shape));
         LongPointer xs = new LongPointer(padded(xStrides));
         LongPointer ys = new LongPointer(padded(yStrides))) {
-      call(
-          () ->
+      context.call(
+          c ->
               Kpflow.kpflow_strided_axpby(
+                  c,
                   shape.length,
                   sizes,
                   alpha,
@@ -249,7 +284,7 @@ public final class Engine {
                 x.pointer(),
                 keep,
                 alpha,
-                doubles(out),
+                out.pointer(),
                 monitor),
         x,
         out);
@@ -275,11 +310,12 @@ public final class Engine {
   }
 
   /**
-   * Eigenvalues, ascending, of the symmetric matrix a [n, n] (f64), which is overwritten, with its
-   * row eigenvectors if wanted.
+   * Eigenvalues, ascending, of the symmetric matrix a [n, n] (f64, on the CPU), which is
+   * overwritten, with its row eigenvectors if wanted.
    */
   public static double[] symmetricEigen(long n, NativeMemory a, boolean vectors) {
     holds(a, DType.F64, product(n, n));
+    requireHost(a);
     double[] values = new double[Math.toIntExact(n)];
     try (DoublePointer out = new DoublePointer(Math.max(n, 1))) {
       call(() -> Kpflow.kpflow_symmetric_eigen(n, doubles(a), out, vectors ? 1 : 0), a);
@@ -289,13 +325,14 @@ public final class Engine {
   }
 
   /**
-   * Singular values, descending, of a [m, n] (f64, overwritten); u [m, r] and vt [r, n] with r =
-   * min(m, n), or both null.
+   * Singular values, descending, of a [m, n] (f64, on the CPU, overwritten); u [m, r] and vt [r, n]
+   * with r = min(m, n), or both null.
    */
   public static double[] svd(long m, long n, NativeMemory a, NativeMemory u, NativeMemory vt) {
     long rank = Math.min(m, n);
     holds(a, DType.F64, product(m, n));
     require((u == null) == (vt == null), "svd: u and vt come together");
+    requireHost(a);
     double[] values = new double[Math.toIntExact(rank)];
     try (DoublePointer out = new DoublePointer(Math.max(rank, 1))) {
       if (u == null) {
@@ -303,6 +340,7 @@ public final class Engine {
       } else {
         holds(u, DType.F64, product(m, rank));
         holds(vt, DType.F64, product(rank, n));
+        requireHost(u, vt);
         call(() -> Kpflow.kpflow_svd(m, n, doubles(a), out, doubles(u), doubles(vt)), a, u, vt);
       }
       out.get(values);
@@ -311,9 +349,17 @@ public final class Engine {
   }
 
   /** Replaces the rows of a [m, n], m at most n, by an orthonormal basis of their span. */
-  public static void orthonormalize(DType dtype, long m, long n, NativeMemory a) {
+  public static void orthonormalize(
+      ContextHandle context, DType dtype, long m, long n, NativeMemory a) {
     holds(a, dtype, product(m, n));
-    call(() -> Kpflow.kpflow_orthonormalize(dtype.nativeCode(), m, n, a.pointer()), a);
+    context.call(c -> Kpflow.kpflow_orthonormalize(c, dtype.nativeCode(), m, n, a.pointer()), a);
+  }
+
+  /** Refuses memory of another device than the CPU. */
+  static void requireHost(NativeMemory... arrays) {
+    for (NativeMemory memory : arrays) {
+      Checks.device("array", Device.CPU, memory.device());
+    }
   }
 
   static DoublePointer doubles(NativeMemory memory) {
@@ -366,18 +412,24 @@ public final class Engine {
     if (status == Kpflow.KPFLOW_OK) {
       return;
     }
-    BytePointer text = Kpflow.kpflow_last_error();
-    String message = text == null ? "no explanation" : text.getString();
+    String message = lastError();
     if (status == Kpflow.KPFLOW_INVALID_ARGUMENT) {
       throw new IllegalArgumentException(message);
     } else if (status == Kpflow.KPFLOW_OUT_OF_MEMORY) {
       throw new MemoryException(message);
     } else if (status == Kpflow.KPFLOW_CANCELLED) {
       throw new CancelledException(message);
+    } else if (status == Kpflow.KPFLOW_UNAVAILABLE) {
+      throw new InputException(message);
     } else if (status == Kpflow.KPFLOW_NUMERICAL || status == Kpflow.KPFLOW_NO_CONVERGENCE) {
       throw new NumericalException(message);
     }
     throw new NativeException("native status " + status + ": " + message);
+  }
+
+  private static String lastError() {
+    BytePointer text = Kpflow.kpflow_last_error();
+    return text == null ? "no explanation" : text.getString();
   }
 
   /** JavaCPP refuses empty arrays; an operation over no axes handles one element. */

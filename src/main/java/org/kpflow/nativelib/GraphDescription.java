@@ -80,7 +80,7 @@ public record GraphDescription(
     List<BytePointer> names = nodes.stream().map(node -> new BytePointer(node.name())).toList();
     try (kpflow_graph description = new kpflow_graph();
         kpflow_node array = new kpflow_node(Math.max(nodes.size(), 1))) {
-      context.monitored(
+      context.monitoredAnywhere(
           (c, monitor) -> {
             for (int j = 0; j < nodes.size(); j++) {
               write(nodes.get(j), names.get(j), array.position(j));

@@ -30,6 +30,11 @@ abstract class Lifetime {
     CLEANER.register(owner, this::leak);
   }
 
+  /** Takes a resource that lives as long as the process out of the count of those to be freed. */
+  void forGood() {
+    LIVE.decrementAndGet();
+  }
+
   /** Gives the resource back to the native library. */
   abstract void free();
 

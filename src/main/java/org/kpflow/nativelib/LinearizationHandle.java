@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.PointerPointer;
@@ -174,11 +175,16 @@ public final class LinearizationHandle implements AutoCloseable {
   /** Step Jacobians of steps first to first + count - 1 into out [B, count, n, n]. */
   public void stepJacobians(long first, long count, NativeMemory out) {
     Engine.holds(out, dtype, Engine.product(sizes[0], count, sizes[2], sizes[2]));
-    use(
-        () ->
-            Kpflow.kpflow_linearization_step_jacobians(
-                life.linearization, first, count, out.pointer()),
-        out);
+    life.acquire();
+    try {
+      context.call(
+          c ->
+              Kpflow.kpflow_linearization_step_jacobians(
+                  life.linearization, first, count, out.pointer()),
+          out);
+    } finally {
+      life.release();
+    }
   }
 
   /** The first finite-time exponents [B, exponents], row-major, then the smallest |R_ii| met. */
@@ -209,7 +215,7 @@ public final class LinearizationHandle implements AutoCloseable {
 
   /**
    * Eigenpairs above {@code cut} of the blocks K_u of K for units first to first + count - 1 of one
-   * layer.
+   * layer. All arrays lie on the CPU.
    *
    * @param gramFirst Σ V Vᵀ [k, k] in f64 over the layer's trainable families that have the first
    *     kind of slopes, null if there is none: those of a recurrent layer that read its input; all
@@ -245,7 +251,9 @@ public final class LinearizationHandle implements AutoCloseable {
     double[] rest = new double[Math.toIntExact(2 * count)];
     try (LongPointer rankOut = new LongPointer(Math.max(count, 1));
         DoublePointer restOut = new DoublePointer(Math.max(2 * count, 1))) {
-      monitored(
+      NativeMemory[] arrays = used.toArray(NativeMemory[]::new);
+      Engine.requireHost(arrays);
+      monitoredAnywhere(
           monitor ->
               Kpflow.kpflow_linearization_unit_modes(
                   life.linearization,
@@ -261,7 +269,7 @@ public final class LinearizationHandle implements AutoCloseable {
                   Engine.doubles(values),
                   restOut,
                   monitor),
-          used.toArray(new NativeMemory[0]));
+          arrays);
       rankOut.get(ranks);
       restOut.get(rest);
     }
@@ -327,20 +335,15 @@ public final class LinearizationHandle implements AutoCloseable {
     return life.linearization;
   }
 
-  private void use(java.util.function.IntSupplier body, NativeMemory... used) {
-    life.acquire();
-    try {
-      Engine.call(body, used);
-    } finally {
-      life.release();
-    }
+  private void monitored(ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
+    context.requireOwn(used);
+    monitoredAnywhere(body, used);
   }
 
-  private void monitored(
-      java.util.function.ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
+  private void monitoredAnywhere(ToIntFunction<kpflow_monitor> body, NativeMemory... used) {
     life.acquire();
     try {
-      context.monitored((c, monitor) -> body.applyAsInt(monitor), used);
+      context.monitoredAnywhere((c, monitor) -> body.applyAsInt(monitor), used);
     } finally {
       life.release();
     }

@@ -1,17 +1,19 @@
 package org.kpflow.nativelib;
 
 import java.nio.DoubleBuffer;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.kpflow.base.Checks;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 
 /**
- * A span of 64-byte aligned off-heap memory, zero-filled when allocated. A span is a part of one
- * allocation; closing the span that allocated it ends them all. Memory in use by a native call is
- * freed only when that call returns.
+ * A span of 64-byte aligned memory of a device outside of Java's heap, zero-filled when allocated.
+ * A span is a part of one allocation; closing the span that allocated it ends them all. Memory in
+ * use by a native call is freed only when that call returns.
  */
 public final class NativeMemory implements AutoCloseable {
   static {
@@ -33,21 +35,30 @@ public final class NativeMemory implements AutoCloseable {
     this.bytes = bytes;
   }
 
+  /** Zero-filled memory of the CPU; see {@link #allocate(Device, long)}. */
+  public static NativeMemory allocate(long bytes) {
+    return allocate(Device.CPU, bytes);
+  }
+
   /**
-   * Zero-filled memory.
+   * Zero-filled memory of a device.
    *
    * @throws MemoryException if it cannot be had
+   * @throws org.kpflow.base.InputException if there is no such device
    */
-  public static NativeMemory allocate(long bytes) {
+  public static NativeMemory allocate(Device device, long bytes) {
+    Checks.notNull(device, "device");
     Checks.that(bytes >= 0, "bytes: expected at least 0, got %d", bytes);
     if (bytes > LARGE) {
-      requireAvailable(bytes);
+      requireAvailable(device, bytes);
     }
-    Pointer pointer = Kpflow.kpflow_buffer_allocate(bytes);
+    Pointer pointer = Kpflow.kpflow_buffer_allocate(Engine.code(device), bytes);
     if (pointer == null || pointer.isNull()) {
-      throw new MemoryException("cannot allocate " + bytes + " bytes: the system refused");
+      Engine.deviceInfo(device); // says why there is none
+      throw new MemoryException(
+          "cannot allocate " + bytes + " bytes" + where(device) + ": the system refused");
     }
-    Allocation allocation = new Allocation(pointer, bytes);
+    Allocation allocation = new Allocation(device, pointer, bytes);
     Object owner = new Object();
     allocation.guard(owner);
     return new NativeMemory(allocation, owner, 0, bytes);
@@ -67,14 +78,20 @@ public final class NativeMemory implements AutoCloseable {
     return new NativeMemory(allocation, owner, 0, bytes);
   }
 
+  private static String where(Device device) {
+    return device == Device.CPU ? "" : " on " + device;
+  }
+
   /** Refuses large requests before the system hands out memory that it does not have. */
-  private static void requireAvailable(long bytes) {
-    long available = Engine.availableMemory();
+  private static void requireAvailable(Device device, long bytes) {
+    long available = Engine.availableMemory(device);
     if (available >= 0 && bytes > available) {
       throw new MemoryException(
           "cannot allocate "
               + bytes
-              + " bytes: "
+              + " bytes"
+              + where(device)
+              + ": "
               + available
               + " are available; use smaller blocks, fewer trials or f32");
     }
@@ -89,6 +106,11 @@ public final class NativeMemory implements AutoCloseable {
         length,
         start);
     return new NativeMemory(allocation, owner, offset + start, length);
+  }
+
+  /** Whose memory this is. */
+  public Device device() {
+    return allocation.device;
   }
 
   /** Bytes of this span. */
@@ -117,7 +139,10 @@ public final class NativeMemory implements AutoCloseable {
     allocation.close();
   }
 
-  /** Native resources (memory, contexts, linearizations) not yet freed in this process. */
+  /**
+   * Native resources (memory, contexts, linearizations) not yet freed in this process, but for
+   * contexts of the whole process.
+   */
   public static long liveCount() {
     return Lifetime.LIVE.get();
   }
@@ -129,62 +154,40 @@ public final class NativeMemory implements AutoCloseable {
 
   public void put(long byteOffset, double[] source, int start, int count) {
     inside(source == null ? -1 : source.length, start, count);
-    access(byteOffset, (long) count * Double.BYTES);
-    try {
-      new DoublePointer(at(byteOffset)).put(source, start, count);
-    } finally {
-      release();
-    }
+    write(
+        byteOffset,
+        (long) count * Double.BYTES,
+        p -> new DoublePointer(p).put(source, start, count));
   }
 
   public void get(long byteOffset, double[] target, int start, int count) {
     inside(target == null ? -1 : target.length, start, count);
-    access(byteOffset, (long) count * Double.BYTES);
-    try {
-      new DoublePointer(at(byteOffset)).get(target, start, count);
-    } finally {
-      release();
-    }
+    read(
+        byteOffset,
+        (long) count * Double.BYTES,
+        p -> new DoublePointer(p).get(target, start, count));
   }
 
   public void put(long byteOffset, float[] source, int start, int count) {
     inside(source == null ? -1 : source.length, start, count);
-    access(byteOffset, (long) count * Float.BYTES);
-    try {
-      new FloatPointer(at(byteOffset)).put(source, start, count);
-    } finally {
-      release();
-    }
+    write(
+        byteOffset, (long) count * Float.BYTES, p -> new FloatPointer(p).put(source, start, count));
   }
 
   public void get(long byteOffset, float[] target, int start, int count) {
     inside(target == null ? -1 : target.length, start, count);
-    access(byteOffset, (long) count * Float.BYTES);
-    try {
-      new FloatPointer(at(byteOffset)).get(target, start, count);
-    } finally {
-      release();
-    }
+    read(
+        byteOffset, (long) count * Float.BYTES, p -> new FloatPointer(p).get(target, start, count));
   }
 
   public void put(long byteOffset, byte[] source, int start, int count) {
     inside(source == null ? -1 : source.length, start, count);
-    access(byteOffset, count);
-    try {
-      new BytePointer(at(byteOffset)).put(source, start, count);
-    } finally {
-      release();
-    }
+    write(byteOffset, count, p -> new BytePointer(p).put(source, start, count));
   }
 
   public void get(long byteOffset, byte[] target, int start, int count) {
     inside(target == null ? -1 : target.length, start, count);
-    access(byteOffset, count);
-    try {
-      new BytePointer(at(byteOffset)).get(target, start, count);
-    } finally {
-      release();
-    }
+    read(byteOffset, count, p -> new BytePointer(p).get(target, start, count));
   }
 
   /** Keeps the allocation alive until {@link #release}, for a native call. */
@@ -216,6 +219,41 @@ public final class NativeMemory implements AutoCloseable {
         start);
   }
 
+  /** Has a part of this memory written; that of another device by way of the CPU's. */
+  private void write(long byteOffset, long length, Consumer<Pointer> fill) {
+    access(byteOffset, length);
+    if (device() == Device.CPU) {
+      using(fill, byteOffset);
+      return;
+    }
+    try (NativeMemory staging = allocate(length)) {
+      staging.using(fill, 0);
+      Engine.copy(staging, span(byteOffset, length));
+    }
+  }
+
+  /** Has a part of this memory read; that of another device by way of the CPU's. */
+  private void read(long byteOffset, long length, Consumer<Pointer> take) {
+    access(byteOffset, length);
+    if (device() == Device.CPU) {
+      using(take, byteOffset);
+      return;
+    }
+    try (NativeMemory staging = allocate(length)) {
+      Engine.copy(span(byteOffset, length), staging);
+      staging.using(take, 0);
+    }
+  }
+
+  private void using(Consumer<Pointer> body, long byteOffset) {
+    acquire();
+    try {
+      body.accept(at(byteOffset));
+    } finally {
+      release();
+    }
+  }
+
   private void access(long byteOffset, long length) {
     Checks.that(
         byteOffset >= 0 && byteOffset <= bytes - length,
@@ -223,22 +261,23 @@ public final class NativeMemory implements AutoCloseable {
         bytes,
         length,
         byteOffset);
-    acquire();
   }
 
   private static class Allocation extends Lifetime {
+    private final Device device;
     private final Pointer pointer;
     private final long bytes;
 
-    Allocation(Pointer pointer, long bytes) {
+    Allocation(Device device, Pointer pointer, long bytes) {
       super("tensor");
+      this.device = device;
       this.pointer = pointer;
       this.bytes = bytes;
     }
 
     @Override
     void free() {
-      Kpflow.kpflow_buffer_free(pointer);
+      Kpflow.kpflow_buffer_free(device.nativeCode(), pointer);
     }
   }
 
@@ -247,7 +286,7 @@ public final class NativeMemory implements AutoCloseable {
     private DoubleBuffer buffer;
 
     Borrowed(Pointer pointer, long bytes, DoubleBuffer buffer) {
-      super(pointer, bytes);
+      super(Device.CPU, pointer, bytes);
       this.buffer = buffer;
     }
 

@@ -103,7 +103,7 @@ public record RecurrentDescription(
     try (kpflow_recurrent description = new kpflow_recurrent();
         kpflow_layer array = new kpflow_layer(layers.size());
         BytePointer name = cell == null ? null : new BytePointer(cell)) {
-      context.monitored(
+      context.monitoredAnywhere(
           (c, monitor) -> {
             for (int l = 0; l < layers.size(); l++) {
               write(layers.get(l), array.position(l));

@@ -118,8 +118,8 @@ public final class TrainingKernels {
                 m,
                 n,
                 gradient.pointer(),
-                Engine.doubles(left),
-                doublesOrNull(right)),
+                left.pointer(),
+                Engine.pointerOrNull(right)),
         factors(m, n, left, right, gradient));
   }
 
@@ -144,9 +144,9 @@ public final class TrainingKernels {
                 m,
                 n,
                 rate,
-                Engine.doubles(left),
+                left.pointer(),
                 gradient.pointer(),
-                doublesOrNull(right),
+                Engine.pointerOrNull(right),
                 theta.pointer()),
         factors(m, n, left, right, gradient, theta));
   }
@@ -162,13 +162,7 @@ public final class TrainingKernels {
     Engine.holds(a, DType.F64, Engine.product(n, n));
     Engine.holds(out, DType.F64, Engine.product(n, n));
     context.call(
-        c -> Kpflow.kpflow_inverse_root(c, n, Engine.doubles(a), root, floor, Engine.doubles(out)),
-        a,
-        out);
-  }
-
-  private static DoublePointer doublesOrNull(NativeMemory memory) {
-    return memory == null ? null : Engine.doubles(memory);
+        c -> Kpflow.kpflow_inverse_root(c, n, a.pointer(), root, floor, out.pointer()), a, out);
   }
 
   /** Checks left [m, m] and right [n, n] or null; all memory of the call. */

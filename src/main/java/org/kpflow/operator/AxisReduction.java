@@ -52,12 +52,12 @@ abstract class AxisReduction extends DerivedOperator {
         BasisSweep.blockSize(
             2 * split.full().count() * dtype().bytes(), Math.multiplyExact(s, copies));
     long[] unit = {1};
-    try (Tensor probes = Tensor.zeros(dtype(), split.full().block(rows));
-        Tensor images = Tensor.zeros(dtype(), split.full().block(rows))) {
+    try (Tensor probes = zeros(split.full().block(rows));
+        Tensor images = zeros(split.full().block(rows))) {
       for (long first = 0; first < s; first += rows) {
         BasisSweep.stopIfInterrupted();
         long length = Math.min(rows, s - first);
-        try (Tensor sums = Tensor.zeros(DType.F64, split.kept().block(length))) {
+        try (Tensor sums = context().zeros(DType.F64, split.kept().block(length))) {
           accumulate(adjoint, in.slice(first, length), probes, images, sums);
           TensorMath.strided(
               new long[] {sums.count()}, weight, sums, unit, 0, out.slice(first, length), unit);

@@ -49,7 +49,7 @@ final class BasisSweep {
     try {
       long size = blockSize(a, 1);
       Tensor flat = dense.reshape(Shape.of(dense.count()));
-      try (Tensor images = Tensor.zeros(a.dtype(), a.range().block(size))) {
+      try (Tensor images = a.zeros(a.range().block(size))) {
         sweep(
             a,
             size,
@@ -76,8 +76,8 @@ final class BasisSweep {
   static double compare(LinearOperator a, LinearOperator b) {
     double[] squares = new double[3]; // of A, B, A - B
     long size = blockSize(a, 2);
-    try (Tensor left = Tensor.zeros(a.dtype(), a.range().block(size));
-        Tensor right = Tensor.zeros(a.dtype(), a.range().block(size))) {
+    try (Tensor left = a.zeros(a.range().block(size));
+        Tensor right = a.zeros(a.range().block(size))) {
       sweep(
           a,
           size,
@@ -99,7 +99,7 @@ final class BasisSweep {
   static double frobeniusNorm(LinearOperator a) {
     double[] square = new double[1];
     long size = blockSize(a, 1);
-    try (Tensor images = Tensor.zeros(a.dtype(), a.range().block(size))) {
+    try (Tensor images = a.zeros(a.range().block(size))) {
       sweep(
           a,
           size,
@@ -121,17 +121,16 @@ final class BasisSweep {
   private static void sweep(LinearOperator a, long size, Visitor visitor) {
     long count = a.domain().count();
     long[] diagonal = {count + 1};
-    try (Tensor basis = Tensor.zeros(a.dtype(), a.domain().block(size));
-        Tensor one = Tensor.of(a.dtype(), Shape.of(1), 1.0)) {
+    try (Tensor basis = a.zeros(a.domain().block(size))) {
       for (long first = 0; first < count; first += size) {
         stopIfInterrupted();
         long length = Math.min(size, count - first);
         Tensor block = basis.slice(0, length);
         Tensor flat = block.reshape(Shape.of(block.count()));
         Tensor corner = flat.slice(first, flat.count() - first);
-        TensorMath.strided(new long[] {length}, 1, one, new long[1], 0, corner, diagonal);
+        TensorMath.fill(new long[] {length}, 1, corner, diagonal);
         visitor.visit(first, block);
-        TensorMath.strided(new long[] {length}, 0, one, new long[1], 0, corner, diagonal);
+        TensorMath.fill(new long[] {length}, 0, corner, diagonal);
       }
     }
   }
@@ -140,7 +139,7 @@ final class BasisSweep {
     double bytes = (double) rows * columns * a.dtype().bytes();
     if (bytes < Long.MAX_VALUE / 2) {
       try {
-        return Tensor.zeros(a.dtype(), rows, columns);
+        return a.zeros(rows, columns);
       } catch (MemoryException refused) {
         throw tooLarge(a, bytes, ": " + refused.getMessage(), refused);
       }

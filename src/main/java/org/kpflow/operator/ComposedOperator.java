@@ -56,8 +56,8 @@ final class ComposedOperator extends DerivedOperator {
       room[step % 2] = Math.max(room[step % 2], at(step, adjoint).target(adjoint).count());
     }
     long size = BasisSweep.blockSize((room[0] + room[1]) * dtype().bytes(), s);
-    try (Tensor even = Tensor.zeros(dtype(), size * room[0]);
-        Tensor odd = Tensor.zeros(dtype(), size * room[1])) {
+    try (Tensor even = zeros(size * room[0]);
+        Tensor odd = zeros(size * room[1])) {
       for (long first = 0; first < s; first += size) {
         long count = Math.min(size, s - first);
         Tensor current = in.slice(first, count);

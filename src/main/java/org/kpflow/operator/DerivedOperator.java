@@ -32,6 +32,6 @@ abstract class DerivedOperator extends LinearOperator {
 
   /** A new block of as many arrays as {@code like} has. */
   final Tensor scratch(Shape shape, Tensor like) {
-    return Tensor.zeros(dtype(), shape.block(like.shape().size(0)));
+    return zeros(shape.block(like.shape().size(0)));
   }
 }

@@ -9,7 +9,9 @@ import org.kpflow.tensor.Tensor;
 /**
  * An operator given by functions on blocks. The functions must be linear, write every element of
  * {@code out}, leave {@code in} alone and bear being called by several threads; shapes and types
- * are checked before they are called.
+ * are checked before they are called. They get tensors of the context's device: with a context on
+ * the GPU, {@code TensorMath} works on them where they are, and reading their elements is a
+ * transfer.
  */
 public final class FunctionOperator extends LinearOperator {
   private final String symbol;

@@ -20,6 +20,9 @@ import org.kpflow.tensor.Tensor;
  * that stay matrix-free: nothing is computed until they are applied, and what they need in between
  * is allocated and freed within one application. A mismatch of shapes, types or devices is an
  * IllegalArgumentException that names both sides. {@link #toString()} is the formula.
+ *
+ * <p>What an operator takes and gives lies on its context's {@link #device()}: {@link
+ * #zeros(Shape)} makes such tensors, and {@link ExecutionContext#copyOf} brings others there.
  */
 public abstract class LinearOperator {
   private final ExecutionContext context;
@@ -74,6 +77,16 @@ public abstract class LinearOperator {
 
   public final Device device() {
     return context.device();
+  }
+
+  /** A tensor of zeros that this operator takes or gives: of its type, on its device. */
+  public final Tensor zeros(Shape shape) {
+    return context.zeros(dtype, shape);
+  }
+
+  /** {@link #zeros(Shape)} of the given sizes. */
+  public final Tensor zeros(long... sizes) {
+    return zeros(Shape.of(sizes));
   }
 
   /** Whether A* = A is known to hold. */
@@ -431,7 +444,7 @@ public abstract class LinearOperator {
   }
 
   private Tensor fresh(Shape shape, Consumer<Tensor> body) {
-    Tensor out = Tensor.zeros(dtype, shape);
+    Tensor out = zeros(shape);
     try {
       body.accept(out);
       return out;

@@ -1,17 +1,19 @@
 package org.kpflow.operator;
 
+import java.util.Arrays;
 import java.util.OptionalDouble;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /**
- * A dense matrix M as an operator; a block goes through one GEMM. The tensor is used, not copied:
- * it stays the caller's to close, and must be neither closed (an IllegalStateException at the next
- * product) nor changed while the operator is in use.
+ * A dense matrix M as an operator; a block goes through one GEMM. The tensor, on the device of the
+ * context, is used, not copied: it stays the caller's to close, and must be neither closed (an
+ * IllegalStateException at the next product) nor changed while the operator is in use.
  */
 public final class MatrixOperator extends LinearOperator {
   private static final long CHUNK = 1 << 16; // elements brought to Java at a time
@@ -27,6 +29,7 @@ public final class MatrixOperator extends LinearOperator {
       boolean selfAdjoint,
       String symbol) {
     super(context, domain, range, matrix.dtype(), selfAdjoint);
+    Checks.device("matrix", device(), matrix.device());
     this.matrix = matrix.reshape(Shape.of(range.count(), domain.count()));
     this.symbol = Checks.notNull(symbol, "symbol");
   }
@@ -52,7 +55,7 @@ public final class MatrixOperator extends LinearOperator {
   public static MatrixOperator of(
       ExecutionContext context, Shape domain, Shape range, Tensor matrix) {
     requireShape(domain, range, matrix);
-    boolean symmetric = domain.equals(range) && asymmetry(matrix, domain.count()) == 0;
+    boolean symmetric = domain.equals(range) && asymmetry(context, matrix, domain.count()) == 0;
     return new MatrixOperator(context, domain, range, matrix, symmetric, "M");
   }
 
@@ -65,8 +68,9 @@ public final class MatrixOperator extends LinearOperator {
    */
   public static MatrixOperator symmetric(ExecutionContext context, Shape shape, Tensor matrix) {
     requireShape(shape, shape, matrix);
-    double found = asymmetry(matrix, shape.count());
-    double allowed = (16 + shape.count()) * matrix.dtype().epsilon() * largest(matrix);
+    double found = asymmetry(context, matrix, shape.count());
+    double allowed =
+        (16 + shape.count()) * matrix.dtype().epsilon() * largest(context, matrix, shape.count());
     Checks.that(
         found <= allowed,
         "matrix: expected a symmetric one, got differences of %.3g to its transpose (%.3g allowed)",
@@ -95,7 +99,7 @@ public final class MatrixOperator extends LinearOperator {
   }
 
   /** The largest |M - Mᵀ|, by panels of rows. */
-  private static double asymmetry(Tensor matrix, long n) {
+  private static double asymmetry(ExecutionContext context, Tensor matrix, long n) {
     double worst = 0;
     long panel = BasisSweep.blockSize(n * matrix.dtype().bytes(), n);
     Tensor flat = matrix.reshape(Shape.of(n * n));
@@ -105,14 +109,21 @@ public final class MatrixOperator extends LinearOperator {
         Tensor columns = flat.slice(first, n * n - first);
         TensorMath.strided(
             new long[] {rows, n}, -1, columns, new long[] {1, n}, 1, difference, new long[] {n, 1});
-        worst = Math.max(worst, largest(difference));
+        worst = Math.max(worst, largest(context, difference, n));
       }
     }
     return worst;
   }
 
-  /** The largest magnitude, or NaN where there is one. */
-  private static double largest(Tensor tensor) {
+  /**
+   * The largest magnitude, or NaN where there is one; on the GPU that of a row of n numbers, which
+   * takes no transfer.
+   */
+  private static double largest(ExecutionContext context, Tensor tensor, long n) {
+    if (tensor.device() != Device.CPU) {
+      Tensor rows = tensor.reshape(Shape.of(tensor.count() / n, n));
+      return Math.sqrt(Arrays.stream(TensorMath.dots(context, rows, rows)).reduce(0, Math::max));
+    }
     Tensor flat = tensor.reshape(Shape.of(tensor.count()));
     double worst = 0;
     for (long first = 0; first < tensor.count(); first += CHUNK) {
@@ -146,7 +157,7 @@ public final class MatrixOperator extends LinearOperator {
       return OptionalDouble.empty();
     }
     long n = domain().count();
-    try (Tensor sum = Tensor.zeros(DType.F64, 1)) {
+    try (Tensor sum = context().zeros(DType.F64, 1)) {
       long[] diagonal = {n + 1};
       TensorMath.strided(new long[] {n}, 1, matrix, diagonal, 1, sum, new long[1]);
       return OptionalDouble.of(sum.get(0));

@@ -20,7 +20,7 @@ final class PartialTraceOperator extends AxisReduction {
     long length = x.shape().size(0);
     long traced = split().tracedCount();
     long together = Math.min(traced, probes.shape().size(0) / length);
-    try (Tensor zero = Tensor.zeros(dtype(), 1)) {
+    try (Tensor zero = zeros(1)) {
       for (long first = 0; first < traced; first += together) {
         BasisSweep.stopIfInterrupted();
         long count = Math.min(together, traced - first);

@@ -109,8 +109,8 @@ final class TensorProductOperator extends DerivedOperator {
       left.apply(adjoint, in.reshape(source), out.reshape(target));
       return;
     }
-    try (Tensor swapped = Tensor.zeros(dtype(), source);
-        Tensor image = Tensor.zeros(dtype(), target)) {
+    try (Tensor swapped = zeros(source);
+        Tensor image = zeros(target)) {
       swap(s, left.source(adjoint).count(), columns, in, swapped);
       left.apply(adjoint, swapped, image);
       swap(s, columns, left.target(adjoint).count(), image, out);

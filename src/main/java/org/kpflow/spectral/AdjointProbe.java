@@ -84,8 +84,8 @@ final class AdjointProbe {
 
   private static Sides ofBlock(LinearOperator operator, RngState rng) {
     Shape block = operator.domain().block(2);
-    try (Tensor probes = Tensor.zeros(operator.dtype(), block);
-        Tensor products = Tensor.zeros(operator.dtype(), block)) {
+    try (Tensor probes = operator.zeros(block);
+        Tensor products = operator.zeros(block)) {
       rng.fill(operator.context(), RngState.Distribution.GAUSSIAN, probes);
       operator.matmat(probes, products);
       return sides(
@@ -94,8 +94,8 @@ final class AdjointProbe {
   }
 
   private static Sides ofBoth(LinearOperator operator, RngState rng) {
-    try (Tensor x = Tensor.zeros(operator.dtype(), operator.domain());
-        Tensor y = Tensor.zeros(operator.dtype(), operator.range())) {
+    try (Tensor x = operator.zeros(operator.domain());
+        Tensor y = operator.zeros(operator.range())) {
       RngState next = rng.fill(operator.context(), RngState.Distribution.GAUSSIAN, x);
       next.fill(operator.context(), RngState.Distribution.GAUSSIAN, y);
       try (Tensor forward = operator.matvec(x);

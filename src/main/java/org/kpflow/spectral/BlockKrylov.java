@@ -182,7 +182,7 @@ public final class BlockKrylov {
       seen = Math.max(2, block / 4);
       int given = Math.min(count, block - seen);
       seen = block - given;
-      try (Tensor vectors = start.to(operator.dtype());
+      try (Tensor vectors = start.to(operator.device(), operator.dtype());
           Tensor mixture = mixture(given, count)) {
         TensorMath.gemm(
             operator.context(),
@@ -203,13 +203,11 @@ public final class BlockKrylov {
 
   /** Weights [given, count] of the start vectors: the vectors themselves where they fit. */
   private Tensor mixture(int given, int count) {
-    Tensor weights = Tensor.zeros(operator.dtype(), given, count);
+    Tensor weights = operator.zeros(given, count);
     if (given < count) {
       options.rng().split(2).fill(operator.context(), RngState.Distribution.GAUSSIAN, weights);
     } else {
-      for (int i = 0; i < given; i++) {
-        weights.set(1, i, i);
-      }
+      TensorMath.fill(new long[] {given}, 1, weights, new long[] {count + 1L});
     }
     return weights;
   }
@@ -350,7 +348,7 @@ public final class BlockKrylov {
     int found = order.length;
     double[] values = Arrays.stream(order).mapToDouble(i -> ritz.values[i]).toArray();
     double[] residuals = new double[found];
-    Tensor vectors = Tensor.zeros(operator.dtype(), operator.domain().block(found));
+    Tensor vectors = operator.zeros(operator.domain().block(found));
     try {
       if (found > 0) {
         basis.combine(0, known, chosen(ritz, order));

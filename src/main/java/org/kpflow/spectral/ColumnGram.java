@@ -2,6 +2,7 @@ package org.kpflow.spectral;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Progress;
 import org.kpflow.base.Shape;
@@ -40,10 +41,10 @@ public final class ColumnGram {
     long panel = Math.max(1, Math.min(count, PANEL_BYTES / Math.max(1, 2 * vector)));
     long pieces = (count + panel - 1) / panel;
     progress.stage("Gram matrix of the columns", pieces * (pieces + 1) / 2);
-    Tensor gram = Tensor.zeros(DType.F64, count, count);
+    Tensor gram = owner.context().zeros(DType.F64, count, count);
     long done = 0;
-    try (Tensor left = Tensor.zeros(owner.dtype(), state.block(panel));
-        Tensor right = Tensor.zeros(owner.dtype(), state.block(pieces > 1 ? panel : 0))) {
+    try (Tensor left = owner.zeros(state.block(panel));
+        Tensor right = owner.zeros(state.block(pieces > 1 ? panel : 0))) {
       for (long i = 0; i < count; i += panel) {
         Tensor x = filled(columns, i, Math.min(panel, count - i), left);
         for (long j = i; j < count; j += panel) {
@@ -60,7 +61,7 @@ public final class ColumnGram {
   }
 
   private static void requireMemory(long count) {
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(Device.CPU);
     long bytes = 3 * count * count * Double.BYTES;
     if (count > MOST_COLUMNS || (available >= 0 && bytes > available)) {
       throw new MemoryException(
@@ -90,7 +91,7 @@ public final class ColumnGram {
     long columns = y.shape().size(0);
     long r = gram.shape().size(0);
     Tensor flat = gram.reshape(Shape.of(r * r));
-    try (Tensor products = Tensor.zeros(owner.dtype(), rows, columns)) {
+    try (Tensor products = owner.zeros(rows, columns)) {
       Tensor a = x.reshape(Shape.of(rows, size));
       Tensor b = y.reshape(Shape.of(columns, size));
       TensorMath.gemm(owner.context(), false, true, 1, a, b, 0, products);

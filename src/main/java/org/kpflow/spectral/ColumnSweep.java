@@ -23,7 +23,7 @@ final class ColumnSweep {
     this.owner = columns.owner();
     this.state = ReducedViews.stateShape(owner.range());
     this.tolerance = tolerance;
-    this.matrices = ReducedViews.allocate(state, views);
+    this.matrices = ReducedViews.allocate(owner.context(), state, views);
   }
 
   ReducedViews run(long most, LongConsumer progress) {
@@ -31,7 +31,7 @@ final class ColumnSweep {
     long block =
         ReducedViews.blockSize(Math.max(most, 1), 3 * state.count() * owner.dtype().bytes());
     long done = 0;
-    try (Tensor out = Tensor.zeros(owner.dtype(), state.block(block))) {
+    try (Tensor out = owner.zeros(state.block(block))) {
       while (done < most && !enough(done)) {
         Tensor products = out.slice(0, Math.min(block, most - done));
         columns.fill(done, products);

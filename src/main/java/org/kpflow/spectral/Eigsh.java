@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Arpack;
 import org.kpflow.nativelib.Engine;
@@ -95,14 +96,20 @@ public final class Eigsh {
             options.maxIterations(),
             options.tolerance(),
             options.which().ordinal());
-    Tensor vectors = Tensor.zeros(operator.dtype(), operator.domain().block(modes));
+    Tensor vectors = operator.zeros(operator.domain().block(modes));
     try (Tensor start = startVector(operator, options);
-        Tensor x = Tensor.zeros(operator.dtype(), operator.domain());
-        Tensor y = Tensor.zeros(operator.dtype(), operator.domain())) {
+        Tensor x = operator.zeros(operator.domain());
+        Tensor y = operator.zeros(operator.domain())) {
       int probed = probe(NAME, operator, options.rng());
       NativeOperator engine = operator instanceof NativeOperator known ? known : null;
       Arpack.Outcome outcome =
-          Arpack.eigsh(request, engine, product(operator, x, y), start.memory(), vectors.memory());
+          Arpack.eigsh(
+              operator.context().handle(),
+              request,
+              engine,
+              product(operator, x, y),
+              start.memory(),
+              vectors.memory());
       int converged = (int) outcome.converged();
       boolean complete = converged == modes;
       EigenPairs pairs =
@@ -149,14 +156,14 @@ public final class Eigsh {
   private static Tensor startVector(LinearOperator operator, LanczosOptions options) {
     if (options.start() != null) {
       Checks.shape("start", operator.domain(), options.start().shape());
-      Tensor start = options.start().to(operator.dtype());
+      Tensor start = options.start().to(operator.device(), operator.dtype());
       if (TensorMath.norm(operator.context(), start) > 0) {
         return start;
       }
       start.close();
       Checks.that(false, "start: expected a vector that is not zero");
     }
-    Tensor start = Tensor.zeros(operator.dtype(), operator.domain());
+    Tensor start = operator.zeros(operator.domain());
     options.rng().fill(operator.context(), RngState.Distribution.GAUSSIAN, start);
     return start;
   }
@@ -166,12 +173,12 @@ public final class Eigsh {
       LinearOperator operator, int modes, LanczosOptions.Which which, int probed) {
     int size = (int) operator.domain().count();
     try (Tensor matrix = operator.toDense();
-        Tensor wide = matrix.to(DType.F64)) {
+        Tensor wide = matrix.to(Device.CPU, DType.F64)) {
       DenseEigen eigen = DenseEigen.of(wide);
       int[] preferred = preferred(eigen.values(), which);
       int[] order = Arrays.stream(preferred, 0, modes).sorted().toArray();
       double[] values = new double[order.length];
-      Tensor vectors = Tensor.zeros(operator.dtype(), operator.domain().block(order.length));
+      Tensor vectors = operator.zeros(operator.domain().block(order.length));
       try (eigen) {
         for (int i = 0; i < order.length; i++) {
           values[i] = eigen.values()[order[i]];

@@ -56,7 +56,7 @@ final class KrylovBasis implements AutoCloseable {
     this.epsilon = operator.dtype().epsilon();
     this.rng = rng;
     requireMemory(solver, operator, shape, capacity + besides);
-    this.memory = Tensor.zeros(operator.dtype(), capacity, n);
+    this.memory = operator.zeros(capacity, n);
   }
 
   /** Refuses vectors of the operator's domain that do not fit into memory, with the numbers. */
@@ -67,7 +67,7 @@ final class KrylovBasis implements AutoCloseable {
   private static void requireMemory(
       String solver, LinearOperator operator, Shape shape, long vectors) {
     double bytes = (double) vectors * shape.count() * operator.dtype().bytes();
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(operator.device());
     if (available >= 0 && bytes > available) {
       throw new MemoryException(
           String.format(
@@ -137,7 +137,8 @@ final class KrylovBasis implements AutoCloseable {
   double[] project(int first, int count, int orthonormal, int orthonormalCount) {
     double[] coefficients = products(orthonormal, orthonormalCount, first, count);
     try (Tensor rounded =
-        Tensor.of(operator.dtype(), Shape.of(orthonormalCount, count), coefficients)) {
+        Tensor.of(
+            operator.device(), operator.dtype(), Shape.of(orthonormalCount, count), coefficients)) {
       TensorMath.gemm(
           operator.context(),
           true,

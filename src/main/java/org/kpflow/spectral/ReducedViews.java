@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.function.LongConsumer;
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
@@ -47,7 +48,7 @@ public final class ReducedViews implements AutoCloseable {
     return truncation.getOrDefault(view, 0.0);
   }
 
-  /** The matrix of a view, [d, d] in f64; it is freed with this object. */
+  /** The matrix of a view, [d, d] in f64 on the operator's device; it is freed with this object. */
   public Tensor matrix(View view) {
     Tensor matrix = matrices.get(view);
     Checks.that(matrix != null, "view: expected one of %s, got %s", matrices.keySet(), view);
@@ -75,11 +76,11 @@ public final class ReducedViews implements AutoCloseable {
     Checks.notNull(progress, "progress");
     Shape state = stateShape(Checks.notNull(operator, "operator").domain());
     Checks.that(operator.isSelfAdjoint(), "operator %s: expected a self-adjoint one", operator);
-    Map<View, Tensor> matrices = allocate(state, views);
+    Map<View, Tensor> matrices = allocate(operator.context(), state, views);
     long size = state.count();
     long block = blockSize(size, 2 * size * operator.dtype().bytes());
-    try (Tensor in = Tensor.zeros(operator.dtype(), state.block(block));
-        Tensor out = Tensor.zeros(operator.dtype(), state.block(block))) {
+    try (Tensor in = operator.zeros(state.block(block));
+        Tensor out = operator.zeros(state.block(block))) {
       for (long first = 0; first < size; first += block) {
         long s = Math.min(block, size - first);
         setUnit(in, first, s, 1);
@@ -155,8 +156,8 @@ public final class ReducedViews implements AutoCloseable {
   /** A lower bound on the norm of a positive semidefinite matrix, by a few power iterations. */
   public static double normBelow(ExecutionContext context, Tensor matrix) {
     long d = matrix.shape().size(0);
-    try (Tensor x = Tensor.zeros(DType.F64, d, 1);
-        Tensor y = Tensor.zeros(DType.F64, d, 1)) {
+    try (Tensor x = context.zeros(DType.F64, d, 1);
+        Tensor y = context.zeros(DType.F64, d, 1)) {
       RngState.of(0).fill(context, RngState.Distribution.GAUSSIAN, x);
       double norm = TensorMath.norm(context, x);
       for (int i = 0; i < POWER_ITERATIONS && norm > 0; i++) {
@@ -191,7 +192,8 @@ public final class ReducedViews implements AutoCloseable {
     Checks.notNull(progress, "progress");
     Shape state = stateShape(Checks.notNull(factor, "factor").range());
     Checks.shape("factor " + factor + ": domain", state, factor.domain());
-    return new TrialwiseSweep(factor, state, causal).run(allocate(state, views), progress);
+    return new TrialwiseSweep(factor, state, causal)
+        .run(allocate(factor.context(), state, views), progress);
   }
 
   /** matrix += (weight / N) Σ x x^T over the block and the traced axes; products [s, B, T, n]. */
@@ -276,12 +278,12 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /** Zero matrices for the views, or a refusal with the numbers. */
-  static Map<View, Tensor> allocate(Shape state, Collection<View> views) {
-    requireRoom(state, views);
+  static Map<View, Tensor> allocate(ExecutionContext context, Shape state, Collection<View> views) {
+    requireRoom(context.device(), state, views);
     Map<View, Tensor> matrices = new EnumMap<>(View.class);
     try {
       for (View view : Set.copyOf(views)) {
-        matrices.put(view, Tensor.zeros(DType.F64, view.size(state), view.size(state)));
+        matrices.put(view, context.zeros(DType.F64, view.size(state), view.size(state)));
       }
       return matrices;
     } catch (RuntimeException failure) {
@@ -291,12 +293,12 @@ public final class ReducedViews implements AutoCloseable {
   }
 
   /**
-   * Refuses views whose matrices would not fit.
+   * Refuses views whose matrices would not fit on a device.
    *
    * @throws MemoryException with the view and its size, and what to do
    */
-  public static void requireRoom(Shape state, Collection<View> views) {
-    long available = Engine.availableMemory();
+  public static void requireRoom(Device device, Shape state, Collection<View> views) {
+    long available = Engine.availableMemory(device);
     for (View view : Checks.notNull(views, "views")) {
       long size = view.size(state);
       if (size > 1 << 16 || (available >= 0 && size * size * Double.BYTES > available / 2)) {
@@ -329,9 +331,8 @@ public final class ReducedViews implements AutoCloseable {
   private static void setUnit(Tensor block, long first, long s, double value) {
     Tensor flat = block.reshape(Shape.of(block.count()));
     long vector = block.shape().tail().count();
-    for (long i = 0; i < s; i++) {
-      flat.set(value, i * vector + first + i);
-    }
+    TensorMath.fill(
+        new long[] {s}, value, flat.slice(first, flat.count() - first), new long[] {vector + 1});
   }
 
   /**

@@ -61,7 +61,7 @@ public final class SampledViews implements AutoCloseable {
     }
     int fitting = (int) Math.max(LEAST_GROUPS, Math.min(MOST_GROUPS, GROUP_BYTES / bytes));
     this.groups = Math.min(fitting, samples);
-    long available = Engine.availableMemory();
+    long available = Engine.availableMemory(factor.device());
     if (available >= 0 && (groups + 1) * bytes > available) {
       throw new MemoryException(
           "samples of views "
@@ -124,7 +124,7 @@ public final class SampledViews implements AutoCloseable {
     Checks.notNull(progress, "progress");
     SampledViews result = new SampledViews(factor, views, samples, trialwise, rng.seed());
     try {
-      result.totals.putAll(ReducedViews.allocate(result.state, views));
+      result.totals.putAll(ReducedViews.allocate(factor.context(), result.state, views));
       for (View view : views) {
         result.sums.put(view, new Tensor[result.groups]);
       }
@@ -160,8 +160,8 @@ public final class SampledViews implements AutoCloseable {
     int all = groups * each;
     int block = (int) Math.max(1, Math.min(Math.min(all, MOST_BLOCK), BLOCK_BYTES / bytes));
     long before = products;
-    try (Tensor draws = Tensor.zeros(factor.dtype(), factor.domain().block(block));
-        Tensor samples = Tensor.zeros(factor.dtype(), state.block(block))) {
+    try (Tensor draws = factor.zeros(factor.domain().block(block));
+        Tensor samples = factor.zeros(state.block(block))) {
       for (int first = 0; first < all; first += block) {
         int s = Math.min(block, all - first);
         Tensor g = draws.slice(0, s);
@@ -191,7 +191,7 @@ public final class SampledViews implements AutoCloseable {
         .findFirst()
         .ifPresent(
             absent ->
-                ReducedViews.allocate(state, sums.keySet())
+                ReducedViews.allocate(context(), state, sums.keySet())
                     .forEach((view, matrix) -> sums.get(view)[group] = matrix));
     ReducedViews.swept(sumsOf(group))
         .forEach((view, matrix) -> ReducedViews.accumulate(factor, view, state, x, 1, matrix));
@@ -224,7 +224,7 @@ public final class SampledViews implements AutoCloseable {
       return;
     }
     long block = matrix.shape().size(0) / trials;
-    try (Tensor zeros = Tensor.zeros(DType.F64, block * trials)) {
+    try (Tensor zeros = context().zeros(DType.F64, block * trials)) {
       for (long b = 0; b < trials; b++) {
         Tensor rows = matrix.slice(b * block, block);
         clear(zeros, rows, 0, b * block);
@@ -337,7 +337,7 @@ public final class SampledViews implements AutoCloseable {
    */
   public Tensor half(View view, int parity) {
     Checks.range("parity", parity, 0, 1);
-    Tensor result = Tensor.zeros(DType.F64, matrix(view).shape());
+    Tensor result = context().zeros(DType.F64, matrix(view).shape());
     int used = (groups - parity + 1) / 2;
     for (int group = parity; group < groups; group += 2) {
       TensorMath.axpby(
@@ -348,7 +348,7 @@ public final class SampledViews implements AutoCloseable {
 
   private double trace(Tensor matrix) {
     long d = matrix.shape().size(0);
-    try (Tensor sum = Tensor.zeros(DType.F64, 1)) {
+    try (Tensor sum = context().zeros(DType.F64, 1)) {
       TensorMath.strided(new long[] {d}, 1, matrix, new long[] {d + 1}, 1, sum, new long[] {0});
       return sum.get(0);
     }

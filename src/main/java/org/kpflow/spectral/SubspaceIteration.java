@@ -126,7 +126,7 @@ public final class SubspaceIteration {
       int probed,
       int passes) {
     int[] kept = Arrays.stream(order).filter(i -> i >= 0).toArray();
-    Tensor vectors = Tensor.zeros(operator.dtype(), operator.domain().block(kept.length));
+    Tensor vectors = operator.zeros(operator.domain().block(kept.length));
     double[] found = new double[kept.length];
     double[] norms = new double[kept.length];
     for (int i = 0, at = 0; i < order.length; i++) {

@@ -114,7 +114,7 @@ public final class Svds {
     Tensor right = pairs.vectors().copy();
     Tensor left = null;
     try {
-      left = Tensor.zeros(map.dtype(), map.range().block(count));
+      left = map.zeros(map.range().block(count));
       double[] values = refine(map, options, right, left);
       return new SingularTriplets(
           values,
@@ -178,7 +178,7 @@ public final class Svds {
   }
 
   private static Tensor chosen(Tensor vectors, int[] order) {
-    Tensor chosen = Tensor.zeros(vectors.dtype(), vectors.shape());
+    Tensor chosen = Tensor.zeros(vectors.device(), vectors.dtype(), vectors.shape());
     for (int i = 0; i < order.length; i++) {
       chosen.slice(i, 1).copyFrom(vectors.slice(order[i], 1));
     }

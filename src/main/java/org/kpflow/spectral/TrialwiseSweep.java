@@ -30,9 +30,9 @@ final class TrialwiseSweep {
     Map<View, Tensor> swept = ReducedViews.swept(matrices);
     long columns = state.size(1) * state.size(2);
     long block = ReducedViews.blockSize(columns, 3 * state.count() * factor.dtype().bytes());
-    try (Tensor in = Tensor.zeros(factor.dtype(), state.block(block));
-        Tensor out = Tensor.zeros(factor.dtype(), state.block(block));
-        Tensor room = Tensor.zeros(factor.dtype(), state.block(block))) {
+    try (Tensor in = factor.zeros(state.block(block));
+        Tensor out = factor.zeros(state.block(block));
+        Tensor room = factor.zeros(state.block(block))) {
       for (long first = 0; first < columns; first += block) {
         long s = Math.min(block, columns - first);
         setInAllTrials(in, columns, first, s, 1);
@@ -65,25 +65,33 @@ final class TrialwiseSweep {
     long steps = products.shape().size(2) - step;
     Shape single = Shape.state(1, steps, products.shape().size(3));
     Tensor late =
-        room.reshape(Shape.of(room.count()))
-            .slice(0, trials * s * single.count())
-            .reshape(single.block(trials * s));
-    for (long b = 0; b < trials; b++) {
-      for (long i = 0; i < s; i++) {
-        late.slice(b * s + i).slice(0).copyFrom(products.slice(i).slice(b).slice(step, steps));
-      }
-    }
+        flat(room).slice(0, trials * s * single.count()).reshape(single.block(trials * s));
+    long part = single.count();
+    long whole = products.shape().size(2) * products.shape().size(3);
+    long before = step * products.shape().size(3);
+    TensorMath.strided( // [i, b, ·] -> [b, i, ·]
+        new long[] {trials, s, part},
+        1,
+        flat(products).slice(before, products.count() - before),
+        new long[] {whole, trials * whole, 1},
+        0,
+        late,
+        new long[] {s * part, part, 1});
     return late;
   }
 
+  private static Tensor flat(Tensor tensor) {
+    return tensor.reshape(Shape.of(tensor.count()));
+  }
+
   private static void setInAllTrials(Tensor block, long columns, long first, long s, double value) {
-    Tensor flat = block.reshape(Shape.of(block.count()));
+    Tensor flat = flat(block);
     long trials = block.shape().size(1);
-    for (long i = 0; i < s; i++) {
-      for (long b = 0; b < trials; b++) {
-        flat.set(value, (i * trials + b) * columns + first + i);
-      }
-    }
+    TensorMath.fill(
+        new long[] {s, trials},
+        value,
+        flat.slice(first, flat.count() - first),
+        new long[] {trials * columns + 1, columns});
   }
 
   /** Adds the products [B s, 1, T', n] of a block, from a step on, to a view. */
@@ -118,7 +126,7 @@ final class TrialwiseSweep {
     long d = matrix.shape().size(0);
     long row = b * ofTrial + ((view.keep() & 2) != 0 ? step * units : 0);
     Tensor flat = matrix.reshape(Shape.of(d * d));
-    try (Tensor part = Tensor.zeros(DType.F64, size, size)) {
+    try (Tensor part = factor.context().zeros(DType.F64, size, size)) {
       ReducedViews.accumulate(factor, view, single, products, weight, part);
       TensorMath.strided(
           new long[] {size, size},

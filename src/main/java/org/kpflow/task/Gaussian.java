@@ -91,7 +91,7 @@ public final class Gaussian implements Task {
     Tensor y = Tensor.zeros(DType.F64, trials, steps, outputs);
     try {
       if (targets == Targets.NOISE) {
-        rng.split(1).fill(context, RngState.Distribution.GAUSSIAN, y);
+        rng.split(1).fill(context.host(), RngState.Distribution.GAUSSIAN, y);
       } else {
         linear(context, x, y);
       }
@@ -110,11 +110,11 @@ public final class Gaussian implements Task {
       return;
     }
     try (Tensor a = Tensor.zeros(DType.F64, outputs, inputs.channels())) {
-      map.fill(context, RngState.Distribution.GAUSSIAN, a);
+      map.fill(context.host(), RngState.Distribution.GAUSSIAN, a);
       double scale = 1 / Math.sqrt(inputs.channels());
       for (long b = 0; b < x.shape().size(0); b++) {
         Tensor to = y.slice(b).slice(delay, shown);
-        TensorMath.gemm(context, false, true, scale, x.slice(b).slice(0, shown), a, 0, to);
+        TensorMath.gemm(context.host(), false, true, scale, x.slice(b).slice(0, shown), a, 0, to);
       }
     }
   }

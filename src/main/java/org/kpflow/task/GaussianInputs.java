@@ -39,16 +39,17 @@ final class GaussianInputs {
     Sizes.numbers(trials, steps, channels);
     Tensor inputs = Tensor.zeros(DType.F64, Shape.of(trials, steps, channels));
     if (rank == channels) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, inputs);
+      rng.fill(context.host(), RngState.Distribution.GAUSSIAN, inputs);
       return inputs;
     }
     try (Tensor z = Tensor.zeros(DType.F64, trials * steps, rank);
         Tensor q = Tensor.zeros(DType.F64, rank, channels)) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, z);
-      mixing.fill(context, RngState.Distribution.GAUSSIAN, q);
+      rng.fill(context.host(), RngState.Distribution.GAUSSIAN, z);
+      mixing.fill(context.host(), RngState.Distribution.GAUSSIAN, q);
       TensorMath.orthonormalizeRows(q);
       Tensor rows = inputs.reshape(Shape.of(trials * steps, channels));
-      TensorMath.gemm(context, false, false, Math.sqrt((double) channels / rank), z, q, 0, rows);
+      TensorMath.gemm(
+          context.host(), false, false, Math.sqrt((double) channels / rank), z, q, 0, rows);
       return inputs;
     } catch (RuntimeException | Error failure) {
       inputs.close();

@@ -113,11 +113,11 @@ public final class StudentTeacher implements Task {
     Map<String, Tensor> weights = new LinkedHashMap<>(recurrentWeights(context));
     try (Tensor out = outputWeights(context);
         Rnn model = new Rnn(weights, Activation.TANH, ModelOptions.of(DType.F64));
-        TrainingPass pass = new TrainingPass(context, model)) {
+        TrainingPass pass = new TrainingPass(context.host(), model)) {
       Tensor states = pass.run(x).reshape(Shape.of(trials * steps, units));
       Tensor y = Tensor.zeros(DType.F64, trials, steps, outputs);
       Tensor rows = y.reshape(Shape.of(trials * steps, outputs));
-      TensorMath.gemm(context, false, true, 1, states, out, 0, rows);
+      TensorMath.gemm(context.host(), false, true, 1, states, out, 0, rows);
       return y;
     } finally {
       weights.values().forEach(Tensor::close);

@@ -21,7 +21,7 @@ public interface Task {
   long steps();
 
   /**
-   * Random trials, in f64.
+   * Random trials, in f64 on the CPU: the same ones for a context of any device.
    *
    * @param trials B, at least 1
    */

@@ -2,6 +2,7 @@ package org.kpflow.task;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.Tensor;
 
@@ -42,6 +43,11 @@ public record Trials(Tensor inputs, Tensor targets, Tensor mask) implements Auto
   /** A copy in the given type. */
   public Trials to(DType dtype) {
     return new Trials(inputs.to(dtype), targets.to(dtype), mask == null ? null : mask.to(dtype));
+  }
+
+  /** A copy on the given device. */
+  public Trials to(Device device) {
+    return new Trials(inputs.to(device), targets.to(device), mask == null ? null : mask.to(device));
   }
 
   /** A copy of trials {@code first} to {@code first + length - 1}. */

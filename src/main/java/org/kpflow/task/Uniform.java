@@ -30,7 +30,7 @@ final class Uniform {
   /** Uniform on (0, 1). */
   static double[] draw(ExecutionContext context, int count, RngState rng) {
     try (Tensor numbers = Tensor.zeros(DType.F64, count)) {
-      rng.fill(context, RngState.Distribution.UNIFORM, numbers);
+      rng.fill(context.host(), RngState.Distribution.UNIFORM, numbers);
       return numbers.toDoubles();
     }
   }

@@ -64,10 +64,13 @@ public final class ReadoutMath {
     Shape shape = Checks.notNull(y, "y").shape();
     Checks.shape("targets", shape, Checks.notNull(targets, "targets").shape());
     Checks.dtype("targets", y.dtype(), targets.dtype());
+    TensorMath.onDevice(context, "y", y);
+    TensorMath.onDevice(context, "targets", targets);
     long outputs = shape.size(shape.rank() - 1);
     if (mask != null) {
       Checks.shape("mask", Shape.of(shape.size(0), shape.size(1)), mask.shape());
       Checks.dtype("mask", y.dtype(), mask.dtype());
+      TensorMath.onDevice(context, "mask", mask);
     }
     return TrainingKernels.meanSquaredError(
         context.handle(),
@@ -91,6 +94,9 @@ public final class ReadoutMath {
     long units = last(Checks.notNull(state, "state"));
     Checks.dtype("state", weight.dtype(), state.dtype());
     Checks.dtype("y", weight.dtype(), Checks.notNull(y, "y").dtype());
+    TensorMath.onDevice(context, "weight", weight);
+    TensorMath.onDevice(context, "state", state);
+    TensorMath.onDevice(context, "y", y);
     Checks.that(
         begin >= 0 && begin <= units - width,
         "state: expected units %d to %d, got shape %s",
@@ -107,6 +113,7 @@ public final class ReadoutMath {
     if (bias != null) {
       Checks.dtype("bias", weight.dtype(), bias.dtype());
       Checks.shape("bias", Shape.of(outputs), bias.shape());
+      TensorMath.onDevice(context, "bias", bias);
     }
     return new ReadoutArrays(
         weight.dtype(),

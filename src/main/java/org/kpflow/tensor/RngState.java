@@ -46,7 +46,7 @@ public record RngState(long seed, long position) {
   public RngState fill(ExecutionContext context, Distribution distribution, Tensor out) {
     Checks.notNull(context, "context");
     Checks.notNull(distribution, "distribution");
-    Checks.notNull(out, "out");
+    TensorMath.onDevice(context, "out", Checks.notNull(out, "out"));
     Engine.fillRandom(
         context.handle(),
         out.dtype(),

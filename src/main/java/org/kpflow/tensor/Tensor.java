@@ -13,10 +13,13 @@ import org.kpflow.nativelib.Engine;
 import org.kpflow.nativelib.NativeMemory;
 
 /**
- * A dense row-major array in off-heap memory, 64-byte aligned where it was allocated. {@link
- * #reshape} and {@link #slice} give views: they share the memory, which is freed when the tensor
- * that allocated it is closed. Using a closed tensor is an IllegalStateException. A tensor may be
- * read by several threads; writing is the caller's to order.
+ * A dense row-major array in the memory of a device, outside of Java's heap, 64-byte aligned where
+ * it was allocated. {@link #reshape} and {@link #slice} give views: they share the memory, which is
+ * freed when the tensor that allocated it is closed. Using a closed tensor is an
+ * IllegalStateException. A tensor may be read by several threads; writing is the caller's to order.
+ *
+ * <p>What makes a tensor from numbers of Java makes it on the CPU. Java's arrays are copied from
+ * and to a tensor of any device; on the GPU every such copy is a transfer.
  */
 public final class Tensor implements AutoCloseable {
   private static final int CHUNK = 1 << 16;
@@ -33,18 +36,26 @@ public final class Tensor implements AutoCloseable {
     this.view = view;
   }
 
-  /**
-   * A tensor of zeros.
-   *
-   * @throws org.kpflow.base.MemoryException if the memory cannot be had
-   */
+  /** A tensor of zeros on the CPU; see {@link #zeros(Device, DType, Shape)}. */
   public static Tensor zeros(DType dtype, Shape shape) {
-    Checks.notNull(dtype, "dtype");
-    Checks.notNull(shape, "shape");
-    return new Tensor(NativeMemory.allocate(shape.count() * dtype.bytes()), shape, dtype, false);
+    return zeros(Device.CPU, dtype, shape);
   }
 
-  /** A tensor of zeros with the given sizes. */
+  /**
+   * A tensor of zeros in the memory of a device.
+   *
+   * @throws org.kpflow.base.MemoryException if the memory cannot be had
+   * @throws org.kpflow.base.InputException if there is no such device, saying why
+   */
+  public static Tensor zeros(Device device, DType dtype, Shape shape) {
+    Checks.notNull(device, "device");
+    Checks.notNull(dtype, "dtype");
+    Checks.notNull(shape, "shape");
+    return new Tensor(
+        NativeMemory.allocate(device, shape.count() * dtype.bytes()), shape, dtype, false);
+  }
+
+  /** A tensor of zeros on the CPU with the given sizes. */
   public static Tensor zeros(DType dtype, long... sizes) {
     return zeros(dtype, Shape.of(sizes));
   }
@@ -61,7 +72,12 @@ public final class Tensor implements AutoCloseable {
 
   /** A tensor of the given type with the values, rounded where the type is f32. */
   public static Tensor of(DType dtype, Shape shape, double... values) {
-    return built(zeros(dtype, shape), fresh -> fresh.copyFrom(values));
+    return of(Device.CPU, dtype, shape, values);
+  }
+
+  /** The same in the memory of a device. */
+  public static Tensor of(Device device, DType dtype, Shape shape, double... values) {
+    return built(zeros(device, dtype, shape), fresh -> fresh.copyFrom(values));
   }
 
   /** A new tensor once its body has run; closed where that fails. */
@@ -83,8 +99,9 @@ public final class Tensor implements AutoCloseable {
     return dtype;
   }
 
+  /** Whose memory the elements lie in. */
   public Device device() {
-    return Device.CPU;
+    return memory.device();
   }
 
   /** Number of elements. */
@@ -146,32 +163,47 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(memory.span(first * row, length * row), tail.block(length), dtype, true);
   }
 
-  /** A new tensor with the same elements. */
+  /** A new tensor with the same elements, on the same device. */
   public Tensor copy() {
     return to(dtype);
   }
 
-  /** A new tensor with the same elements in the given type; f64 to f32 rounds to nearest. */
+  /**
+   * A new tensor with the same elements in the given type, on the same device; f64 to f32 rounds to
+   * nearest.
+   */
   public Tensor to(DType other) {
-    return built(zeros(other, shape), fresh -> convert(this, fresh));
+    return to(device(), other);
   }
 
-  /** Overwrites this tensor with the elements of another of the same shape, converting the type. */
+  /** A new tensor with the same elements in the memory of the given device. */
+  public Tensor to(Device other) {
+    return to(other, dtype);
+  }
+
+  /** A new tensor with the same elements in the memory of the given device, in the given type. */
+  public Tensor to(Device device, DType type) {
+    return built(zeros(device, type, shape), fresh -> fresh.copyFrom(this));
+  }
+
+  /**
+   * Overwrites this tensor with the elements of another of the same shape, which may be of another
+   * type and lie on another device.
+   */
   public Tensor copyFrom(Tensor source) {
     Checks.shape("source", shape, Checks.notNull(source, "source").shape);
-    convert(source, this);
-    return this;
-  }
-
-  private static void convert(Tensor source, Tensor target) {
-    if (source.dtype == target.dtype) {
-      Engine.copy(source.memory.span(0, source.bytes()), target.memory.span(0, target.bytes()));
-    } else {
-      long[] size = {source.count()};
+    if (source.dtype == dtype) {
+      Engine.copy(source.memory.span(0, source.bytes()), memory.span(0, bytes()));
+    } else if (source.device() == device()) {
+      long[] size = {count()};
       long[] unit = {1};
-      Engine.stridedAxpby(
-          size, 1, source.dtype, source.memory, unit, 0, target.dtype, target.memory, unit);
+      TensorMath.strided(size, 1, source, unit, 0, this, unit);
+    } else {
+      try (Tensor converted = source.to(dtype)) {
+        copyFrom(converted);
+      }
     }
+    return this;
   }
 
   /** One element. Slow: use the bulk copies for many. */
@@ -355,13 +387,14 @@ public final class Tensor implements AutoCloseable {
     return count() * dtype.bytes();
   }
 
-  /** Tensors and other native resources not yet freed in this process. */
+  /** Tensors and other native resources not yet freed in this process, but for shared contexts. */
   public static long liveCount() {
     return NativeMemory.liveCount();
   }
 
   @Override
   public String toString() {
-    return "Tensor " + dtype + shape + (isClosed() ? " (closed)" : "");
+    String where = device() == Device.CPU ? "" : " on " + device();
+    return "Tensor " + dtype + shape + where + (isClosed() ? " (closed)" : "");
   }
 }

@@ -2,12 +2,13 @@ package org.kpflow.tensor;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.nativelib.Engine;
 
 /**
- * Arithmetic on whole tensors, by native kernels. Shapes and types must agree; results do not
- * depend on the thread count.
+ * Arithmetic on whole tensors, by native kernels. Shapes, types and devices must agree, the devices
+ * with that of the context too; results do not depend on the thread count.
  */
 public final class TensorMath {
   private TensorMath() {}
@@ -17,6 +18,12 @@ public final class TensorMath {
     Checks.notNull(y, "y");
     Checks.shape("y", Checks.notNull(x, "x").shape(), y.shape());
     Checks.dtype("y", x.dtype(), y.dtype());
+    onDevice(context, "x", x);
+    onDevice(context, "y", y);
+  }
+
+  static void onDevice(ExecutionContext context, String name, Tensor tensor) {
+    Checks.device(name, context.device(), tensor.device());
   }
 
   /** y = alpha x + beta y; with beta 0, y is not read. */
@@ -67,6 +74,7 @@ public final class TensorMath {
       Checks.that(
           matrix.shape().rank() == 2, "gemm: expected matrices, got shape %s", matrix.shape());
       Checks.dtype("gemm", a.dtype(), matrix.dtype());
+      onDevice(context, "gemm", matrix);
     }
     long m = a.shape().size(transposeA ? 1 : 0);
     long k = a.shape().size(transposeA ? 0 : 1);
@@ -96,15 +104,17 @@ public final class TensorMath {
   }
 
   /**
-   * X Yᵀ as a new f64 tensor [m, s]: the inner products of all rows of X [m, n] with all rows of Y
-   * [s, n], summed over n in f64. For few long rows, where a GEMM would find nothing to share out
-   * among threads.
+   * X Yᵀ as a new f64 tensor [m, s] on the CPU: the inner products of all rows of X [m, n] with all
+   * rows of Y [s, n], summed over n in f64. For few long rows, where a GEMM would find nothing to
+   * share out among threads.
    */
   public static Tensor rowProducts(ExecutionContext context, Tensor x, Tensor y) {
     Checks.notNull(context, "context");
     matrix("x", x);
     matrix("y", y);
     Checks.dtype("y", x.dtype(), y.dtype());
+    onDevice(context, "x", x);
+    onDevice(context, "y", y);
     long m = x.shape().size(0);
     long n = x.shape().size(1);
     long s = y.shape().size(0);
@@ -121,14 +131,16 @@ public final class TensorMath {
   }
 
   /**
-   * Replaces the first k rows of X [m, n] by C X, with C [k, m] in f64, rounded to the type of X,
-   * and k at most m. The other rows stay; nothing of the size of X is allocated.
+   * Replaces the first k rows of X [m, n] by C X, with C [k, m] in f64 on the CPU, rounded to the
+   * type of X, and k at most m. The other rows stay; nothing of the size of X is allocated.
    */
   public static void combineRows(ExecutionContext context, Tensor coefficients, Tensor x) {
     Checks.notNull(context, "context");
     matrix("coefficients", coefficients);
     matrix("x", x);
     Checks.dtype("coefficients", DType.F64, coefficients.dtype());
+    Checks.device("coefficients", Device.CPU, coefficients.device());
+    onDevice(context, "x", x);
     long k = coefficients.shape().size(0);
     long m = x.shape().size(0);
     Checks.shape("coefficients", Shape.of(k, m), coefficients.shape());
@@ -152,12 +164,25 @@ public final class TensorMath {
         a.shape().rank() == 2 && a.shape().size(0) <= a.shape().size(1),
         "rows: expected a matrix with at most as many rows as columns, got shape %s",
         a.shape());
-    Engine.orthonormalize(a.dtype(), a.shape().size(0), a.shape().size(1), a.memory());
+    Engine.orthonormalize(
+        ExecutionContext.serial(a.device()).handle(),
+        a.dtype(),
+        a.shape().size(0),
+        a.shape().size(1),
+        a.memory());
+  }
+
+  /** y[i . strides] = value for every index i of the shape, in row-major order. */
+  public static void fill(long[] sizes, double value, Tensor y, long[] strides) {
+    Checks.notNull(y, "y");
+    try (Tensor one = Tensor.of(y.device(), DType.F64, Shape.of(1), value)) {
+      strided(sizes, 1, one, new long[sizes.length], 0, y, strides);
+    }
   }
 
   /**
    * y = alpha x + beta y with explicit strides per axis of the index space; a zero stride repeats
-   * or accumulates.
+   * or accumulates. The types may differ, the devices not.
    */
   public static void strided(
       long[] sizes,
@@ -172,7 +197,17 @@ public final class TensorMath {
     Checks.notNull(yStrides, "yStrides");
     Checks.notNull(x, "x");
     Checks.notNull(y, "y");
+    Checks.device("y", x.device(), y.device());
     Engine.stridedAxpby(
-        sizes, alpha, x.dtype(), x.memory(), xStrides, beta, y.dtype(), y.memory(), yStrides);
+        ExecutionContext.serial(x.device()).handle(),
+        sizes,
+        alpha,
+        x.dtype(),
+        x.memory(),
+        xStrides,
+        beta,
+        y.dtype(),
+        y.memory(),
+        yStrides);
   }
 }

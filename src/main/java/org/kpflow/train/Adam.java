@@ -54,7 +54,7 @@ public final class Adam implements Optimizer {
       for (String moment : List.of("m.", "v.")) {
         state.put(
             moment + parameter.name(),
-            Tensor.zeros(parameter.value().dtype(), parameter.value().shape()));
+            context.zeros(parameter.value().dtype(), parameter.value().shape()));
       }
     }
   }

@@ -39,7 +39,7 @@ final class EpochOrder {
   private Integer[] permutation(long of) {
     double[] keys;
     try (Tensor uniform = Tensor.zeros(DType.F64, count)) {
-      stream.split(of).fill(context, RngState.Distribution.UNIFORM, uniform);
+      stream.split(of).fill(context.host(), RngState.Distribution.UNIFORM, uniform);
       keys = uniform.toDoubles();
     }
     Integer[] trials = new Integer[count];

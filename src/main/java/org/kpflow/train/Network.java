@@ -39,21 +39,25 @@ public final class Network implements AutoCloseable {
   private Tensor outputError;
 
   /**
-   * A network; it takes over model and read-out, and closes them.
+   * A network; it takes over model and read-out, and closes them. The model's weights are moved to
+   * the context's device, where the read-out has to be made and trials lie.
    *
    * @param trainsReadout whether W_out and b are trained with the model
-   * @throws IllegalArgumentException if the read-out is of another type or does not fit the state
+   * @throws IllegalArgumentException if the read-out is of another type, lies on another device or
+   *     does not fit the state
    */
   public Network(ExecutionContext context, Model model, Readout readout, boolean trainsReadout) {
     this.context = Checks.notNull(context, "context");
     this.model = Checks.notNull(model, "model");
     this.readout = Checks.notNull(readout, "readout");
     Checks.dtype("readout", model.dtype(), readout.weight().dtype());
+    Checks.device("readout", context.device(), readout.weight().device());
     Checks.that(
         readout.block().begin() + readout.block().units() <= model.stateUnits(),
         "readout: expected a part of a state of %d units, got %s",
         model.stateUnits(),
         readout.block());
+    model.moveTo(context.device());
     this.trainsReadout = trainsReadout;
     this.prefix = prefix(model instanceof RecurrentModel);
     this.begin = readout.block().begin() + (model.stepsPerInput() - 1) * model.stateUnits();
@@ -74,7 +78,7 @@ public final class Network implements AutoCloseable {
         values.add(readout.bias());
       }
     }
-    this.gradient = Tensor.zeros(model.dtype(), values.stream().mapToLong(Tensor::count).sum());
+    this.gradient = context.zeros(model.dtype(), values.stream().mapToLong(Tensor::count).sum());
     long offset = 0;
     for (int i = 0; i < names.size(); i++) {
       Tensor value = values.get(i);
@@ -131,7 +135,7 @@ public final class Network implements AutoCloseable {
   public Tensor outputs(Tensor inputs) {
     Tensor state = perInput(pass.run(inputs));
     Shape shape = state.shape();
-    Tensor outputs = Tensor.zeros(model.dtype(), shape.size(0), shape.size(1), readout.outputs());
+    Tensor outputs = context.zeros(model.dtype(), shape.size(0), shape.size(1), readout.outputs());
     try {
       ReadoutMath.apply(context, readout.weight(), readout.bias(), begin, state, outputs);
       return outputs;
@@ -142,7 +146,7 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * The mean squared error on trials of the model's type.
+   * The mean squared error on trials of the model's type, on the context's device.
    *
    * @throws IllegalArgumentException if the trials do not go with the model and its read-out
    */
@@ -151,7 +155,8 @@ public final class Network implements AutoCloseable {
   }
 
   /**
-   * The mean squared error on trials of the model's type; overwrites all gradients.
+   * The mean squared error on trials of the model's type, on the context's device; overwrites all
+   * gradients.
    *
    * @throws IllegalArgumentException if the trials do not go with the model and its read-out
    */
@@ -204,7 +209,7 @@ public final class Network implements AutoCloseable {
     if (workspace != null) {
       workspace.close();
     }
-    return Tensor.zeros(model.dtype(), shape);
+    return context.zeros(model.dtype(), shape);
   }
 
   @Override

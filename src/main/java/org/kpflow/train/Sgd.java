@@ -28,12 +28,12 @@ public final class Sgd implements Optimizer {
         momentum >= 0 && momentum < 1,
         "momentum: expected at least 0 and below 1, got %s",
         momentum);
-    this.context = context;
+    this.context = Checks.notNull(context, "context");
     this.parameters = List.copyOf(parameters);
     this.momentum = momentum;
     for (Parameter parameter : momentum == 0 ? List.<Parameter>of() : this.parameters) {
       velocities.put(
-          parameter.name(), Tensor.zeros(parameter.value().dtype(), parameter.value().shape()));
+          parameter.name(), context.zeros(parameter.value().dtype(), parameter.value().shape()));
     }
   }
 

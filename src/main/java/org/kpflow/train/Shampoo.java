@@ -9,6 +9,7 @@ import org.kpflow.base.Shape;
 import org.kpflow.nativelib.TrainingKernels;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
+import org.kpflow.tensor.TensorMath;
 
 /**
  * Shampoo (Gupta, Koren and Singer 2018): for every matrix with gradient G [m, n], L ← L + G Gᵀ and
@@ -80,10 +81,8 @@ public final class Shampoo implements Optimizer {
   }
 
   private Tensor diagonal(String kind, Parameter parameter, long size, double value) {
-    Tensor matrix = Tensor.zeros(DType.F64, size, size);
-    for (long i = 0; i < size; i++) {
-      matrix.set(value, i, i);
-    }
+    Tensor matrix = context.zeros(DType.F64, size, size);
+    TensorMath.fill(new long[] {size}, value, matrix, new long[] {size + 1});
     state.put(kind + parameter.name(), matrix);
     return matrix;
   }

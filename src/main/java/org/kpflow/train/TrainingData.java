@@ -2,6 +2,7 @@ package org.kpflow.train;
 
 import org.kpflow.base.Checks;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.io.Finite;
 import org.kpflow.task.Task;
@@ -14,7 +15,8 @@ import org.kpflow.tensor.TensorMath;
 /**
  * The trials of a training: batches that are functions of seed and step, by the counter-based
  * generator, and those on which the network is judged. Trials, their order and their noise come
- * from streams of their own. Drawing is done in f64, so that f32 and f64 see the same trials.
+ * from streams of their own. Drawing is done in f64 on the CPU, so that f32 and f64, and every
+ * device, see the same trials; batches and evaluation are then brought to the context's device.
  */
 public final class TrainingData implements AutoCloseable {
   /** The streams that are split off the seed, in the order of their labels. */
@@ -65,7 +67,7 @@ public final class TrainingData implements AutoCloseable {
     this.set = set;
     try (evaluation;
         Trials counted = draw.lossSteps().of(evaluation)) {
-      this.evaluation = finite("the evaluation's trials", counted, dtype);
+      this.evaluation = finite("the evaluation's trials", counted, context.device(), dtype);
     } catch (RuntimeException failure) {
       if (set != null) {
         set.close();
@@ -161,24 +163,29 @@ public final class TrainingData implements AutoCloseable {
           addNoise(context, draw.noise(), stream.split(step), trials.inputs());
         }
         try (Trials counted = draw.lossSteps().of(trials)) {
-          return finite("the trials of step " + step, counted, dtype);
+          return finite("the trials of step " + step, counted, context.device(), dtype);
         }
       }
     };
   }
 
-  /** A copy in the network's type, which numbers may be too large for. */
-  private static Trials finite(String what, Trials trials, DType dtype) {
+  /** A copy in the network's type, which numbers may be too large for, on its device. */
+  private static Trials finite(String what, Trials trials, Device device, DType dtype) {
     Trials converted = trials.to(dtype);
     try {
       if (dtype == DType.F32) {
         Finite.require(what + " in f32, which ends at 3.4e38: inputs", converted.inputs());
         Finite.require(what + " in f32, which ends at 3.4e38: targets", converted.targets());
       }
-      return converted;
     } catch (RuntimeException fault) {
       converted.close();
       throw fault;
+    }
+    if (device == Device.CPU) {
+      return converted;
+    }
+    try (converted) {
+      return converted.to(device);
     }
   }
 
@@ -187,8 +194,8 @@ public final class TrainingData implements AutoCloseable {
     Shape shape = inputs.shape();
     try (Tensor noise = Tensor.zeros(DType.F64, shape);
         Tensor sum = inputs.to(DType.F64)) {
-      rng.fill(context, RngState.Distribution.GAUSSIAN, noise);
-      TensorMath.axpby(context, deviation, noise, 1, sum);
+      rng.fill(context.host(), RngState.Distribution.GAUSSIAN, noise);
+      TensorMath.axpby(context.host(), deviation, noise, 1, sum);
       inputs.copyFrom(sum);
     }
   }

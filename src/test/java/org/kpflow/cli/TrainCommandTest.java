@@ -40,7 +40,6 @@ class TrainCommandTest {
 
   @BeforeEach
   void count() {
-    ExecutionContext.shared(); // lives as long as the process
     before = Tensor.liveCount();
   }
 

@@ -42,7 +42,6 @@ class ReproductionTest {
 
   @BeforeEach
   void count() {
-    ExecutionContext.shared(); // lives on
     live = Tensor.liveCount();
   }
 

@@ -12,7 +12,6 @@ import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.OperatorContract;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Every flow operator keeps the contract of operators, at ordinary and at degenerate sizes. */
@@ -24,7 +23,6 @@ class FlowContractTest {
   }
 
   private static void check(Kind kind, int layers, DType dtype, Sizes sizes, long seed) {
-    ExecutionContext.shared(); // counts as live once it is there
     long before = Tensor.liveCount();
     try (Sample sample = new Sample(kind, layers, dtype, sizes, seed)) {
       for (LinearOperator operator : FlowOperators.of(sample.linearize())) {

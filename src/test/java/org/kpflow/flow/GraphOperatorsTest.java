@@ -19,6 +19,7 @@ import org.kpflow.GraphModels.Sample;
 import org.kpflow.GraphModels.Sizes;
 import org.kpflow.RandomModels;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.Shape;
 import org.kpflow.linearize.Linearization;
 import org.kpflow.model.Activation;
@@ -183,7 +184,7 @@ class GraphOperatorsTest {
   @Test
   void scratchIsAskedForByTheWorkersThatHaveATask() {
     int threads = 256;
-    double available = Engine.availableMemory();
+    double available = Engine.availableMemory(Device.CPU);
     int steps = (int) Math.sqrt(1.2 * available / (threads * DType.F32.bytes()));
     Sizes sizes = new Sizes(1, steps, 1, 1, 1, 1);
     try (ExecutionContext context = ExecutionContext.withThreads(threads);

@@ -25,6 +25,7 @@ import org.kpflow.RandomModels;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.CancelledException;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.NumericalException;
 import org.kpflow.base.Shape;
@@ -115,7 +116,7 @@ class CellForwardTest {
   void whatItNeedsIsPredictedBeforeTheFirstStep() {
     int units = 500;
     long perRow = (4 + 2) * units * 8; // A, C, D and S; site and state
-    int steps = (int) (0.7 * Engine.availableMemory() / perRow);
+    int steps = (int) (0.7 * Engine.availableMemory(Device.CPU) / perRow);
     CellFunction cell =
         new Linear() {
           @Override

@@ -13,7 +13,6 @@ import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Derivatives of the state, of every cell in one to three layers, against running it again. */
@@ -37,7 +36,6 @@ class FiniteDifferenceTest {
   @ParameterizedTest
   @MethodSource("stacks")
   void theJacobianIsTheCentralDifferenceOfTheForwardPass(Kind kind, int layers) {
-    ExecutionContext.shared(); // counts as live once it is there
     long live = Tensor.liveCount();
     for (Sizes sizes : SIZES) {
       try (Sample sample = new Sample(kind, layers, DType.F64, sizes, 1)) {

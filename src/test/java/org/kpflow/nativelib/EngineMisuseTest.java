@@ -20,11 +20,11 @@ import org.kpflow.RandomModels.Kind;
 import org.kpflow.RandomModels.Sample;
 import org.kpflow.RandomModels.Sizes;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.KpflowException;
 import org.kpflow.base.MemoryException;
 import org.kpflow.nativelib.RecurrentDescription.CellTrajectory;
 import org.kpflow.nativelib.RecurrentDescription.Layer;
-import org.kpflow.tensor.ExecutionContext;
 
 /** The facade of the native library: whatever the sizes, native code stays inside its arrays. */
 class EngineMisuseTest {
@@ -54,9 +54,8 @@ class EngineMisuseTest {
 
   @BeforeEach
   void allocate() {
-    ExecutionContext.shared(); // counts as live once it is there
     live = NativeMemory.liveCount();
-    context = new ContextHandle(2);
+    context = new ContextHandle(Device.CPU, 2);
     memory = NativeMemory.allocate(512);
     other = NativeMemory.allocate(512);
   }
@@ -81,8 +80,8 @@ class EngineMisuseTest {
     refused(() -> Engine.symmetricEigen(-3, memory, false), "-3");
     refused(() -> Engine.svd(-2, -2, memory, null, null), "-2");
     refused(() -> Engine.svd(2, 2, memory, other, null), "come together");
-    refused(() -> Engine.orthonormalize(f64, 3, 2, memory), "at most 2 rows");
-    refused(() -> Engine.orthonormalize(f64, -1, 2, memory), "-1");
+    refused(() -> Engine.orthonormalize(context, f64, 3, 2, memory), "at most 2 rows");
+    refused(() -> Engine.orthonormalize(context, f64, -1, 2, memory), "-1");
     refused(() -> Engine.copy(memory, other.span(0, 8)), "different lengths");
     refused(() -> Engine.fillRandom(context, f64, 3, 0, 0, 4, memory), "distribution", "3");
     refused(() -> Engine.fillRandom(context, f64, 0, 0, -1, 4, memory), "offset", "-1");
@@ -148,7 +147,7 @@ class EngineMisuseTest {
   void whatIsClosedIsRefused() {
     NativeMemory gone = NativeMemory.allocate(512);
     gone.close();
-    ContextHandle goneContext = new ContextHandle(1);
+    ContextHandle goneContext = new ContextHandle(Device.CPU, 1);
     goneContext.close();
     closed(() -> Engine.copy(gone, memory));
     closed(() -> Engine.axpby(context, DType.F64, 4, 1, gone, 0, memory));
@@ -171,13 +170,22 @@ class EngineMisuseTest {
           Engine.gemm(context, dtype, flag, !flag, n[0], n[1], n[2], 1, memory, memory, 0, other);
       case 3 ->
           Engine.stridedAxpby(
-              sizes, 1, dtype, memory, new long[] {n[3], n[4], n[5]}, 0, dtype, other, sizes);
+              context,
+              sizes,
+              1,
+              dtype,
+              memory,
+              new long[] {n[3], n[4], n[5]},
+              0,
+              dtype,
+              other,
+              sizes);
       case 4 ->
           Engine.accumulateGram(context, dtype, n[0], n[1], n[2], n[3], memory, code, 1, other);
       case 5 -> Engine.fillRandom(context, dtype, code, n[0], n[1], n[2], memory);
       case 6 -> Engine.symmetricEigen(n[0], memory, flag);
       case 7 -> Engine.svd(n[0], n[1], memory, flag ? other : null, flag ? other : null);
-      default -> Engine.orthonormalize(dtype, n[0], n[1], memory);
+      default -> Engine.orthonormalize(context, dtype, n[0], n[1], memory);
     }
   }
 
@@ -373,7 +381,7 @@ class EngineMisuseTest {
           new Arpack.Request(DType.F64, bad[0], bad[1], bad[2], 10, 0, (int) bad[3]);
       try (NativeMemory vectors = NativeMemory.allocate(8 * 400)) {
         memory.put(0, new double[] {1, 2, 3}, 0, 3);
-        refused(() -> Arpack.eigsh(request, null, identity, memory, vectors), "");
+        refused(() -> Arpack.eigsh(context, request, null, identity, memory, vectors), "");
       }
     }
   }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.kpflow.base.Device;
 
 /** Whatever a program makes first loads the library, without JavaCPP's own limit on memory. */
 class NativeLoadingTest {
@@ -33,7 +34,7 @@ class NativeLoadingTest {
 
     public static void main(String[] arguments) {
       switch (arguments[0]) {
-        case "context" -> new ContextHandle(1).close();
+        case "context" -> new ContextHandle(Device.CPU, 1).close();
         case "memory" -> NativeMemory.allocate(8).close();
         default -> Monitor.current();
       }

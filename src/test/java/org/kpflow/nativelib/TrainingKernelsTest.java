@@ -9,6 +9,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.kpflow.base.DType;
+import org.kpflow.base.Device;
 import org.kpflow.base.NumericalException;
 import org.kpflow.nativelib.TrainingKernels.AdamConstants;
 import org.kpflow.tensor.ExecutionContext;
@@ -34,7 +35,7 @@ class TrainingKernelsTest {
   void allocate() {
     ExecutionContext.shared();
     live = NativeMemory.liveCount();
-    context = new ContextHandle(2);
+    context = new ContextHandle(Device.CPU, 2);
     a = NativeMemory.allocate(512); // 64 numbers each
     b = NativeMemory.allocate(512);
     c = NativeMemory.allocate(512);

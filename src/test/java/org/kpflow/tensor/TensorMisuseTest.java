@@ -1,5 +1,6 @@
 package org.kpflow.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.kpflow.Refusals.closed;
 import static org.kpflow.Refusals.refused;
 
@@ -8,7 +9,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
-import org.kpflow.base.InputException;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.tensor.RngState.Distribution;
@@ -42,7 +42,7 @@ class TensorMisuseTest {
       refused(() -> scalar.slice(0), "slice", "at least one axis");
       refused(() -> tensor.reshape(Shape.of(7)), "reshape", "6", "[7]");
       refused(() -> tensor.reshape(null), "shape", "null");
-      refused(() -> tensor.to(null), "dtype", "null");
+      refused(() -> tensor.to((DType) null), "dtype", "null");
       refused(() -> tensor.copyFrom((Tensor) null), "source", "null");
       refused(() -> tensor.copyFrom(scalar), "source", "[2, 3]", "[]");
       refused(() -> tensor.overlaps(null), "other", "null");
@@ -172,10 +172,15 @@ class TensorMisuseTest {
   }
 
   @Test
-  void aDeviceThatIsNotThereIsRefused() {
-    refused(
-        InputException.class, () -> ExecutionContext.require(Device.CUDA), "cuda", "--device cpu");
+  void devicesAreNamed() {
     refused(() -> ExecutionContext.require(null), "device", "null");
+    refused(() -> ExecutionContext.on(null, 1), "device", "null");
+    refused(() -> Tensor.zeros(null, DType.F32, Shape.of(1)), "device", "null");
     ExecutionContext.require(Device.CPU);
+    assertEquals(Device.CPU, ExecutionContext.shared().device());
+    try (Tensor tensor = Tensor.zeros(DType.F32, 1)) {
+      assertEquals(Device.CPU, tensor.device());
+      refused(() -> tensor.to((Device) null), "device", "null");
+    }
   }
 }
