@@ -56,7 +56,9 @@ def measure(case, call):
 def main():
     case = Case("torch", torch.__version__)
     theta = tuple(torch.from_numpy(weight).to(case.device) for weight in case.theta)
-    x, block = torch.from_numpy(case.x).to(case.device), torch.from_numpy(case.block()).to(case.device)
+    x = torch.from_numpy(case.x).to(case.device)
+    block = torch.randn(case.block_shape(), dtype=x.dtype, device=case.device)
+    block[0] = torch.from_numpy(case.probe[0])
 
     def ntk(theta, x, block):
         def model(weights):

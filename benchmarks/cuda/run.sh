@@ -11,7 +11,8 @@ Needs cmake, g++, nvcc and a GPU; python3 with torch and jax for the peers, comp
 KPFLOW_DEPS   folder org/bytedeco with the headers and libraries of openblas and arpackng, about 41 MB; otherwise
               target/native-deps/org/bytedeco. On any machine with a JDK, "mvn -o initialize" unpacks it there: copy it.
 CUDA_ARCHITECTURES   what to compile for; otherwise the GPU that is here.
-OUT           a folder that gets the table (table.txt), its numbers (cuda.json) and the logs; otherwise FOLDER/out.
+OUT           a folder that gets the table (table.txt), its numbers (cuda.json) and all logs in one (log.txt). Each record and
+              log lies in FOLDER/out.
 Exit status 0 if all tests passed and all targets were met, 1 otherwise, 2 if something is missing.'
 [[ ${1:-} != --help ]] || { echo "$usage"; exit 0; }
 
@@ -20,16 +21,18 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${1:-$root/build/cuda}
 mkdir -p "$build"
 build=$(cd "$build" && pwd)
-out=${OUT:-$build/out}
+out=$build/out
 here=$root/benchmarks/cuda
 deps=${KPFLOW_DEPS:-$root/target/native-deps/org/bytedeco}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
-mkdir -p "$out" && rm -f "$out"/*.json "$out"/*.log "$out"/table.txt
+export PYTHONDONTWRITEBYTECODE=1
+rm -rf "$out" && mkdir -p "$out" || exit 2
 
 stop() { echo "run.sh: $*" >&2; exit 2; }
 [[ -e $deps/openblas && -e $deps/arpackng ]] ||
   stop "no openblas and arpackng in $deps: run 'mvn -o initialize' on a machine with a JDK, copy target/native-deps, or set KPFLOW_DEPS"
 for tool in cmake g++ nvcc nvidia-smi python3; do type -P "$tool" >/dev/null || stop "$tool is not here"; done
+PATH=$PATH:$(dirname "$(readlink -f "$(type -P nvcc)")") # compute-sanitizer lies beside it
 gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader | head -n 1)
 [[ -n $gpu ]] || stop "nvidia-smi finds no GPU"
 IFS=, read -r card driver capability <<<"$gpu"
@@ -59,6 +62,16 @@ step() {
   return "$status"
 }
 : >"$out/steps.txt"
+
+# What there is so far goes to OUT, whatever happens.
+# shellcheck disable=SC2317
+save() {
+  [[ -n ${OUT:-} ]] || return 0
+  mkdir -p "$OUT"
+  tail -n 200 "$out"/*.log >"$OUT/log.txt" 2>/dev/null
+  cp "$out"/table.txt "$out"/cuda.json "$OUT" 2>/dev/null
+}
+trap save EXIT
 
 step configure 60 cmake -S "$root/cmake" -B "$build" -DCMAKE_BUILD_TYPE=Release -DKPFLOW_DEPS="$deps" -DKPFLOW_OUTPUT="$build" \
   -DKPFLOW_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$architectures" -DKPFLOW_PROGRAMS=ON || exit 2
