@@ -1,7 +1,7 @@
 // An emulation of CUDA for machines without a GPU: a test tool. Our CUDA sources compile against it with
 //   g++ -x c++ -std=c++17 -I src/test/cpp/emulation -DKPFLOW_EMULATED
-// and link with device.cpp and runtime.cpp of this folder (-pthread). Every thread of a block is a fiber; blocks are
-// spread over a few threads of the CPU.
+// and link with device.cpp, memory.cpp and runtime.cpp of this folder (-pthread). Every thread of a block is a fiber;
+// blocks are spread over a few threads of the CPU.
 //
 // Offered to the host: the functions and types below. Streams are in order and execute when called (see LAZY).
 // A capture records launches, copies and sets with the values of their arguments; events fork and join a capture.
@@ -13,7 +13,8 @@
 // all threads reach, masks that leave out their caller and lanes that meet at different operations abort with a
 // message; lanes that take no part in a shuffle answer NaN; an asynchronous copy lands when it is waited for.
 // What it does not: a static __shared__ array keeps what the last block on that CPU thread left in it, and is not for
-// clusters; __activemask answers the lanes that have not ended; a thread that spins for another one hangs.
+// clusters; __activemask answers the lanes that have not ended; a thread that spins for another one hangs. Limits on
+// registers, static shared memory and __launch_bounds__ are not known. Write __shared__ __align__(16), not alignas.
 //
 // Environment, read once:
 //   KPFLOW_EMULATION_THREADS=n          CPU threads (default: the cores, at most 8)

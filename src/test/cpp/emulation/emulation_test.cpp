@@ -437,14 +437,14 @@ __global__ void reverse_without_barrier(float* x, int n) {
   shared[i] = x[i];
   x[i] = i >= n / 2 ? shared[n - 1 - i] : shared[i];
 }
-int race() {
-  std::vector<float> x(64);
-  for (int i = 0; i < 64; i++) x[i] = static_cast<float>(i);
+int race(int n) {
+  std::vector<float> x(n);
+  for (int i = 0; i < n; i++) x[i] = static_cast<float>(i);
   Buffer<float> d(x);
-  RUN(start(reverse_without_barrier, 1, 64, 256, nullptr, d.data, 64));
+  RUN(start(reverse_without_barrier, 1, n, n * sizeof(float), nullptr, d.data, n));
   const auto y = d.host();
-  for (int i = 0; i < 64; i++)
-    if (y[i] != static_cast<float>(i >= 32 ? 63 - i : i)) return 3;
+  for (int i = 0; i < n; i++)
+    if (y[i] != static_cast<float>(i >= n / 2 ? n - 1 - i : i)) return 3;
   return 0;
 }
 
@@ -452,12 +452,29 @@ __global__ void half_waits() {
   if (threadIdx.x < 32) return;
   __syncthreads();
 }
+__global__ void leaves_itself_out() { __syncwarp(~(1u << 5)); }
+__global__ void mixes() {
+  if (threadIdx.x % 2)
+    __ballot_sync(0xffffffffu, 1);
+  else
+    __syncwarp();
+}
+__global__ void half_multiplies() {
+  double c[2] = {0, 0};
+  if (threadIdx.x < 16) kpflow::emulated::mma_m8n8k4_f64(c, 1, 1);
+}
+__global__ void maps_beyond() { kpflow::emulated::cluster_map(emulated_shared_bytes() + 64, 0); }
 __global__ void touch(float* x, int i) { x[i] = 1; }
 __global__ void touch_shared(int i) { emulated_shared_bytes()[i] = 1; }
 
 int scenario(const std::string& name) {
-  if (name == "race") return race();
+  if (name == "race") return race(64);
+  if (name == "race-in-warp") return race(32);
   if (name == "deadlock") RUN(start(half_waits, 2, 64, 0, nullptr));
+  if (name == "mask") RUN(start(leaves_itself_out, 1, 32, 0, nullptr));
+  if (name == "mixed") RUN(start(mixes, 1, 32, 0, nullptr));
+  if (name == "half-product") RUN(start(half_multiplies, 1, 32, 0, nullptr));
+  if (name == "map") RUN(start(maps_beyond, 1, 32, 64, nullptr));
   if (name == "overrun" || name == "inside") {
     Buffer<float> x(100);
     RUN(start(touch, 1, 1, 0, nullptr, x.data, name == "inside" ? 99 : 100));
@@ -465,6 +482,8 @@ int scenario(const std::string& name) {
   if (name == "overrun-shared") RUN(start(touch_shared, 1, 1, 64, nullptr, 64));
   if (name == "host-reads") {
     Buffer<float> x(100);
+    RUN(start(touch, 1, 1, 0, nullptr, x.data, 0));
+    RUN(cudaDeviceSynchronize());
     std::printf("%g\n", static_cast<double>(*static_cast<volatile float*>(x.data)));
   }
   if (name == "capacity") {
@@ -560,11 +579,13 @@ int main(int arguments, char** values) {
   test_graph();
   test_runtime();
   const bool sanitized = std::getenv("ASAN_OPTIONS") != nullptr;
-  CHECK(outcome("race", {"KPFLOW_EMULATION_ORDER=forward"}) == 0);
-  CHECK(outcome("race", {"KPFLOW_EMULATION_ORDER=reverse"}) == 3);
-  CHECK(outcome("race", {"KPFLOW_EMULATION_ORDER=random:7"}) == 3);
+  for (const char* name : {"race", "race-in-warp"}) {
+    CHECK(outcome(name, {"KPFLOW_EMULATION_ORDER=forward"}) == 0);
+    CHECK(outcome(name, {"KPFLOW_EMULATION_ORDER=reverse"}) == 3);
+    CHECK(outcome(name, {"KPFLOW_EMULATION_ORDER=random:7"}) == 3);
+  }
   CHECK(outcome("race", {"KPFLOW_EMULATION_ORDER=sideways"}) == -SIGABRT);
-  CHECK(outcome("deadlock", {}) == -SIGABRT);
+  for (const char* name : {"deadlock", "mask", "mixed", "half-product", "map"}) CHECK(outcome(name, {}) == -SIGABRT);
   CHECK(outcome("inside", {"KPFLOW_EMULATION_GUARD=1"}) == 0);
   for (const char* name : {"overrun", "overrun-shared", "host-reads"})
     CHECK(outcome(name, {"KPFLOW_EMULATION_GUARD=1"}) == (sanitized ? 1 : -SIGSEGV));

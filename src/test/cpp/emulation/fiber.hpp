@@ -31,16 +31,18 @@ class Fiber {
   // The fiber of the calling CPU thread, on the stack it has.
   Fiber() = default;
 
-  // A fiber that will begin with entry, which never returns. Fibers of different colour use different cache lines.
-  Fiber(void (*entry)(), unsigned colour) {
-    pages_ = mmap(nullptr, guard + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (pages_ == MAP_FAILED) {
+  // A fiber that will begin with entry, which never returns, and that is kept to the program's end. Its number spreads
+  // the stacks over the cache. The first have a page below that faults; the system's mappings do not suffice for all.
+  Fiber(void (*entry)(), size_t number) {
+    void* pages =
+        mmap(nullptr, guard + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (pages == MAP_FAILED) {
       std::fputs("emulated kernel: no memory for one more thread\n", stderr);
       std::abort();
     }
-    mprotect(pages_, guard, PROT_NONE);  // where the system's count of mappings allows it
-    bottom_ = static_cast<char*>(pages_) + guard;
-    size_ = size - 192 * (colour % 64);
+    if (number < 1024) mprotect(pages, guard, PROT_NONE);
+    bottom_ = static_cast<char*>(pages) + guard;
+    size_ = size - 192 * (number % 64);
 #if !KPFLOW_EMULATION_UCONTEXT
     void** top = static_cast<void**>(bottom_) + size_ / sizeof(void*);
     top[-1] = nullptr;  // no one to return to
@@ -57,9 +59,6 @@ class Fiber {
   }
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
-  ~Fiber() {
-    if (pages_) munmap(pages_, guard + size);
-  }
 
   // Leaves this fiber, which runs, for another one; returns when some fiber goes to this one.
   void go(Fiber& other) {
@@ -91,7 +90,6 @@ class Fiber {
   static constexpr size_t size = 64 << 10;
 #endif
   static constexpr size_t guard = 4096;
-  void* pages_ = nullptr;
   void* bottom_ = nullptr;
   size_t size_ = 0;
 #if !KPFLOW_EMULATION_UCONTEXT
