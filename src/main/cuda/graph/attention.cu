@@ -35,7 +35,7 @@ struct Heads {
   T factor;
 };
 
-// Packed arrays of up to four blocks: packed[i] belongs to columns from begin[i] on; nullptr where there is none.
+// Up to three packed arrays: packed[i] belongs to the block's columns from begin[i] on; nullptr where there is none.
 template <class T>
 struct Packing {
   T* packed[3];
@@ -67,7 +67,7 @@ void pack(const Heads<T>& of, const Packing<T>& packing, const T* source, int64_
   });
 }
 
-// S = S factor A (S - sum(A S)) for all rows.
+// S becomes factor A (S - sum(A S)), row by row.
 template <class T>
 void differentiate(const Heads<T>& of, const GraphNode<T>& node, T* scores) {
   softmax_tangent<T>(of.context, of.batch, of.steps, of.s, of.factor, node.attention.data(), scores);
