@@ -4,15 +4,17 @@
 
 #include <cstdint>
 
+#include "cell/cell.hpp"
 #include "core/context.cuh"
-#include "recurrent/rows.cuh"
+#include "core/rows.cuh"
 
 namespace kpflow::cuda {
 
 // Rows of the forward pass; row f = first + i step is (b, t) with t = f % T.
 template <class T>
 struct ForwardCall {
-  RowShape shape;
+  Record record;  // of the cell's shape
+  int64_t units;
   double parameter;
   int64_t trials, steps;
   Rows rows;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cell/cell.cuh"
-#include "recurrent/rows_kernel.cuh"
+#include "core/rows.cuh"
 
 namespace kpflow::cuda {
 
@@ -19,12 +19,12 @@ struct Slots {
 
 template <class CellType, class T>
 __device__ void write_site(const ForwardCall<T>& call, int64_t row, int64_t unit, const T* state) {
-  const int64_t units = call.shape.units;
+  const int64_t units = call.units;
   T v = state[0];
   if constexpr (CellType::kSite) {
     T slope;
     CellType::site(state[0], v, slope);
-    call.derivatives[row * call.shape.derivatives() + call.shape.record.s(0) * units + unit] = slope;
+    call.derivatives[row * call.record.slots() * call.units + call.record.s(0) * units + unit] = slope;
   }
   call.site[row * units + unit] = v;
 }
@@ -32,11 +32,11 @@ __device__ void write_site(const ForwardCall<T>& call, int64_t row, int64_t unit
 // The state [m] of a unit before row (b, t).
 template <int kComponents, class T>
 __device__ void read_previous(const ForwardCall<T>& call, int64_t row, int64_t unit, T* previous) {
-  const int64_t units = call.shape.units, t = row % call.steps;
+  const int64_t units = call.units, t = row % call.steps;
   KPFLOW_UNROLL
   for (int c = 0; c < kComponents; ++c) {
     const int64_t entry = c * units + unit;
-    previous[c] = t > 0                     ? call.state[(row - 1) * call.shape.state() + entry]
+    previous[c] = t > 0                     ? call.state[(row - 1) * kComponents * units + entry]
                   : call.initial != nullptr ? call.initial[row / call.steps * call.initial_stride + entry]
                                             : T(0);
   }
@@ -49,7 +49,7 @@ struct CellStep {
 
   __device__ void operator()(int64_t i, int64_t unit) const {
     constexpr int g = CellType::kGates, m = CellType::kComponents;
-    const int64_t units = call.shape.units, row = call.rows.first + i * call.rows.step;
+    const int64_t units = call.units, row = call.rows.first + i * call.rows.step;
     const int64_t b = row / call.steps, t = row % call.steps;
     const T* q_row = call.q + (b * call.q_steps + t) * g * units;
     const T* p_row = call.p + (b * call.p_steps + t) * g * units;
@@ -60,8 +60,8 @@ struct CellStep {
       p[j] = p_row[j * units + unit] + call.bias_ih[j * units + unit];
     }
     read_previous<m>(call, row, unit, previous);
-    const Slots<T> out{call.derivatives + row * call.shape.derivatives() + unit, units};
-    CellType::step(static_cast<T>(call.parameter), call.shape.record, q, p, previous, next, out);
+    const Slots<T> out{call.derivatives + row * call.record.slots() * call.units + unit, units};
+    CellType::step(static_cast<T>(call.parameter), call.record, q, p, previous, next, out);
     KPFLOW_UNROLL
     for (int c = 0; c < m; ++c) {
       T& state = call.state[row * m * units + c * units + unit];
@@ -82,15 +82,15 @@ struct CellSite {
 
   __device__ void operator()(int64_t i, int64_t unit) const {
     const int64_t row = call.rows.first + i * call.rows.step;
-    T previous[1];
-    read_previous<1>(call, row, unit, previous);
+    T previous[CellType::kComponents];
+    read_previous<CellType::kComponents>(call, row, unit, previous);
     write_site<CellType>(call, row, unit, previous);
   }
 };
 
 template <template <class, class> class Body, class CellType, class T>
 void run_cell(Context& context, const ForwardCall<T>& call) {
-  launch_rows(context.stream, call.rows.count, call.shape.units, Body<CellType, T>{call});
+  launch_rows(context.stream, call.rows.count, call.units, Body<CellType, T>{call});
 }
 
 template <class CellType>

@@ -6,6 +6,12 @@ namespace kpflow::cuda {
 
 namespace {
 constexpr size_t kMost = 16;  // sweeps that are remembered
+
+void destroy(cudaGraphExec_t graph) {
+  if (graph == nullptr) return;
+  (void)cudaDeviceSynchronize();  // it may be running
+  cudaGraphExecDestroy(graph);
+}
 }  // namespace
 
 SweepGraphs::~SweepGraphs() { clear(); }
@@ -18,10 +24,7 @@ bool SweepGraphs::repeats(const SweepKey& key) {
     return true;
   }
   if (entries_.size() == kMost) {
-    if (entries_[0].graph != nullptr) {
-      (void)cudaDeviceSynchronize();  // it may be running
-      cudaGraphExecDestroy(entries_[0].graph);
-    }
+    destroy(entries_[0].graph);
     entries_.erase(entries_.begin());
   }
   entries_.push_back({key, nullptr});
@@ -36,9 +39,7 @@ cudaGraphExec_t& SweepGraphs::graph_of(const SweepKey& key) {
 }
 
 void SweepGraphs::clear() {
-  for (const Entry& entry : entries_) {
-    if (entry.graph != nullptr) cudaGraphExecDestroy(entry.graph);
-  }
+  for (const Entry& entry : entries_) destroy(entry.graph);
   entries_.clear();
 }
 

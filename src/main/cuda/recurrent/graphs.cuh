@@ -48,7 +48,7 @@ class SweepGraphs {
     check(cudaGraphLaunch(graph, context.stream), "replaying a sweep");
   }
 
-  // Forgets all; nothing recorded may be running.
+  // Forgets all.
   void clear();
 
  private:

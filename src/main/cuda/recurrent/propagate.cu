@@ -93,6 +93,7 @@ void invert_adjoint(const Snapshot<T>& net, Context& context, int64_t first, int
 template <class T, class Body>
 void run_sweep(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s, const T* in, T* out,
                const Progress& progress, const Body& body) {
+  progress.advance();
   if (sweep_persistent(net, context, adjoint, s, in, out)) return progress.advance(s * net.trials * (net.steps - 1));
   const SweepKey key{adjoint, s, in, out, context.scratch_moved()};
   if (!net.graphs.repeats(key)) return body(progress);

@@ -5,15 +5,12 @@
 #include <cstdint>
 
 #include "core/context.cuh"
+#include "core/rows.cuh"
 #include "recurrent/rows.hpp"
 
 namespace kpflow::cuda {
 
-// The rows of a launch: f = first + i step for i below count, counted through [s, B, T]. Row f is step f % T of its trial, its
-// record is number f % k.
-struct Rows {
-  int64_t first, step, count;
-};
+// Rows f are counted through [s, B, T]: row f is step f % T of its trial, its record is number f % k.
 
 // What is asked of a layer.
 template <class T>
