@@ -101,7 +101,7 @@ class CudaSpectralTest {
   }
 
   @Test
-  void eigenpairsByArpack() {
+  void eigenpairsBySingleVectors() {
     eigenvalues(ntk -> Eigsh.solve(ntk, LanczosOptions.largest(MODES)));
     eigenvalues(
         ntk -> {
@@ -207,7 +207,7 @@ class CudaSpectralTest {
         assertEquals(
             expected.relativeError(view),
             found.relativeError(view),
-            1e-4 * expected.relativeError(view));
+            1e-4 * expected.relativeError(view) + 1e-8); // the rest may be rounding
       }
     }
   }
