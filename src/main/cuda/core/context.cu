@@ -1,5 +1,4 @@
 #include "core/context.cuh"
-#include "linalg/gemm.cuh"
 
 namespace kpflow::cuda {
 
@@ -15,7 +14,6 @@ void require_memory(int64_t bytes, const char* what, const char* remedy) {
 
 Context::Context(kpflow_context& of) : owner(of) {
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
-  products = std::make_unique<Products>(*this);
 }
 
 Context::~Context() {

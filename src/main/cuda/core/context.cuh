@@ -69,7 +69,7 @@ struct Context {
 
   kpflow_context& owner;
   cudaStream_t stream = nullptr;
-  std::unique_ptr<Products> products;
+  std::shared_ptr<Products> products;  // made by whoever makes the context: what core is knows no products
 
  private:
   int64_t scratch_moved_ = 0;

@@ -40,7 +40,7 @@ T* to(void* array) {
 
 class CudaKernels final : public Kernels {
  public:
-  explicit CudaKernels(kpflow_context& owner) : context_(owner) {}
+  explicit CudaKernels(kpflow_context& owner) : owned_(new_context(owner)), context_(*owned_) {}
 
   std::unique_ptr<kpflow_linearization> recurrent(int32_t dtype) override { return new_recurrent(context_, dtype); }
   std::unique_ptr<kpflow_linearization> graph(int32_t dtype) override { return new_graph(context_, dtype); }
@@ -123,7 +123,8 @@ class CudaKernels final : public Kernels {
   }
 
  private:
-  Context context_;
+  std::unique_ptr<Context> owned_;
+  Context& context_;
 };
 
 #undef KPFLOW_TYPED
@@ -172,8 +173,7 @@ class Card final : public Device {
         static_cast<double>(card.totalGlobalMem) / 0x1p30, driver / 1000, driver % 1000 / 10, runtime / 1000,
         runtime % 1000 / 10);
     kpflow_context owner(1);
-    const Context context(owner);  // as every context, it says which engine it found
-    return std::string(text) + ", matrix products by " + context.products->describe();
+    return std::string(text) + ", matrix products by " + new_context(owner)->products->describe();
   }
   std::unique_ptr<Kernels> kernels(kpflow_context& context) override { return std::make_unique<CudaKernels>(context); }
 };

@@ -105,4 +105,10 @@ void Products::run_typed(const Product<T>& p) {
 void Products::run(const Product<float>& product) { run_typed(product); }
 void Products::run(const Product<double>& product) { run_typed(product); }
 
+std::unique_ptr<Context> new_context(kpflow_context& owner) {
+  auto context = std::make_unique<Context>(owner);
+  context->products = std::make_shared<Products>(*context);
+  return context;
+}
+
 }  // namespace kpflow::cuda

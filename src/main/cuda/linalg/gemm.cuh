@@ -60,6 +60,9 @@ class Products {
   std::string description_;
 };
 
+// A context with an engine of its own.
+std::unique_ptr<Context> new_context(kpflow_context& owner);
+
 template <class T>
 void multiply(Context& context, const Product<T>& product) {
   if (product.m > 0 && product.n > 0 && product.batch > 0) context.products->run(product);

@@ -172,7 +172,8 @@ struct Run {
 
 struct Engine {
   kpflow_context owner{1};
-  Context context{owner};
+  std::unique_ptr<Context> owned = new_context(owner);
+  Context& context = *owned;
 
   template <class T>
   Errors check(const Case& test, const char* what, std::vector<T> a = {}, std::vector<T> b = {}) {

@@ -31,7 +31,7 @@ kpflow_emulated_switch:
 )");
 #endif
 
-#define KPFLOW_EMULATED_LOCAL __thread __attribute__((tls_model("initial-exec")))
+#define KPFLOW_EMULATED_LOCAL __thread
 KPFLOW_EMULATED_LOCAL uint3 threadIdx, blockIdx;
 KPFLOW_EMULATED_LOCAL dim3 blockDim, gridDim;
 

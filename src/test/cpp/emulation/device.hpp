@@ -20,7 +20,7 @@
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static thread_local
-#define KPFLOW_EMULATED_BUILTIN extern __thread __attribute__((tls_model("initial-exec")))
+#define KPFLOW_EMULATED_BUILTIN extern __thread
 
 #define KPFLOW_EMULATED_VECTORS(type, name, bytes)                    \
   struct alignas(2 * bytes) name##2 {                                 \
