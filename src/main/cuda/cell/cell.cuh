@@ -13,11 +13,13 @@ namespace kpflow::cuda {
 // Rows of the forward pass; row f = first + i step is (b, t) with t = f % T.
 template <class T>
 struct ForwardCall {
+  explicit ForwardCall(const Record& of) : record(of) {}
+
   Record record;  // of the cell's shape
-  int64_t units;
-  double parameter;
-  int64_t trials, steps;
-  Rows rows;
+  int64_t units = 0;
+  double parameter = 0;
+  int64_t trials = 0, steps = 0;
+  Rows rows{0, 1, 0};
   const T *q = nullptr, *p = nullptr;  // W_hh v of row (b, t) at q + (b q_steps + t) g H; W_ih x likewise
   int64_t q_steps = 0, p_steps = 0;
   const T *bias_hh = nullptr, *bias_ih = nullptr;  // [g H]

@@ -33,11 +33,12 @@ __device__ T* cluster_map(T* shared, unsigned rank) {
 #endif
 }
 
-// A barrier of all threads of the cluster: what they wrote to shared memory before, all see after.
+// A barrier of all threads of the cluster: what they wrote to shared memory before, all see after. It is not of the aligned kind,
+// so that the threads of a warp may come to it one by one.
 __device__ inline void cluster_sync() {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
-  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
+  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
 #else
   __syncthreads();
 #endif

@@ -176,8 +176,12 @@ void Snapshot<T>::forward(const kpflow_recurrent& model, Context& context, const
   }
   if (given) copy_rows(context, rows(), n, static_cast<const T*>(model.trajectory) + begin, stride, state.data(), n);
 
-  ForwardCall<T> call{shape.record, units, model.cell_parameter,
-                      trials,       steps, given ? Rows{0, 1, rows()} : Rows{0, steps, trials}};
+  ForwardCall<T> call(shape.record);
+  call.units = units;
+  call.parameter = model.cell_parameter;
+  call.trials = trials;
+  call.steps = steps;
+  call.rows = given ? Rows{0, 1, rows()} : Rows{0, steps, trials};
   call.q_steps = given ? at_once : 1;
   call.p_steps = at_once;
   call.bias_hh = bias_hh.data();
