@@ -184,15 +184,15 @@ Device& card() {
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess) {
     (void)cudaGetLastError();
-    fail(KPFLOW_UNAVAILABLE, "device cuda: %s",
+    fail(KPFLOW_UNAVAILABLE, "%s",
          status == cudaErrorInsufficientDriver ? "no NVIDIA driver, or one older than this build's CUDA runtime"
                                                : cudaGetErrorString(status));
   }
-  if (count == 0) fail(KPFLOW_UNAVAILABLE, "device cuda: the driver shows no card");
+  if (count == 0) fail(KPFLOW_UNAVAILABLE, "the driver shows no card");
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "asking for the card");
   if (properties.major < 8) {
-    fail(KPFLOW_UNAVAILABLE, "device cuda: expected compute capability 8.0 or more, %s has %d.%d", properties.name,
+    fail(KPFLOW_UNAVAILABLE, "expected compute capability 8.0 or more, %s has %d.%d", properties.name,
          properties.major, properties.minor);
   }
   check(cudaSetDevice(0), "choosing the card");
@@ -208,7 +208,7 @@ extern "C" __attribute__((visibility("default"))) kpflow::Device* kpflow_open_cu
                                                                                    size_t room) {
   try {
     if (interface == kpflow::kCudaInterface) return &kpflow::cuda::card();
-    std::snprintf(why, room, "device cuda: its library is of another version of kpflow");
+    std::snprintf(why, room, "its library is of another version of kpflow");
   } catch (const std::exception& error) {
     std::snprintf(why, room, "%s", error.what());
   }
