@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <mutex>
+#include <unordered_map>
 
 #include "core/runtime.cuh"
 
@@ -9,6 +12,28 @@ namespace kpflow::cuda {
 
 // Refuses bytes that the card does not have, naming what needs them and what would make it fit.
 void require_memory(int64_t bytes, const char* what, const char* remedy);
+
+// Bytes that can be had, blocks that are kept for later included.
+int64_t available_memory();
+
+// Memory that callers take and give back often, as Java's tensors do: a block given back is kept for the next caller of the same
+// size, since asking the driver for one takes as long as a small operator.
+class BlockCache {
+ public:
+  void* take(int64_t bytes);  // nullptr where the card refuses it
+  void give_back(void* block);
+  void release();  // to the driver, what is kept
+  int64_t kept();
+
+ private:
+  std::mutex mutex_;
+  std::multimap<int64_t, void*> kept_;        // by size
+  std::unordered_map<void*, int64_t> taken_;  // sizes of blocks in use
+  int64_t kept_bytes_ = 0;
+};
+
+// That of the process. It outlives every caller: at exit the driver may go first.
+BlockCache& blocks();
 
 template <class T>
 class DeviceArray {

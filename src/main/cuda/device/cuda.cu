@@ -132,27 +132,24 @@ class CudaKernels final : public Kernels {
 class Card final : public Device {
  public:
   void* allocate(int64_t bytes) override {
-    const size_t rounded = static_cast<size_t>(pieces(std::max<int64_t>(bytes, 1), kAlignment) * kAlignment);
-    require_memory(static_cast<int64_t>(rounded), "an array", "use smaller blocks, fewer trials or steps, or f32");
-    void* memory = nullptr;
-    if (cudaMalloc(&memory, rounded) != cudaSuccess) {
-      (void)cudaGetLastError();
-      return nullptr;
+    const int64_t rounded = pieces(std::max<int64_t>(bytes, 1), kAlignment) * kAlignment;
+    void* memory = blocks().take(rounded);
+    if (memory == nullptr) {
+      blocks().release();
+      require_memory(rounded, "an array", "use smaller blocks, fewer trials or steps, or f32");
+      memory = blocks().take(rounded);
     }
-    check(cudaMemset(memory, 0, rounded), "zeroing memory");
+    if (memory == nullptr) return nullptr;
+    check(cudaMemset(memory, 0, static_cast<size_t>(rounded)), "zeroing memory");
     check(cudaStreamSynchronize(nullptr), "zeroing memory");  // the streams of contexts do not wait for it
     return memory;
   }
-  void free(void* memory) override { check(cudaFree(memory), "freeing memory"); }
+  void free(void* memory) override { blocks().give_back(memory); }
   void copy(const void* source, void* target, int64_t bytes) override {
     check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDefault), "copying memory");
-    check(cudaDeviceSynchronize(), "copying memory");  // between two arrays of the card the call does not wait
+    check(cudaStreamSynchronize(nullptr), "copying memory");  // between two arrays of the card the call does not wait
   }
-  int64_t available_memory() override {
-    size_t available = 0, total = 0;
-    check(cudaMemGetInfo(&available, &total), "asking for the free memory");
-    return static_cast<int64_t>(available);
-  }
+  int64_t available_memory() override { return cuda::available_memory(); }
   bool owns(const void* array) override {
     cudaPointerAttributes attributes{};
     const cudaError_t status = cudaPointerGetAttributes(&attributes, array);
@@ -192,8 +189,8 @@ Device& card() {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "asking for the card");
   if (properties.major < 8) {
-    fail(KPFLOW_UNAVAILABLE, "expected compute capability 8.0 or more, %s has %d.%d", properties.name,
-         properties.major, properties.minor);
+    fail(KPFLOW_UNAVAILABLE, "expected compute capability 8.0 or more, %s has %d.%d", properties.name, properties.major,
+         properties.minor);
   }
   check(cudaSetDevice(0), "choosing the card");
   static Card device;
