@@ -11,8 +11,20 @@ file(GLOB KPFLOW_SHARED_SOURCES CONFIGURE_DEPENDS ${KPFLOW_CPP}/core/*.cpp ${KPF
 set(KPFLOW_CUDA_WARNINGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
 
 if(KPFLOW_CUDA STREQUAL "AUTO")
+  if(NOT CMAKE_CUDA_COMPILER)
+    unset(CMAKE_CUDA_COMPILER CACHE)  # one that was installed since the last time is found
+  endif()
   include(CheckLanguage)
   check_language(CUDA)
+  # Code for a compiler that knows no Hopper is not worth a broken build.
+  if(CMAKE_CUDA_COMPILER)
+    execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE KPFLOW_NVCC ERROR_QUIET)
+    string(REGEX MATCH "release ([0-9]+)" KPFLOW_NVCC "${KPFLOW_NVCC}")
+    if(NOT CMAKE_MATCH_1 OR CMAKE_MATCH_1 LESS 12)
+      message(STATUS "kpflow: ${CMAKE_CUDA_COMPILER} is not used: expected nvcc 12 or later, got ${KPFLOW_NVCC}")
+      set(CMAKE_CUDA_COMPILER "")
+    endif()
+  endif()
 elseif(KPFLOW_CUDA)
   set(CMAKE_CUDA_COMPILER nvcc CACHE STRING "the CUDA compiler")
 endif()

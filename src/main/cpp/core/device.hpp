@@ -85,7 +85,7 @@ class Device {
 
   // Zero-filled memory, aligned to at least 64 bytes; nullptr where it is refused.
   virtual void* allocate(int64_t bytes) = 0;
-  virtual void free(void* memory) = 0;
+  virtual void free(void* memory) noexcept = 0;  // what a device says against it is of no use to anyone
   // Between this device and itself or the host, in any direction; returns when it is done. The ranges may overlap.
   virtual void copy(const void* source, void* target, int64_t bytes) = 0;
   virtual int64_t available_memory() = 0;  // bytes, -1 where the device does not say

@@ -152,7 +152,7 @@ class Cpu final : public Device {
     if (memory != nullptr) std::memset(memory, 0, static_cast<size_t>(rounded));
     return memory;
   }
-  void free(void* memory) override { std::free(memory); }
+  void free(void* memory) noexcept override { std::free(memory); }
   void copy(const void* source, void* target, int64_t bytes) override {
     std::memmove(target, source, static_cast<size_t>(bytes));
   }

@@ -54,7 +54,8 @@ enum kpflow_device { KPFLOW_CPU = 0, KPFLOW_CUDA = 1 };
 /*
  * Where work is done: on a device, with a pool of worker threads and scratch memory. Calls on one context run one after
  * another and return when their results are there. Arrays that a function takes as void* lie in the memory of the context's
- * device; those taken as double* or int64_t* lie in the caller's. The arrays of a model's description may lie in either.
+ * device; those taken as double* or int64_t* lie in the caller's. The arrays of a model's description may lie in either, where the device
+ * is not the CPU.
  */
 typedef struct kpflow_context kpflow_context;
 

@@ -1,6 +1,7 @@
 // The card as a device, and the one function that the main library looks up.
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <type_traits>
 
@@ -41,6 +42,8 @@ T* to(void* array) {
 class CudaKernels final : public Kernels {
  public:
   explicit CudaKernels(kpflow_context& owner) : owned_(new_context(owner)), context_(*owned_) {}
+
+  const std::string& engine() const { return context_.products->describe(); }
 
   std::unique_ptr<kpflow_linearization> recurrent(int32_t dtype) override { return new_recurrent(context_, dtype); }
   std::unique_ptr<kpflow_linearization> graph(int32_t dtype) override { return new_graph(context_, dtype); }
@@ -144,7 +147,7 @@ class Card final : public Device {
     check(cudaStreamSynchronize(nullptr), "zeroing memory");  // the streams of contexts do not wait for it
     return memory;
   }
-  void free(void* memory) override { blocks().give_back(memory); }
+  void free(void* memory) noexcept override { blocks().give_back(memory); }
   void copy(const void* source, void* target, int64_t bytes) override {
     check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDefault), "copying memory");
     check(cudaStreamSynchronize(nullptr), "copying memory");  // between two arrays of the card the call does not wait
@@ -169,10 +172,32 @@ class Card final : public Device {
         card.name, card.major, card.minor, card.multiProcessorCount, static_cast<double>(available_memory()) / 0x1p30,
         static_cast<double>(card.totalGlobalMem) / 0x1p30, driver / 1000, driver % 1000 / 10, runtime / 1000,
         runtime % 1000 / 10);
-    kpflow_context owner(1);
-    return std::string(text) + ", matrix products by " + new_context(owner)->products->describe();
+    return std::string(text) + ", matrix products by " + engine();
   }
-  std::unique_ptr<Kernels> kernels(kpflow_context& context) override { return std::make_unique<CudaKernels>(context); }
+  std::unique_ptr<Kernels> kernels(kpflow_context& context) override {
+    auto kernels = std::make_unique<CudaKernels>(context);
+    std::lock_guard<std::mutex> lock(mutex_);
+    engine_ = kernels->engine();
+    return kernels;
+  }
+
+ private:
+  // What multiplies matrices, as the last context found it; the first one to ask makes a context.
+  std::string engine() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!engine_.empty()) return engine_;
+    }
+    try {
+      kpflow_context owner(1);
+      return new_context(owner)->products->describe();
+    } catch (const Error& error) {
+      return std::string("nothing (") + error.what() + ")";
+    }
+  }
+
+  std::mutex mutex_;
+  std::string engine_;
 };
 
 // The card in use, the first that the system shows; throws where there is none that these kernels run on.

@@ -6,6 +6,7 @@ import java.util.function.DoubleSupplier;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
+import org.kpflow.base.MemoryException;
 import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 import picocli.CommandLine.Option;
@@ -13,8 +14,9 @@ import picocli.CommandLine.Option;
 /** Where a command computes, in which type, with how many threads. */
 final class DeviceOptions {
   /**
-   * Operations of one product with the NTK from which auto takes the GPU where there is one: with
-   * fewer, a core of the CPU is done before the GPU has started the steps of a trial one by one.
+   * Operations of one product with the NTK from which auto takes the GPU where there is one. An
+   * estimate, not measured: with fewer, a core of the CPU (about 1e11 a second) is done in the time
+   * that a GPU takes to start some thousand kernels, one or two for every step.
    */
   private static final double LEAST_OPERATIONS = 1e9;
 
@@ -88,9 +90,7 @@ final class DeviceOptions {
       reason = "asked for";
       return device == Choice.cuda ? Device.CUDA : Device.CPU;
     }
-    try {
-      ExecutionContext.require(Device.CUDA);
-    } catch (InputException none) {
+    if (!ExecutionContext.isThere(Device.CUDA)) {
       reason = "no GPU: kpflow info says why";
       return Device.CPU;
     }
@@ -103,6 +103,14 @@ final class DeviceOptions {
             operations,
             LEAST_OPERATIONS);
     Device chosen = large ? Device.CUDA : Device.CPU;
+    if (large) {
+      try {
+        ExecutionContext.cuda();
+      } catch (InputException | MemoryException refused) {
+        chosen = Device.CPU;
+        reason = "the GPU cannot be used: " + refused.getMessage();
+      }
+    }
     System.err.println("kpflow: device " + chosen + ": " + reason);
     return chosen;
   }

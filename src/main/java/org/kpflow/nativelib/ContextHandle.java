@@ -70,8 +70,14 @@ public final class ContextHandle implements AutoCloseable {
     }
   }
 
-  /** {@link #call} with memory of any device, which the caller has looked at. */
+  /**
+   * {@link #call} with memory of the host beside that of the device, which the caller has looked
+   * at. The CPU sees its own only.
+   */
   void callAnywhere(ToIntFunction<NativeContext> body, NativeMemory... used) {
+    if (device == Device.CPU) {
+      requireOwn(used);
+    }
     life.acquire();
     try {
       Engine.call(() -> body.applyAsInt(life.context), used);

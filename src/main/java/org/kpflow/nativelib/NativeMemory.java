@@ -54,9 +54,15 @@ public final class NativeMemory implements AutoCloseable {
     }
     Pointer pointer = Kpflow.kpflow_buffer_allocate(Engine.code(device), bytes);
     if (pointer == null || pointer.isNull()) {
-      Engine.deviceInfo(device); // says why there is none
+      if (device != Device.CPU && Engine.availableMemory(device) < 0) {
+        Engine.deviceInfo(device); // says why there is none
+      }
       throw new MemoryException(
-          "cannot allocate " + bytes + " bytes" + where(device) + ": the system refused");
+          "cannot allocate "
+              + bytes
+              + " bytes"
+              + where(device)
+              + ": the system refused; use smaller blocks, fewer trials or f32");
     }
     Allocation allocation = new Allocation(device, pointer, bytes);
     Object owner = new Object();

@@ -95,6 +95,11 @@ public final class ExecutionContext implements AutoCloseable {
     return device == Device.CPU ? Serial.CONTEXT : cuda();
   }
 
+  /** Whether there is such a device; of the GPU, whether its library, a driver and a card are. */
+  public static boolean isThere(Device device) {
+    return device == Device.CPU || Engine.availableMemory(device) >= 0;
+  }
+
   /**
    * Refuses a device that is not to be had.
    *

@@ -20,6 +20,7 @@ import org.kpflow.base.Device;
 import org.kpflow.base.MemoryException;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.NeuralTangentKernel;
+import org.kpflow.linearize.Linearization;
 import org.kpflow.nativelib.Engine;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.operator.MatrixOperator;
@@ -156,6 +157,11 @@ class CudaTensorTest {
       refused(() -> TensorMath.rowProducts(context, cuda, cpu), "y", MIXED);
       refused(() -> TensorMath.combineRows(context, cuda, cuda), "coefficients", "device cpu");
       refused(() -> TensorMath.combineRows(context, cpu, cpu), "x", MIXED);
+      try (Tensor inputs = context.copyOf(sample.inputs)) {
+        refused(
+            () -> Linearization.of(host, sample.model, inputs, null),
+            "expected device cpu, got cuda");
+      }
       long[] nine = {9};
       long[] one = {1};
       refused(() -> TensorMath.strided(nine, 1, cuda, one, 0, cpu, one), "y", MIXED);
