@@ -37,7 +37,8 @@ def outcome(folder, steps, name):
         closing.append(f"{failed} failed so far")
     summary = [line.strip("= ") for line in lines if "SUMMARY" in line][-1:]
     hazards = sum(bool(re.match(r"=+ (Error|Warning|Invalid|Program hit|Race)", line)) for line in lines)
-    closing += summary or ([f"{hazards} reports so far"] if name.startswith("sanitizer") else [])
+    if name.startswith("sanitizer") and steps[name] != "left-out":
+        closing += summary or [f"{hazards} reports so far"]
     return "; ".join([VERDICTS.get(steps[name], f"FAILED ({steps[name]})")] + closing)
 
 
@@ -54,7 +55,7 @@ def measure(folder, case):
         return row
     ntk = ours["rates"]["NTK"]
     row["sizes"] = f"GRU H={ours['H']} B={ours['B']} T={ours['T']} s={ours['s']} {ours['dtype']}"
-    row["products"] = engine(ours["device"])
+    row["device"], row["products"] = ours["device"], engine(ours["device"])
     row["sweep"] = next((sweep for sweep in ("persistent", "batched") if case.endswith(sweep)), "auto")
     row["ours"], row["rates"] = ntk["tflops"], ours["rates"]
     for peer in PEERS:
@@ -101,13 +102,15 @@ def main():
         print(f"{name:<28} {text}")
     for name in steps:
         if name.startswith("bench") and steps[name] != "0":
-            last = (lines_of(folder / f"{name}.log") or [""])[-1]
-            print(f"{name:<28} {VERDICTS.get(steps[name], 'FAILED: ' + last)}")
+            said = [line for line in lines_of(folder / f"{name}.log") if line.startswith("kpflow_native_bench: ")]
+            print(f"{name:<28} {VERDICTS.get(steps[name], f'FAILED ({steps[name]})')} {' '.join(said)}")
 
     print()
     for line in peer_lines(folder, steps):
         print(line)
     rows = [measure(folder, case) for case in [*TARGETS, *OTHERS]]
+    for device in dict.fromkeys(row["device"] for row in rows if "device" in row):
+        print(device)
     print("\nTFLOP/s of all, medians of whole calls")
     for row in rows:
         if "rates" in row:
