@@ -124,17 +124,21 @@ if [[ -z ${KPFLOW_CUBLAS:-} && -z $emulation ]]; then
   [[ -z $KPFLOW_CUBLAS ]] || export KPFLOW_CUBLAS
 fi
 
-# 20 to 60, at once: nothing is measured here. Left to itself the library multiplies with cuBLAS and runs narrow layers in one
-# launch; the other two have it run what that leaves out.
+# check NAME DEVICE GEMM SWEEP PARTS...: nothing is measured here, so that two may run at once: 20 to 50 each pair, more than two
+# would wait for the card. Left to itself the library multiplies with cuBLAS and runs narrow layers in one launch; the second pair
+# has it run what that leaves out.
 check() {
-  local name=$1 device=$2
-  shift 2
-  step "test-$name" 120 env "$@" "$test_program" --device "$device" --cases "$cases" "${test_options[@]}"
+  local name=$1 device=$2 gemm=$3 sweep=$4
+  shift 4
+  step "test-$name" 120 env KPFLOW_CUDA_GEMM="$gemm" KPFLOW_CUDA_SWEEP="$sweep" "$test_program" --device "$device" \
+    --cases "$cases" "${test_options[@]}" "$@"
 }
-check cuda cuda KPFLOW_CUDA_GEMM=auto KPFLOW_CUDA_SWEEP=auto &
-check cuda-own-batched cuda KPFLOW_CUDA_GEMM=own KPFLOW_CUDA_SWEEP=batched &
-check cuda-persistent cuda KPFLOW_CUDA_GEMM=auto KPFLOW_CUDA_SWEEP=persistent &
-check cpu cpu
+check cuda cuda auto auto &
+check cpu cpu auto auto
+wait
+save
+check cuda-own-batched cuda own batched &
+check cuda-persistent cuda auto persistent fixtures models edges training
 wait
 save
 

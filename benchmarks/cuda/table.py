@@ -27,14 +27,15 @@ def lines_of(path):
 
 
 def outcome(folder, steps, name):
-    """How a step ended, with the closing line of the test program, or how many failures it told of, and compute-sanitizer's."""
+    """How a step ended, with the closing lines of the test program and of compute-sanitizer, or what they told so far."""
     if name not in steps:
         return "not run"
     lines = lines_of(folder / f"{name}.log")
     closing = [line for line in lines if re.fullmatch(r"\d+ passed, \d+ failed, \d+ skipped", line)]
-    failed = sum("  FAILED " in line for line in lines)
-    if failed and not closing:
-        closing.append(f"{failed} failed so far")
+    if name.startswith("test") and not closing and steps[name] != "left-out":
+        groups = [re.search(r" (\d+) passed +(\d+) failed ", line) for line in lines]
+        passed, failed = (sum(int(group[i]) for group in groups if group) for i in (1, 2))
+        closing.append(f"{passed} passed, {failed} failed so far")
     summary = [line.strip("= ") for line in lines if "SUMMARY" in line][-1:]
     hazards = sum(bool(re.match(r"=+ (Error|Warning|Invalid|Program hit|Race)", line)) for line in lines)
     if name.startswith("sanitizer") and steps[name] != "left-out":
@@ -103,7 +104,7 @@ def main():
     for name in steps:
         if name.startswith("bench") and steps[name] != "0":
             said = [line for line in lines_of(folder / f"{name}.log") if line.startswith("kpflow_native_bench: ")]
-            print(f"{name:<28} {VERDICTS.get(steps[name], f'FAILED ({steps[name]})')} {' '.join(said)}")
+            print(f"{name:<28} {VERDICTS.get(steps[name], f'FAILED ({steps[name]})')} {' '.join(said)}".rstrip())
 
     print()
     for line in peer_lines(folder, steps):
