@@ -41,9 +41,12 @@ if(KPFLOW_CUDA AND CMAKE_CUDA_COMPILER)
   target_include_directories(kpflow_cuda PRIVATE ${KPFLOW_CU} ${KPFLOW_CPP} ${KPFLOW_CPP}/include)
   string(REPLACE ";" "," KPFLOW_HOST_WARNINGS "${KPFLOW_CUDA_WARNINGS}")
   target_compile_options(kpflow_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-O3 --extended-lambda --expt-relaxed-constexpr -Werror all-warnings
-      -Xcompiler=-fvisibility=hidden,${KPFLOW_HOST_WARNINGS},-Werror>
-    $<$<COMPILE_LANGUAGE:CXX>:-O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden ${KPFLOW_CUDA_WARNINGS} -Werror>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-O3 --extended-lambda --expt-relaxed-constexpr
+      -Xcompiler=-fvisibility=hidden,${KPFLOW_HOST_WARNINGS}>
+    $<$<COMPILE_LANGUAGE:CXX>:-O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden ${KPFLOW_CUDA_WARNINGS} ${KPFLOW_STRICT}>)
+  if(KPFLOW_WERROR)
+    target_compile_options(kpflow_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Werror>)
+  endif()
   target_link_libraries(kpflow_cuda PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
   target_link_options(kpflow_cuda PRIVATE -Wl,--no-undefined)
   set_target_properties(kpflow_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${KPFLOW_OUTPUT})

@@ -7,7 +7,8 @@ function(kpflow_program name)
   add_executable(${name} ${sources})
   target_compile_features(${name} PRIVATE cxx_std_17)
   target_include_directories(${name} PRIVATE ${KPFLOW_CPP}/include)
-  target_compile_options(${name} PRIVATE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+  target_compile_options(${name} PRIVATE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+    ${KPFLOW_STRICT})
   # What libkpflow needs is looked for beside it; here it lies elsewhere, and is loaded by the program before it is asked for.
   set(folder ${KPFLOW_DEPS}/openblas/${KPFLOW_PLATFORM})
   target_link_libraries(${name} PRIVATE kpflow -Wl,--no-as-needed openblas arpack

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import sys
 
@@ -19,8 +20,10 @@ class Case:
         parser.add_argument("--probes", type=int, default=16)
         parser.add_argument("--repeat", type=int, default=7)
         parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
-        parser.add_argument("--json", required=True, help="where the record goes; rewritten after every variant")
+        parser.add_argument("--json", required=True, help="where the record of the fastest variant is kept")
+        parser.add_argument("--variants", default="", help="only these, with commas between them")
         arguments = parser.parse_args()
+        self.variants = arguments.variants.split(",") if arguments.variants else None
         self.peer, self.version = peer, version
         self.probes, self.repeat, self.device = arguments.probes, arguments.repeat, arguments.device
         self.json = arguments.json
@@ -29,9 +32,15 @@ class Case:
         self.x, self.probe, self.answer = self.load("x"), self.load("probe"), self.load("ntk")
         self.dtype = {"float32": "f32", "float64": "f64"}[str(self.x.dtype)]
         self.best = None
+        if os.path.exists(self.json):
+            with open(self.json, encoding="utf-8") as file:
+                self.best = json.load(file)
 
     def load(self, name):
         return np.load(f"{self.folder}/{name}.npy")
+
+    def wants(self, variant):
+        return self.variants is None or variant in self.variants
 
     def block_shape(self):
         """[s, B, T, H]; the first probe of a block is the one that our answer is for, the others are random."""

@@ -73,8 +73,9 @@ def main():
         case.record(name, seconds, out[0].cpu().numpy().astype(np.float64))
 
     with torch.no_grad():
-        try_variant("eager", lambda: ntk(theta, x, block))
-        if case.device == "cuda":
+        if case.wants("eager"):
+            try_variant("eager", lambda: ntk(theta, x, block))
+        if case.device == "cuda" and case.wants("graph"):
             try:
                 graph = torch.cuda.CUDAGraph()
                 with torch.cuda.graph(graph):
@@ -88,8 +89,9 @@ def main():
                 del graph, captured
             except RuntimeError as error:
                 print(f"torch CUDA graph: {error}", flush=True)
-        compiled = torch.compile(ntk)
-        try_variant("compiled", lambda: compiled(theta, x, block))
+        if case.wants("compiled"):
+            compiled = torch.compile(ntk)
+            try_variant("compiled", lambda: compiled(theta, x, block))
 
 
 main()

@@ -18,9 +18,9 @@ struct Json {
   std::vector<Json> items;
   std::vector<std::pair<std::string, Json>> fields;
 
-  const Json* find(const std::string& name) const;
-  const Json& at(const std::string& name) const;
-  int64_t integer(const std::string& name) const { return static_cast<int64_t>(at(name).number); }
+  const Json* find(const char* name) const;
+  const Json& at(const char* name) const;
+  int64_t integer(const char* name) const { return static_cast<int64_t>(at(name).number); }
   bool contains(const std::string& item) const;  // an array of strings
 };
 

@@ -40,8 +40,8 @@ class Fixture {
   void check_scalar(const std::string& name, double found);
   void check_merged_core();
 
-  const Values& array(const std::string& name);  // of the case
-  bool lists(const std::string& name) const { return json_.at("arrays").find(name) != nullptr; }
+  const Values& array(const char* name);  // of the case
+  bool lists(const char* name) const { return json_.at("arrays").find(name) != nullptr; }
   // Compares with the case's array of this name, where it has one.
   void compare(const std::string& name, const Values& found, const std::string& by = "");
   double relative(const std::string& name) const;

@@ -193,10 +193,10 @@ void Fixture::check_families() {
     const int32_t index = family(name);
     const Values sites = l.sites(index);
     compare(entry.first, sites);
-    if (lists("core_probe_" + name)) {
-      compare("Pcore_probe_" + name, l.apply(KPFLOW_CORE, array("core_probe_" + name), false, index));
+    if (lists(("core_probe_" + name).c_str())) {
+      compare("Pcore_probe_" + name, l.apply(KPFLOW_CORE, array(("core_probe_" + name).c_str()), false, index));
       compare("core_adj_" + name, l.apply(KPFLOW_CORE, array("err"), true, index));
-      const Values gates = l.apply(KPFLOW_D_GATES, array("core_probe_" + name), false, index);
+      const Values gates = l.apply(KPFLOW_D_GATES, array(("core_probe_" + name).c_str()), false, index);
       compare("Pcore_probe_" + name, l.apply(KPFLOW_P, gates), "P of D_gates");
       compare("core_adj_" + name, l.apply(KPFLOW_D_GATES, array("adj"), true, index), "D_gates* of adj");
     }
@@ -254,7 +254,7 @@ void Fixture::check_views(const std::string& name, const Values& columns, const 
   found_[name + " factor"] = factor(all, columns);
   compare(name, found_[name], "its factor");
   for (const View& view : kViews) {
-    if (!lists(name + view.name)) continue;
+    if (!lists((name + view.name).c_str())) continue;
     const Axes axes{{l.trials(), l.steps(), l.units()}, view.keep};
     found_[name + view.name] = accumulate_gram(machine_, dtype_, axes, columns);
     found_[name + view.name + " factor"] = factor(axes, columns);
@@ -267,7 +267,7 @@ void Fixture::check_blocks(const Values& jacobian, const Values& ntk) {
   const Linearization& l = *linearization_;
   for (const Json& block : json_.at("blocks").items) {
     const std::string name = "ntk_block_" + block.at("name").string;
-    if (!lists(name)) continue;
+    if (!lists(name.c_str())) continue;
     const int64_t n = l.units(), begin = block.integer("offset"), units = block.integer("size");
     const Values columns = restricted(jacobian, n, begin, units);
     const Values half = restricted(ntk, n, begin, units);  // [S, k units]

@@ -72,10 +72,10 @@ double cosine(const Values& a, const Values& b) { return dot(a, b) / (norm(a) * 
 void Fixture::check_scalar(const std::string& name, double found) {
   // A metric of a matrix is "matrix.metric", with the tolerance of the matrix.
   const size_t point = name.find('.');
-  const Json* truth = json_.at("metrics").find(name.substr(0, point));
+  const Json* truth = json_.at("metrics").find(name.substr(0, point).c_str());
   for (size_t at = point; truth != nullptr && at != std::string::npos;) {
     const size_t next = name.find('.', at + 1);
-    truth = truth->find(name.substr(at + 1, next == std::string::npos ? next : next - at - 1));
+    truth = truth->find(name.substr(at + 1, next == std::string::npos ? next : next - at - 1).c_str());
     at = next;
   }
   if (truth == nullptr) return;
@@ -89,7 +89,7 @@ void Fixture::check_scalar(const std::string& name, double found) {
 }
 
 void Fixture::check_spectrum(const std::string& name, const Values& matrix, const Values& factor) {
-  const Json* truth = json_.at("metrics").find(name);
+  const Json* truth = json_.at("metrics").find(name.c_str());
   if (truth == nullptr) return;
   const Values values = eigenvalues(matrix);
   compare(name + "_eig", values);
@@ -107,7 +107,7 @@ void Fixture::check_spectrum(const std::string& name, const Values& matrix, cons
   check_scalar(name + ".entropy_rank", entropy_rank(values));
   const double r = relative(name);
   for (const auto& [metric, power] : {std::pair<const char*, double>{"n95", 1}, {"n95_sq", 2}}) {
-    const Json &count = truth->at(metric), &margin = truth->at(std::string(metric) + "_margin");
+    const Json &count = truth->at(metric), &margin = truth->at(text("%s_margin", metric).c_str());
     compared_.insert("metrics." + name + "." + metric);
     const bool decided = count.kind == Json::kNumber && margin.number > 10 * r;
     if (decided) {

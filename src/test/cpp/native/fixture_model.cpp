@@ -124,11 +124,11 @@ double Fixture::relative(const std::string& name) const {
   } else if (name == "K" || begins("K_") || name == "Dt_probe" || name == "Dtheta_probe" || name == "cos_K_core") {
     key = "K";
   }
-  const Json& tolerance = json_.at("tolerance").at(precision_).at(key);
+  const Json& tolerance = json_.at("tolerance").at(precision_.c_str()).at(key);
   return tolerance.kind == Json::kNumber ? tolerance.number : NAN;
 }
 
-const Values& Fixture::array(const std::string& name) {
+const Values& Fixture::array(const char* name) {
   const auto found = arrays_.find(name);
   if (found != arrays_.end()) return found->second;
   std::vector<int64_t> shape, listed;
@@ -141,9 +141,9 @@ const Values& Fixture::array(const std::string& name) {
 }
 
 void Fixture::compare(const std::string& name, const Values& found, const std::string& by) {
-  if (!lists(name)) return;
+  if (!lists(name.c_str())) return;
   compared_.insert(name);
-  const Values& truth = array(name);
+  const Values& truth = array(name.c_str());
   const std::string title = by.empty() ? name : name + " by " + by;
   const double r = relative(name);
   if (name == "lyap") {

@@ -104,16 +104,16 @@ class Parser {
 
 }  // namespace
 
-const Json* Json::find(const std::string& name) const {
+const Json* Json::find(const char* name) const {
   for (const auto& field : fields) {
     if (field.first == name) return &field.second;
   }
   return nullptr;
 }
 
-const Json& Json::at(const std::string& name) const {
+const Json& Json::at(const char* name) const {
   const Json* found = find(name);
-  if (found == nullptr) throw std::runtime_error("case.json: " + name + " is missing");
+  if (found == nullptr) throw std::runtime_error(text("case.json: %s is missing", name));
   return *found;
 }
 

@@ -74,6 +74,7 @@ int main(int count, char** arguments) {
   if (device != "cpu" && device != "cuda" && device != "all")
     refuse("--device: expected cpu, cuda or all", device.c_str());
 
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was checked shows, however the program ends
   std::printf("%s\n", kpflow_build_info());
   for (const int32_t number : {KPFLOW_CPU, KPFLOW_CUDA}) {
     const char* name = number == KPFLOW_CPU ? "cpu" : "cuda";
