@@ -9,8 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** The test programs of the native engine, which machines without a JDK have. */
 class NativeProgramTest {
@@ -22,11 +20,14 @@ class NativeProgramTest {
     assertPasses(TEST, "--device", "cpu");
   }
 
-  /** The CUDA sources, compiled for the CPU with an emulation of the CUDA runtime. */
-  @ParameterizedTest
-  @ValueSource(strings = {"forward", "reverse"})
-  void theKernelsOfTheGpuPassOnItsEmulation(String order) throws IOException, InterruptedException {
-    assertPasses(Map.of("KPFLOW_EMULATION_ORDER", order), TEST, "--device", "cuda", "--small");
+  /**
+   * The CUDA sources, compiled for the CPU with an emulation of the CUDA runtime. The threads of a
+   * block run in the other order than in the tests of org.kpflow.cuda, so that a race shows in
+   * either.
+   */
+  @Test
+  void theKernelsOfTheGpuPassOnItsEmulation() throws IOException, InterruptedException {
+    assertPasses(Map.of("KPFLOW_EMULATION_ORDER", "reverse"), TEST, "--device", "cuda", "--small");
   }
 
   @Test
