@@ -49,7 +49,7 @@ cudaError_t cluster_of(const Device& d, const cudaLaunchConfig_t& config, const 
     if (attribute.id == cudaLaunchAttributeCooperative && attribute.val.cooperative) return cudaErrorNotSupported;
     if (attribute.id != cudaLaunchAttributeClusterDimension) continue;
     const auto& size = attribute.val.clusterDim;
-    if (d.capability < 90) return cudaErrorNotSupported;
+    if (std::min(d.capability, d.ptx) < 90) return cudaErrorNotSupported;
     if (!size.x || !size.y || !size.z || config.gridDim.x % size.x || config.gridDim.y % size.y ||
         config.gridDim.z % size.z || size.x * size.y * size.z > (limits.large_clusters ? 16u : 8u))
       return cudaErrorInvalidClusterSize;
@@ -81,6 +81,13 @@ cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int v
   } else if (attribute == cudaFuncAttributeNonPortableClusterSizeAllowed) {
     d.limits[kernel].large_clusters = value != 0;
   }
+  return cudaSuccess;
+}
+
+cudaError_t get_attributes(cudaFuncAttributes* attributes) {
+  KPFLOW_DEVICE;
+  if (!attributes) return result(cudaErrorInvalidValue);
+  *attributes = {d.ptx, std::min(d.capability, d.ptx)};
   return cudaSuccess;
 }
 
@@ -278,6 +285,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
   if (!handle || !stream || stream->graph) return result(cudaErrorStreamCaptureUnsupported);
   stream->graph = new CUgraph_st;
   stream->graph->mode = mode;
+  stream->graph->invalid = setting("CAPTURE", 1) == 0;
   stream->origin = true;
   return cudaSuccess;
 }
