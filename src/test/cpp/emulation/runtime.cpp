@@ -49,7 +49,7 @@ cudaError_t cluster_of(const Device& d, const cudaLaunchConfig_t& config, const 
     if (attribute.id == cudaLaunchAttributeCooperative && attribute.val.cooperative) return cudaErrorNotSupported;
     if (attribute.id != cudaLaunchAttributeClusterDimension) continue;
     const auto& size = attribute.val.clusterDim;
-    if (std::min(d.capability, d.ptx) < 90) return cudaErrorNotSupported;
+    if (d.capability < 90) return cudaErrorNotSupported;
     if (!size.x || !size.y || !size.z || config.gridDim.x % size.x || config.gridDim.y % size.y ||
         config.gridDim.z % size.z || size.x * size.y * size.z > (limits.large_clusters ? 16u : 8u))
       return cudaErrorInvalidClusterSize;
@@ -70,6 +70,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
   if (config.dynamicSmemBytes > static_cast<size_t>(limits.shared)) return result(cudaErrorInvalidValue);
   Launch whole{g, b, {}, config.dynamicSmemBytes, std::move(body)};
   if (const cudaError_t error = cluster_of(d, config, limits, &whole.cluster)) return result(error);
+  // A card would start it, and every block would take itself for a cluster.
+  if (whole.cluster.x * whole.cluster.y * whole.cluster.z > 1 && d.ptx < 90) return result(cudaErrorNotSupported);
   return submit(d, config.stream, [whole = std::move(whole)] { run(whole); });
 }
 
