@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/context.hpp"
 #include "core/memory.cuh"
@@ -35,9 +36,8 @@ struct Context {
   T* scratch(Scratch what, int64_t count) {
     const int64_t bytes = checked_product(count, static_cast<int64_t>(sizeof(T)));
     DeviceArray<char>& memory = scratch_[static_cast<int>(what)];
-    const char* before = memory.data();
-    if (memory.resize(bytes) != before) ++scratch_moved_;
-    return reinterpret_cast<T*>(memory.data());
+    if (bytes > memory.capacity()) ++scratch_moved_;  // first: the old memory is gone even if the new one is refused
+    return reinterpret_cast<T*>(memory.resize(bytes));
   }
   // How often scratch memory has moved: what was recorded with other addresses is stale.
   int64_t scratch_moved() const { return scratch_moved_; }
@@ -49,6 +49,12 @@ struct Context {
       check(cudaMemcpyAsync(device, source, static_cast<size_t>(count) * sizeof(T), cudaMemcpyDefault, stream),
             "copying in");
     }
+  }
+  // From memory of the host that may be gone once this returns.
+  template <class T>
+  void copy_in_now(T* device, const std::vector<T>& source) {
+    copy_in(device, source.data(), static_cast<int64_t>(source.size()));
+    finish();
   }
   // To the host; it is there on return.
   template <class T>
@@ -66,6 +72,18 @@ struct Context {
 
   // Waits for all that has been started, and reports what went wrong in it.
   void finish() { check(cudaStreamSynchronize(stream), "running kernels"); }
+
+  // Runs body and waits for what it has started, also where it fails: the caller's arrays are the caller's again.
+  template <class Body>
+  void to_its_end(const Body& body) {
+    try {
+      body();
+    } catch (...) {
+      (void)cudaStreamSynchronize(stream);
+      throw;
+    }
+    finish();
+  }
 
   kpflow_context& owner;
   cudaStream_t stream = nullptr;

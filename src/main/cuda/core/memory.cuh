@@ -69,6 +69,7 @@ class DeviceArray {
   }
   T* data() const { return data_; }
   int64_t size() const { return count_; }
+  int64_t capacity() const { return capacity_; }
 
  private:
   T* data_ = nullptr;

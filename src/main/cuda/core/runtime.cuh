@@ -37,26 +37,49 @@ struct Launch {
   const char* name = "kernel";  // for messages
 };
 
+// The same as the runtime takes it, for a kernel that is allowed so much shared memory.
+class LaunchConfig {
+ public:
+  LaunchConfig(cudaStream_t stream, const Launch& how, const void* kernel) {
+    if (how.shared > 48 * 1024) {
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(how.shared)),
+            how.name);
+    }
+    attribute_.id = cudaLaunchAttributeClusterDimension;
+    attribute_.val.clusterDim.x = how.cluster;
+    attribute_.val.clusterDim.y = 1;
+    attribute_.val.clusterDim.z = 1;
+    config_.gridDim = how.grid;
+    config_.blockDim = how.block;
+    config_.dynamicSmemBytes = how.shared;
+    config_.stream = stream;
+    config_.attrs = &attribute_;
+    config_.numAttrs = how.cluster > 1 ? 1 : 0;
+  }
+  LaunchConfig(const LaunchConfig&) = delete;
+  LaunchConfig& operator=(const LaunchConfig&) = delete;
+  const cudaLaunchConfig_t* get() const { return &config_; }
+
+ private:
+  cudaLaunchAttribute attribute_{};
+  cudaLaunchConfig_t config_{};
+};
+
 template <class... Parameters, class... Arguments>
 void launch(cudaStream_t stream, const Launch& how, void (*kernel)(Parameters...), Arguments&&... arguments) {
-  if (how.shared > 48 * 1024) {
-    check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(how.shared)),
-          how.name);
-  }
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim.x = how.cluster;
-  attribute.val.clusterDim.y = 1;
-  attribute.val.clusterDim.z = 1;
-  cudaLaunchConfig_t config{};
-  config.gridDim = how.grid;
-  config.blockDim = how.block;
-  config.dynamicSmemBytes = how.shared;
-  config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = how.cluster > 1 ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...), how.name);
+  const LaunchConfig config(stream, how, reinterpret_cast<const void*>(kernel));
+  check(cudaLaunchKernelEx(config.get(), kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...),
+        how.name);
+}
+
+// Clusters of a launch that the card holds at once, 0 where it has no room for one.
+template <class... Parameters>
+int clusters_at_once(const Launch& how, void (*kernel)(Parameters...)) {
+  const LaunchConfig config(nullptr, how, reinterpret_cast<const void*>(kernel));
+  int clusters = 0;
+  if (cudaOccupancyMaxActiveClusters(&clusters, kernel, config.get()) == cudaSuccess) return clusters;
+  (void)cudaGetLastError();
+  return 0;
 }
 
 constexpr int kThreads = 256;  // of a block of an elementwise kernel

@@ -19,16 +19,17 @@ namespace kpflow::cuda {
 
 namespace {
 
-// Calls body with a null pointer of the element type, waits for the kernels that it starts.
-#define KPFLOW_TYPED(dtype, ...)       \
-  if (dtype == KPFLOW_F32) {           \
-    using T [[maybe_unused]] = float;  \
-    __VA_ARGS__;                       \
-  } else {                             \
-    using T [[maybe_unused]] = double; \
-    __VA_ARGS__;                       \
-  }                                    \
-  context_.finish()
+// Calls what follows with T as the element type, and waits for the kernels that it starts.
+#define KPFLOW_TYPED(dtype, ...)         \
+  context_.to_its_end([&] {              \
+    if (dtype == KPFLOW_F32) {           \
+      using T [[maybe_unused]] = float;  \
+      __VA_ARGS__;                       \
+    } else {                             \
+      using T [[maybe_unused]] = double; \
+      __VA_ARGS__;                       \
+    }                                    \
+  })
 
 template <class T>
 const T* in(const void* array) {
@@ -67,8 +68,7 @@ class CudaKernels final : public Kernels {
     KPFLOW_TYPED(dtype, cuda::combine_rows(context_, k, m, n, coefficients, to<T>(x)));
   }
   void strided_axpby(const StridedAxpby& call) override {
-    cuda::strided_axpby(context_, call);
-    context_.finish();
+    context_.to_its_end([&] { cuda::strided_axpby(context_, call); });
   }
   void accumulate_gram(int32_t dtype, int64_t s, const int64_t (&sizes)[3], const void* x, int32_t keep, double alpha,
                        void* out, const Progress& progress) override {
@@ -136,12 +136,7 @@ class Card final : public Device {
  public:
   void* allocate(int64_t bytes) override {
     const int64_t rounded = pieces(std::max<int64_t>(bytes, 1), kAlignment) * kAlignment;
-    void* memory = blocks().take(rounded);
-    if (memory == nullptr) {
-      blocks().release();
-      require_memory(rounded, "an array", "use smaller blocks, fewer trials or steps, or f32");
-      memory = blocks().take(rounded);
-    }
+    void* memory = take(rounded);
     if (memory == nullptr) return nullptr;
     check(cudaMemset(memory, 0, static_cast<size_t>(rounded)), "zeroing memory");
     check(cudaStreamSynchronize(nullptr), "zeroing memory");  // the streams of contexts do not wait for it
@@ -149,8 +144,22 @@ class Card final : public Device {
   }
   void free(void* memory) noexcept override { blocks().give_back(memory); }
   void copy(const void* source, void* target, int64_t bytes) override {
-    check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDefault), "copying memory");
-    check(cudaStreamSynchronize(nullptr), "copying memory");  // between two arrays of the card the call does not wait
+    const auto from = reinterpret_cast<uintptr_t>(source), to = reinterpret_cast<uintptr_t>(target);
+    const auto apart = static_cast<uint64_t>(from < to ? to - from : from - to);
+    if (apart == 0 || bytes == 0) return;
+    if (apart >= static_cast<uint64_t>(bytes)) return copy_apart(source, target, bytes);
+    if (!owns(target)) return static_cast<void>(std::memmove(target, source, static_cast<size_t>(bytes)));
+    // The runtime copies parts in any order: ranges that overlap go through memory of their own.
+    void* between = take(pieces(bytes, kAlignment) * kAlignment);
+    if (between == nullptr) fail(KPFLOW_OUT_OF_MEMORY, "copying within an array: the card has no memory for it");
+    try {
+      copy_apart(source, between, bytes);
+      copy_apart(between, target, bytes);
+    } catch (...) {
+      blocks().give_back(between);
+      throw;
+    }
+    blocks().give_back(between);
   }
   int64_t available_memory() override { return cuda::available_memory(); }
   bool owns(const void* array) override {
@@ -182,6 +191,18 @@ class Card final : public Device {
   }
 
  private:
+  // A block, throwing where the card has too little memory for it; nullptr where it refuses it in spite of that.
+  static void* take(int64_t bytes) {
+    if (void* memory = blocks().take(bytes)) return memory;
+    blocks().release();
+    require_memory(bytes, "an array", "use smaller blocks, fewer trials or steps, or f32");
+    return blocks().take(bytes);
+  }
+  static void copy_apart(const void* source, void* target, int64_t bytes) {
+    check(cudaMemcpy(target, source, static_cast<size_t>(bytes), cudaMemcpyDefault), "copying memory");
+    check(cudaStreamSynchronize(nullptr), "copying memory");  // between two arrays of the card the call does not wait
+  }
+
   // What multiplies matrices, as the last context found it; the first one to ask makes a context.
   std::string engine() {
     {

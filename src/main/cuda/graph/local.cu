@@ -1,7 +1,7 @@
 #include "graph/attention.cuh"
 #include "graph/local.cuh"
 #include "graph/rows.cuh"
-#include "linalg/gemm.cuh"
+#include "linalg/long_sums.cuh"
 
 namespace kpflow::cuda {
 
@@ -42,7 +42,7 @@ void multiply_parts(Context& context, const Product<T>& one, int64_t probes, con
     product.a = one.a + i * outer.a;
     product.b = one.b + i * outer.b;
     product.c = one.c + i * outer.c;
-    multiply(context, product);
+    multiply_long(context, product);
   }
 }
 
@@ -88,9 +88,9 @@ void weight_gradient(Context& context, const Graph<T>& graph, const GraphNode<T>
   const T* v = graph.value(node.input[0]);
   if (s > 1 && g.probe == node.units &&
       g.stride == s * node.units) {  // the units of all probes side by side: one product
-    T* sums = context.scratch<T>(Scratch::kPartial, s * node.weights);
-    multiply<T>(context, {true, false, s * node.units, node.width, k, T(1), g.data, g.stride, v, node.width, T(0), sums,
-                          node.width});
+    T* sums = context.scratch<T>(Scratch::kSpare, s * node.weights);
+    multiply_long<T>(context, {true, false, s * node.units, node.width, k, T(1), g.data, g.stride, v, node.width, T(0),
+                               sums, node.width});
     const size_t bytes = static_cast<size_t>(node.weights) * sizeof(T);
     check(cudaMemcpy2DAsync(weight.theta, static_cast<size_t>(p) * sizeof(T), sums, bytes, bytes,
                             static_cast<size_t>(s), cudaMemcpyDeviceToDevice, context.stream),

@@ -52,8 +52,10 @@ class GraphLinearization final : public kpflow_linearization {
   void run(const kpflow_graph& model, const Progress& progress) override {
     const int64_t bytes = graph_bytes<T>(model);
     if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
-    graph_.assign(context_, model);
-    run_graph(graph_, context_, model, progress);
+    context_.to_its_end([&] {
+      graph_.assign(context_, model);
+      run_graph(graph_, context_, model, progress);
+    });
     held_ = std::max(held_, bytes);
   }
 
@@ -119,11 +121,12 @@ class GraphLinearization final : public kpflow_linearization {
     const int64_t in_size = size_of(op, family, !adjoint), out_size = size_of(op, family, adjoint);
     const int64_t most = (int64_t(1) << 30) / static_cast<int64_t>(sizeof(T)) / per_probe;
     const int64_t block = std::clamp<int64_t>(most, 1, s);
-    for (int64_t first = 0; first < s; first += block) {
-      apply_block(op, family, adjoint, std::min(block, s - first), static_cast<const T*>(in) + first * in_size,
-                  static_cast<T*>(out) + first * out_size, progress);
-    }
-    context_.finish();
+    context_.to_its_end([&] {
+      for (int64_t first = 0; first < s; first += block) {
+        apply_block(op, family, adjoint, std::min(block, s - first), static_cast<const T*>(in) + first * in_size,
+                    static_cast<T*>(out) + first * out_size, progress);
+      }
+    });
   }
 
  private:

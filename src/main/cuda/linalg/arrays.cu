@@ -67,7 +67,7 @@ void combine_rows(Context& context, int64_t k, int64_t m, int64_t n, const doubl
   if (k == 0 || n == 0) return;
   const std::vector<T> rounded(coefficients, coefficients + k * m);
   T* factors = context.scratch<T>(Scratch::kSmall, k * m);
-  context.copy_in(factors, rounded.data(), k * m);
+  context.copy_in_now(factors, rounded);
   const int64_t panel = std::min(n, std::max(kMostElements / k / kLeast * kLeast, kLeast));
   T* combined = context.scratch<T>(Scratch::kSpare, k * panel);
   for (int64_t first = 0; first < n; first += panel) {

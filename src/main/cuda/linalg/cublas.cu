@@ -149,7 +149,8 @@ std::unique_ptr<Cublas> Cublas::open(cudaStream_t stream, void* room, int64_t by
   why = "none to look for";
   bool loaded = false;  // then why tells of the library that did not do
   for (const std::string& path : places()) {
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    // It stays loaded: that takes long, and contexts come and go.
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == nullptr) {
       const char* error = dlerror();
       if (!loaded) why = error != nullptr ? error : path + " cannot be loaded";

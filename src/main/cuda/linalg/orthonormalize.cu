@@ -11,8 +11,9 @@ namespace kpflow::cuda {
 
 namespace {
 
-constexpr int64_t kPanel = 32;  // rows that are projected against earlier ones together
-constexpr double kKept = 0.7;   // a projection that leaves more of a row's norm than this loses no digits of it
+constexpr int64_t kPanel = 32;                 // rows that are projected against earlier ones together
+constexpr int64_t kAtOnce = int64_t(1) << 18;  // threads that keep a card busy
+constexpr double kKept = 0.7;  // a projection that leaves more of a row's norm than this loses no digits of it
 
 template <class T>
 struct GramSchmidt {
@@ -37,25 +38,27 @@ struct GramSchmidt {
   void scale_rows() {
     const int64_t n = n_;
     T* a = a_;
-    double* largest = context_.scratch<double>(Scratch::kSmall, m_ * kThreads);
-    for_each(context_.stream, m_ * kThreads, [=] __device__(int64_t i) {
+    // Each of `lanes` threads takes every lanes-th element of a row; so many rows that they fill the card need few.
+    const int64_t lanes = pieces(std::clamp<int64_t>(pieces(n, 64), 1, pieces(kAtOnce, m_)), 32) * 32;
+    double* largest = context_.scratch<double>(Scratch::kSmall, m_ * lanes);
+    for_each(context_.stream, m_ * lanes, [=] __device__(int64_t i) {
       double most = 0;
-      for (int64_t j = i % kThreads; j < n; j += kThreads) {
-        const double value = std::fabs(static_cast<double>(a[i / kThreads * n + j]));
+      for (int64_t j = i % lanes; j < n; j += lanes) {
+        const double value = std::fabs(static_cast<double>(a[i / lanes * n + j]));
         most = value > most ? value : most;
       }
       largest[i] = most;
     });
-    std::vector<double> host(static_cast<size_t>(m_ * kThreads)), scales(static_cast<size_t>(m_), 1.0);
-    context_.copy_out(host.data(), largest, m_ * kThreads);
+    std::vector<double> host(static_cast<size_t>(m_ * lanes)), scales(static_cast<size_t>(m_), 1.0);
+    context_.copy_out(host.data(), largest, m_ * lanes);
     for (int64_t i = 0; i < m_; ++i) {
-      const double most = *std::max_element(host.begin() + i * kThreads, host.begin() + (i + 1) * kThreads);
+      const double most = *std::max_element(host.begin() + i * lanes, host.begin() + (i + 1) * lanes);
       if (most > 0 && std::isfinite(most)) {
         scales[static_cast<size_t>(i)] = std::ldexp(1.0, -std::clamp(std::ilogb(most), -1000, 1000));
       }
     }
     double* device = context_.scratch<double>(Scratch::kSmall, m_);
-    context_.copy_in(device, scales.data(), m_);
+    context_.copy_in_now(device, scales);
     for_each(context_.stream, m_ * n_,
              [=] __device__(int64_t i) { a[i] = static_cast<T>(static_cast<double>(a[i]) * device[i / n]); });
   }

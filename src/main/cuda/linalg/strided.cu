@@ -85,20 +85,66 @@ void run_in_order(Context& context, const Axes& all, double alpha, const X* x, d
   });
 }
 
+// Numbers c step with first <= c <= last.
+struct Multiples {
+  int64_t step, first, last;
+};
+
+// Whether a sum of one number of each kind, from kind `at` on, lies between low and high. Kinds are ordered by step, the largest
+// first, so that few of its numbers leave a rest that the others reach; where `tries` runs out the answer is yes.
+bool reaches(const std::vector<Multiples>& kinds, size_t at, int64_t low, int64_t high, int& tries) {
+  if (at == kinds.size()) return low <= 0 && 0 <= high;
+  int64_t least = 0, most = 0;  // of the others
+  for (size_t i = at + 1; i < kinds.size(); ++i) {
+    least += kinds[i].step * kinds[i].first;
+    most += kinds[i].step * kinds[i].last;
+  }
+  const Multiples& kind = kinds[at];
+  const int64_t lowest = low - most, highest = high - least, step = kind.step;
+  const int64_t first = std::max(kind.first, lowest > 0 ? pieces(lowest, step) : -(-lowest / step));
+  const int64_t last = std::min(kind.last, highest >= 0 ? highest / step : -pieces(-highest, step));
+  for (int64_t c = first; c <= last; ++c) {
+    if (--tries < 0 || reaches(kinds, at + 1, low - c * step, high - c * step, tries)) return true;
+  }
+  return false;
+}
+
+// Whether an element of x and one of y share memory. Elements lie i . dx and j . dy behind the arrays' beginnings: two share some
+// where i . dx - j . dy in bytes is y - x to less than the size of an element.
+template <class X, class Y>
+bool meet(const X* x, const Y* y, const std::vector<Axis>& axes) {
+  constexpr int kTries = 1 << 14;
+  constexpr int64_t of_x = sizeof(X), of_y = sizeof(Y);
+  std::vector<Multiples> kinds;
+  const auto add = [&](int64_t step, int64_t first, int64_t last) {
+    const auto same = std::find_if(kinds.begin(), kinds.end(), [&](const Multiples& k) { return k.step == step; });
+    if (step == 0) return;
+    if (same == kinds.end()) return kinds.push_back({step, first, last});
+    same->first += first;
+    same->last += last;
+  };
+  for (const Axis& axis : axes) {
+    add(axis.dx * of_x, 0, axis.size - 1);
+    add(axis.dy * of_y, 1 - axis.size, 0);
+  }
+  std::sort(kinds.begin(), kinds.end(), [](const Multiples& a, const Multiples& b) { return a.step > b.step; });
+  const int64_t between = static_cast<int64_t>(reinterpret_cast<intptr_t>(y) - reinterpret_cast<intptr_t>(x));
+  int tries = kTries;
+  return reaches(kinds, 0, between - of_x + 1, between + of_y - 1, tries);
+}
+
 template <class X, class Y>
 void run(Context& context, const StridedAxpby& call) {
   const X* x = static_cast<const X*>(call.x);
   Y* y = static_cast<Y*>(call.y);
-  std::vector<Axis> spread;
+  std::vector<Axis> axes, spread;
   Axes all, repeated, parallel;
-  int64_t reach_x = 1, reach_y = 1;
   bool same = sizeof(X) == sizeof(Y) && call.x == call.y;
   for (int axis = 0; axis < call.axes; ++axis) {
     const Axis next{call.shape[axis], call.x_strides[axis], call.y_strides[axis]};
     if (next.size == 0) return;
     if (next.size == 1) continue;
-    reach_x += (next.size - 1) * next.dx;
-    reach_y += (next.size - 1) * next.dy;
+    axes.push_back(next);
     same = same && next.dx == next.dy;
     all.add(next);
     if (next.dy == 0) {
@@ -115,9 +161,7 @@ void run(Context& context, const StridedAxpby& call) {
     within += (axis->size - 1) * axis->dy;
   }
   for (const Axis& axis : spread) parallel.add(axis);
-  const bool disjoint = static_cast<const void*>(x + reach_x) <= static_cast<const void*>(y) ||
-                        static_cast<const void*>(y + reach_y) <= static_cast<const void*>(x);
-  if (apart && (disjoint || same)) {
+  if (apart && (same || !meet(x, y, axes))) {
     run_parallel(context, parallel, repeated, call.alpha, x, call.beta, y);
   } else {
     run_in_order(context, all, call.alpha, x, call.beta, y);

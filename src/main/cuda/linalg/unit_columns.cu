@@ -140,7 +140,7 @@ Columns<T> on_card(Context& context, const UnitColumnsArguments& u, int64_t** ow
     std::fill_n(host.begin() + 2 * units + u.first[unit], u.count[unit], unit);
   }
   int64_t* device = context.scratch<int64_t>(Scratch::kSmall, 2 * units + u.total);
-  context.copy_in(device, host.data(), 2 * units + u.total);
+  context.copy_in_now(device, host);
   *owner = device + 2 * units;
   return {u.rows,  u.layers,       u.components,
           u.units, u.total,        u.rows * u.components,

@@ -7,10 +7,9 @@ namespace kpflow::cuda {
 namespace {
 constexpr size_t kMost = 16;  // sweeps that are remembered
 
+// One that is running is freed when it has ended.
 void destroy(cudaGraphExec_t graph) {
-  if (graph == nullptr) return;
-  (void)cudaDeviceSynchronize();  // it may be running
-  cudaGraphExecDestroy(graph);
+  if (graph != nullptr) cudaGraphExecDestroy(graph);
 }
 }  // namespace
 
@@ -19,21 +18,22 @@ SweepGraphs::~SweepGraphs() { clear(); }
 bool SweepGraphs::repeats(const SweepKey& key) {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == key; });
-  if (found != entries_.end()) {
-    std::rotate(found, found + 1, entries_.end());
-    return true;
-  }
+  if (found == entries_.end()) return false;
+  std::rotate(found, found + 1, entries_.end());
+  return true;
+}
+
+void SweepGraphs::remember(const SweepKey& key) {
   if (entries_.size() == kMost) {
     destroy(entries_[0].graph);
     entries_.erase(entries_.begin());
   }
-  entries_.push_back({key, nullptr});
-  return false;
+  entries_.push_back({key});
 }
 
-cudaGraphExec_t& SweepGraphs::graph_of(const SweepKey& key) {
+SweepGraphs::Entry& SweepGraphs::entry_of(const SweepKey& key) {
   for (Entry& entry : entries_) {
-    if (entry.key == key) return entry.graph;
+    if (entry.key == key) return entry;
   }
   fail(KPFLOW_INTERNAL, "cuda: a sweep that was not asked for before");
 }
@@ -43,25 +43,22 @@ void SweepGraphs::clear() {
   entries_.clear();
 }
 
-SweepGraphs::Capture::Capture(cudaStream_t stream) : stream_(stream) {
+bool SweepGraphs::begin_capture(cudaStream_t stream) {
   // Other threads may go on allocating memory.
-  check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), "recording a sweep");
+  if (cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) return true;
+  (void)cudaGetLastError();
+  return false;
 }
 
-SweepGraphs::Capture::~Capture() {
+cudaGraphExec_t SweepGraphs::end_capture(cudaStream_t stream) {
   cudaGraph_t graph = nullptr;
-  if (open_ && cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph != nullptr) cudaGraphDestroy(graph);
-  if (open_) (void)cudaGetLastError();
-}
-
-cudaGraphExec_t SweepGraphs::Capture::end() const {
-  cudaGraph_t graph = nullptr;
-  open_ = false;
-  check(cudaStreamEndCapture(stream_, &graph), "recording a sweep");
   cudaGraphExec_t executable = nullptr;
-  const cudaError_t status = cudaGraphInstantiate(&executable, graph, 0);
-  cudaGraphDestroy(graph);
-  check(status, "recording a sweep");
+  if (cudaStreamEndCapture(stream, &graph) != cudaSuccess ||
+      cudaGraphInstantiate(&executable, graph, 0) != cudaSuccess) {
+    (void)cudaGetLastError();
+    executable = nullptr;
+  }
+  if (graph != nullptr) cudaGraphDestroy(graph);
   return executable;
 }
 

@@ -33,19 +33,23 @@ class SweepGraphs {
   SweepGraphs& operator=(const SweepGraphs&) = delete;
   ~SweepGraphs();
 
-  // Whether a sweep has been asked for before, so that it is worth recording; remembers it.
+  // Whether a sweep is remembered, so that it is worth recording.
   bool repeats(const SweepKey& key);
 
-  // Runs a sweep that repeats: body() starts its kernels, which are recorded the first time and replayed from then on.
+  // Remembers a sweep that has run to its end: what it allocates is there, so that it can be recorded.
+  void remember(const SweepKey& key);
+
+  // Runs a sweep that repeats: body() starts its kernels, which are recorded the first time and replayed from then on. Where they
+  // cannot be recorded, body() starts them every time.
   template <class Body>
   void run(Context& context, const SweepKey& key, const Body& body) {
-    cudaGraphExec_t& graph = graph_of(key);
-    if (graph == nullptr) {
-      const Capture capture(context.stream);
-      body();
-      graph = capture.end();
+    Entry& entry = entry_of(key);
+    if (entry.graph == nullptr && entry.records) {
+      entry.graph = record(context.stream, body);
+      entry.records = entry.graph != nullptr;
     }
-    check(cudaGraphLaunch(graph, context.stream), "replaying a sweep");
+    if (entry.graph == nullptr) return body();
+    check(cudaGraphLaunch(entry.graph, context.stream), "replaying a sweep");
   }
 
   // Forgets all.
@@ -54,22 +58,26 @@ class SweepGraphs {
  private:
   struct Entry {
     SweepKey key;
-    cudaGraphExec_t graph;
+    cudaGraphExec_t graph = nullptr;
+    bool records = true;  // false once recording has failed
   };
 
-  // A capture that ends with its scope, whatever is thrown in it.
-  class Capture {
-   public:
-    explicit Capture(cudaStream_t stream);
-    ~Capture();
-    cudaGraphExec_t end() const;
+  // The kernels that body starts as a graph, nullptr where they cannot be recorded.
+  template <class Body>
+  static cudaGraphExec_t record(cudaStream_t stream, const Body& body) {
+    if (!begin_capture(stream)) return nullptr;
+    try {
+      body();
+    } catch (...) {  // what is wrong beside the recording shows when body runs without it
+      end_capture(stream);
+      return nullptr;
+    }
+    return end_capture(stream);
+  }
+  static bool begin_capture(cudaStream_t stream);
+  static cudaGraphExec_t end_capture(cudaStream_t stream);
 
-   private:
-    cudaStream_t stream_;
-    mutable bool open_ = true;
-  };
-
-  cudaGraphExec_t& graph_of(const SweepKey& key);
+  Entry& entry_of(const SweepKey& key);
 
   std::vector<Entry> entries_;  // the one used last at the end
 };

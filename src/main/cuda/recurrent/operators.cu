@@ -21,7 +21,7 @@ class RecurrentLinearization final : public kpflow_linearization {
     if (bytes > held_) require_memory(bytes - held_, "this linearization", "use fewer trials or steps, or f32");
     const size_t count = static_cast<size_t>(model.layer_count);
     if (layers_.size() != count) layers_ = Layers<T>(count);
-    to_its_end([&] {
+    card_.to_its_end([&] {
       for (size_t l = 0; l < count; ++l) {
         layers_[l].assign(model, static_cast<int64_t>(l), l == 0 ? nullptr : &layers_[l - 1], card_, progress);
       }
@@ -49,11 +49,12 @@ class RecurrentLinearization final : public kpflow_linearization {
   bool steps_through_time() const override { return true; }
 
   void state(void* out) const override {
-    for (const Snapshot<T>& net : layers_) {
-      copy_rows(card_, net.rows(), net.shape.state(), net.state.data(), net.shape.state(),
-                static_cast<T*>(out) + net.begin, net.stride);
-    }
-    card_.finish();
+    card_.to_its_end([&] {
+      for (const Snapshot<T>& net : layers_) {
+        copy_rows(card_, net.rows(), net.shape.state(), net.state.data(), net.shape.state(),
+                  static_cast<T*>(out) + net.begin, net.stride);
+      }
+    });
   }
 
   void sites(int32_t family, void* out) const override {
@@ -73,8 +74,7 @@ class RecurrentLinearization final : public kpflow_linearization {
   }
 
   void step_jacobians(int64_t first, int64_t count, void* out) const override {
-    cuda::step_jacobians(layers_, card_, 0, trials(), first, count, static_cast<T*>(out));
-    card_.finish();
+    card_.to_its_end([&] { cuda::step_jacobians(layers_, card_, 0, trials(), first, count, static_cast<T*>(out)); });
   }
 
   void host_jacobians(int64_t first_trial, int64_t count_trials, int64_t first, int64_t count,
@@ -102,7 +102,7 @@ class RecurrentLinearization final : public kpflow_linearization {
 
   void apply(int32_t op, int32_t family, bool adjoint, int64_t s, const void* in, void* out,
              const Progress& progress) override {
-    to_its_end([&] { start(op, family, adjoint, s, static_cast<const T*>(in), static_cast<T*>(out), progress); });
+    card_.to_its_end([&] { start(op, family, adjoint, s, static_cast<const T*>(in), static_cast<T*>(out), progress); });
   }
 
  private:
@@ -197,18 +197,6 @@ class RecurrentLinearization final : public kpflow_linearization {
     const int64_t most = std::min(s, most_rows<T>(scratch_per_probe));
     T* scratch = card_.scratch<T>(what, most * scratch_per_probe);
     for (int64_t first = 0; first < s; first += most) body(first, std::min(most, s - first), scratch);
-  }
-
-  // Runs body and waits for what it has started, also where it fails: the caller's arrays are the caller's again.
-  template <class Body>
-  void to_its_end(const Body& body) {
-    try {
-      body();
-    } catch (...) {
-      (void)cudaStreamSynchronize(card_.stream);
-      throw;
-    }
-    card_.finish();
   }
 
   int64_t state_count() const { return trials() * steps() * units(); }

@@ -1,6 +1,6 @@
 // Gate values of many rows by one elementwise kernel, limited by memory; then products over all of them, which are the work.
 #include "linalg/gemm.cuh"
-#include "recurrent/long_sums.cuh"
+#include "linalg/long_sums.cuh"
 #include "recurrent/parameters.cuh"
 #include "recurrent/scratch.cuh"
 
@@ -41,7 +41,9 @@ void in_parts(const Snapshot<T>& net, Weights weights, int64_t s, int64_t most, 
   const bool shared = weights == Weights::kShared;
   const int64_t group = shared ? net.rows() : net.steps, unit = shared ? s : net.trials;
   const int64_t groups = shared ? s : s * net.trials;
-  const int64_t at_once = std::min<int64_t>(std::max<int64_t>(most / group, 1), 1024), length = std::min(group, most);
+  const auto even = [](int64_t all, int64_t part) { return pieces(all, pieces(all, part)); };  // parts of one size
+  const int64_t at_once = even(unit, std::min<int64_t>(std::max<int64_t>(most / group, 1), 1024));
+  const int64_t length = even(group, most);
   for (int64_t theta = 0; theta < groups;) {
     const int64_t count = std::min(at_once, unit - theta % unit);
     for (int64_t first = 0; first < group; first += length) {

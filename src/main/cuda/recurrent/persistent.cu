@@ -6,6 +6,9 @@
 // limits it is the reading of the panel and of W out of shared memory, then the latency of the derivatives' loads.
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <tuple>
 
 #include "core/cluster.cuh"
 #include "recurrent/persistent.cuh"
@@ -229,7 +232,10 @@ struct Card {
     };
     processors = ask(cudaDevAttrMultiProcessorCount);
     shared = ask(cudaDevAttrMaxSharedMemoryPerBlockOptin);
-    cluster = ask(cudaDevAttrClusterLaunch) != 0 ? kMostCluster : 1;
+    cudaFuncAttributes code{};
+    check(cudaFuncGetAttributes(&code, sweep_kernel<float, 1>), "asking for a kernel");
+    // A card that is newer than all of the code here runs what was compiled for 8.0, which knows no clusters.
+    cluster = ask(cudaDevAttrClusterLaunch) != 0 && code.ptxVersion >= 90 ? kMostCluster : 1;
   }
   int processors, shared, cluster;
 };
@@ -254,14 +260,40 @@ Plan plan_for(const RowShape& shape, bool adjoint, int cluster, int64_t rows) {
   return plan;
 }
 
+template <class T>
+auto kernel_of(const Plan& plan) {
+  return plan.tile == 4 ? sweep_kernel<T, 4> : plan.tile == 2 ? sweep_kernel<T, 2> : sweep_kernel<T, 1>;
+}
+
+template <class T>
+Launch launch_of(const Plan& plan, int64_t panels) {
+  return {dim3(static_cast<unsigned>(panels * plan.cluster)), dim3(kThreads),
+          static_cast<size_t>(plan.elements()) * sizeof(T), static_cast<unsigned>(plan.cluster),
+          "a sweep in one kernel"};
+}
+
+// Panels that the card works on at once, with a block to a multiprocessor; 0 where it has no room for a cluster. The clusters are
+// the card's answer: its multiprocessors come in groups, of which some are smaller than others.
+template <class T>
+int64_t panels_at_once(const Plan& plan, int processors) {
+  if (plan.cluster == 1) return processors;
+  static std::mutex mutex;
+  static std::map<std::tuple<int, int, int64_t>, int> known;  // by tile, cluster and size
+  std::lock_guard<std::mutex> lock(mutex);
+  const auto entry = known.try_emplace({plan.tile, plan.cluster, plan.elements()}, 0);
+  int& clusters = entry.first->second;
+  if (entry.second) clusters = clusters_at_once(launch_of<T>(plan, processors), kernel_of<T>(plan));
+  return std::min(clusters, processors / plan.cluster);
+}
+
 // Estimates, in microseconds for a step, to be replaced by measurements on a card: a launch costs about 3, of which a step has two,
 // and a product then runs at some 40 TFLOP/s (30 in f64). The persistent kernel pays about 1 for its barrier and its loads, and
 // reaches some 50 multiply-adds a clock and multiprocessor (25 in f64), being bound by shared memory: at 1.7 GHz 85 thousand in a
 // microsecond. Panels beyond what is on the card at once wait for another wave.
 template <class T>
-double persistent_cost(const Plan& plan, int64_t rows, int processors) {
+double persistent_cost(const Plan& plan, int64_t rows, int64_t at_once) {
   const double rate = sizeof(T) == 4 ? 85e3 : 42e3;
-  const int64_t at_once = std::max(1, processors / plan.cluster), waves = pieces(pieces(rows, plan.rows), at_once);
+  const int64_t waves = pieces(pieces(rows, plan.rows), at_once);
   return static_cast<double>(waves) * (1 + static_cast<double>(plan.rows) * plan.inner * plan.outer / rate);
 }
 template <class T>
@@ -294,7 +326,9 @@ Plan choose(const RowShape& shape, bool adjoint, int64_t rows) {
     for (int64_t panel = std::min<int64_t>(even, kMostRows);; panel /= 2) {
       const Plan plan = plan_for<T>(shape, adjoint, cluster, panel);
       if (plan.elements() * static_cast<int64_t>(sizeof(T)) <= card.shared) {
-        const double cost = persistent_cost<T>(plan, rows, card.processors);
+        const int64_t at_once = panels_at_once<T>(plan, card.processors);
+        if (at_once == 0) break;
+        const double cost = persistent_cost<T>(plan, rows, at_once);
         if (cost < least) {
           least = cost;
           best = plan;
@@ -313,17 +347,11 @@ template <class T>
 bool sweep_persistent(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s, const T* in, T* out) {
   const int64_t rows = s * net.trials;
   const Plan plan = choose<T>(net.shape, adjoint, rows);
-  const int64_t blocks = plan.cluster == 0 ? 0 : pieces(rows, plan.rows) * plan.cluster;
-  if (blocks == 0 || blocks > INT32_MAX) return false;
+  if (plan.cluster == 0) return false;
+  const int64_t panels = pieces(rows, plan.rows);
+  if (panels > INT32_MAX / plan.cluster) return false;
   const SweepCall<T> call{net.view(), plan, adjoint, rows, net.weight_hh.data(), in, out};
-  const Launch how{dim3(static_cast<unsigned>(blocks)), dim3(kThreads),
-                   static_cast<size_t>(plan.elements()) * sizeof(T), static_cast<unsigned>(plan.cluster),
-                   "a sweep in one kernel"};
-  launch(context.stream, how,
-         plan.tile == 4   ? sweep_kernel<T, 4>
-         : plan.tile == 2 ? sweep_kernel<T, 2>
-                          : sweep_kernel<T, 1>,
-         call);
+  launch(context.stream, launch_of<T>(plan, panels), kernel_of<T>(plan), call);
   return true;
 }
 

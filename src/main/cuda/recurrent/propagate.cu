@@ -95,8 +95,12 @@ void run_sweep(const Snapshot<T>& net, Context& context, bool adjoint, int64_t s
                const Progress& progress, const Body& body) {
   progress.advance();
   if (sweep_persistent(net, context, adjoint, s, in, out)) return progress.advance(s * net.trials * (net.steps - 1));
-  const SweepKey key{adjoint, s, in, out, context.scratch_moved()};
-  if (!net.graphs.repeats(key)) return body(progress);
+  SweepKey key{adjoint, s, in, out, context.scratch_moved()};
+  if (!net.graphs.repeats(key)) {
+    body(progress);
+    key.scratch = context.scratch_moved();
+    return net.graphs.remember(key);
+  }
   progress.advance(s * net.trials * (net.steps - 1));
   net.graphs.run(context, key, [&] { body(Progress(nullptr)); });
 }

@@ -12,6 +12,7 @@
 
 #include "core/cuda_library.hpp"
 #include "linalg/gemm.cuh"
+#include "linalg/long_sums.cuh"
 #include "linalg/own.cuh"
 
 extern "C" kpflow::Device* kpflow_open_cuda(int32_t interface, char* why, size_t room);
@@ -298,6 +299,47 @@ void test_capture(Engine& engine) {
   cudaGraphDestroy(graph);
 }
 
+// Products that are summed in parts, also for the matrices of a batch, the rest of the rows behind the last part.
+void test_long(Engine& engine) {
+  for (const Case& test : {Case{true, false, 40, 24, 3001, 1, 1, 3, 3}, Case{true, false, 33, 130, 1100},
+                           Case{false, true, 20, 20, 1024, -1, 0.5, 2}, Case{true, false, 5, 5, 600, 1, 0, 300}}) {
+    Run<double> run(test, {}, {}, {});
+    multiply_long<double>(engine.context, run.product());
+    engine.context.finish();
+    run.compare(run.c.back(), 8 + std::sqrt(static_cast<double>(test.k)), "long sums");
+  }
+}
+
+// Large tiles where they keep most of the card busy, for a card of 132 multiprocessors.
+void test_plans() {
+  const auto kind = [](int64_t rows) {
+    const Product<float> p{false, true, rows, 256, 768, 1, nullptr, 768, nullptr, 768, 0, nullptr, 256};
+    return plan_product(p, true, 132, Products::kRoom).kind;
+  };
+  expect(kind(8000) == TileKind::kLarge, "8000 rows: expected large tiles");
+  expect(kind(800) == TileKind::kTensor, "800 rows: expected small tiles");
+}
+
+// What a call has started before it failed has ended when it returns; the emulation tells where KPFLOW_EMULATION_LAZY=1.
+void test_its_end(Engine& engine) {
+  Context& context = engine.context;
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreate(&event), "an event");
+  bool thrown = false;
+  try {
+    context.to_its_end([&] {
+      check(cudaEventRecord(event, context.stream), "an event");
+      fail(KPFLOW_CANCELLED, "on its way");
+    });
+  } catch (const Error&) {
+    thrown = true;
+  }
+  float time = 0;
+  expect(thrown, "a failing call: expected its error");
+  expect(cudaEventElapsedTime(&time, event, event) == cudaSuccess, "a failing call: expected it to wait");
+  check(cudaEventDestroy(event), "an event");
+}
+
 std::string failure() {
   try {
     Engine engine;
@@ -349,6 +391,7 @@ int main(int count, char** arguments) {
   unsetenv("KPFLOW_CUBLAS");
   unsetenv("KPFLOW_CUDA_GEMM");
   test_choice(arguments[1]);
+  test_plans();
   // What takes cuBLAS's place works when it is called, which KPFLOW_EMULATION_GUARD and LAZY do not allow.
   const bool plain =
       std::getenv("KPFLOW_EMULATION_GUARD") == nullptr && std::getenv("KPFLOW_EMULATION_LAZY") == nullptr;
@@ -364,6 +407,8 @@ int main(int count, char** arguments) {
     test_special<float>(engine);
     test_special<double>(engine);
     test_capture(engine);
+    test_long(engine);
+    test_its_end(engine);
   }
   std::printf("bits %016llx, %d failures\n", static_cast<unsigned long long>(all_bits), failures);
   return failures != 0;

@@ -9,7 +9,7 @@
 // Offered to kernels: device.hpp, that is built-in variables, static and dynamic shared memory, __syncthreads, warp
 // shuffles, votes and matrix products, atomics, deferred asynchronous copies, clusters, and CUDA's names in <cmath>.
 //
-// What it finds: cudaMalloc and dynamic shared memory hold NaN until written, in every block anew; barriers that not
+// What it finds: copies within device memory whose ranges overlap are refused; cudaMalloc and dynamic shared memory hold NaN until written, in every block anew; barriers that not
 // all threads reach, masks that leave out their caller and lanes that meet at different operations abort with a
 // message; lanes that take no part in a shuffle answer NaN; an asynchronous copy lands when it is waited for.
 // What it does not: a static __shared__ array keeps what the last block on that CPU thread left in it, and is not for
@@ -24,6 +24,8 @@
 //                                       faults while nothing runs on the device
 //   KPFLOW_EMULATION_LAZY=1             asynchronous work runs at the next synchronization only
 //   KPFLOW_EMULATION_CAPABILITY=80      compute capability 8.0: no clusters, 163 KiB of shared memory
+//   KPFLOW_EMULATION_PTX=80             kernels were compiled for 8.0, and know no clusters on any card
+//   KPFLOW_EMULATION_CAPTURE=0          captures fail when they end; read when they begin
 // Works under -fsanitize=address: fibers announce themselves, and overruns of device and dynamic shared memory show.
 #pragma once
 
@@ -182,7 +184,11 @@ enum cudaFuncAttribute {
   cudaFuncAttributePreferredSharedMemoryCarveout = 9,
   cudaFuncAttributeNonPortableClusterSizeAllowed = 13
 };
+struct cudaFuncAttributes {
+  int ptxVersion, binaryVersion;  // 10 times the compute capability
+};
 namespace kpflow::emulated {
+cudaError_t get_attributes(cudaFuncAttributes* attributes);
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
 cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t blocks_per_multiprocessor(int* blocks, const void* kernel, int threads, size_t shared);
@@ -197,6 +203,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
 template <class T>
 cudaError_t cudaFuncSetAttribute(T* kernel, cudaFuncAttribute attribute, int value) {
   return kpflow::emulated::set_attribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
+template <class T>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, T*) {
+  return kpflow::emulated::get_attributes(attributes);
 }
 template <class T>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, T* kernel, int threads, size_t shared) {

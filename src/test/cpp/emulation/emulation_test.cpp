@@ -405,6 +405,8 @@ void test_runtime() {
   RUN(cudaMemGetInfo(&now, &total));
   CHECK(before - now == 1 << 20);
   RUN(cudaFreeAsync(pinned, nullptr));
+  CHECK(cudaMemcpy(x.data + 1, x.data, 2 * sizeof(*x.data), cudaMemcpyDefault) == cudaErrorInvalidValue);
+  RUN(cudaMemcpy(x.data + 2, x.data, 2 * sizeof(*x.data), cudaMemcpyDefault));
   cudaDeviceProp p;
   int count, optin, sms, blocks;
   RUN(cudaGetDeviceCount(&count));
@@ -497,6 +499,19 @@ int scenario(const std::string& name) {
   if (name == "no-clusters") {
     Buffer<int> out(12 * 70);
     CHECK(start_ring(out.data, 4) == cudaErrorNotSupported);
+    cudaFuncAttributes code;
+    RUN(cudaFuncGetAttributes(&code, scale));
+    CHECK(code.ptxVersion == 80 && code.binaryVersion == 80);
+  }
+  if (name == "no-capture") {
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    Buffer<float> x(std::vector<float>{1});
+    RUN(cudaStreamCreate(&stream));
+    RUN(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    RUN(start(scale, 1, 1, 0, stream, x.data, 1, 2.0f, 0.0f));
+    CHECK(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureInvalidated);
+    RUN(cudaStreamDestroy(stream));
   }
   if (name == "lazy") {
     Buffer<float> x(std::vector<float>{1});
@@ -592,6 +607,8 @@ int main(int arguments, char** values) {
   if (sanitized) CHECK(outcome("overrun", {"KPFLOW_EMULATION_GUARD=0"}) == 1);
   CHECK(outcome("capacity", {"KPFLOW_EMULATION_MEMORY=1000"}) == 0);
   CHECK(outcome("no-clusters", {"KPFLOW_EMULATION_CAPABILITY=80"}) == 0);
+  CHECK(outcome("no-clusters", {"KPFLOW_EMULATION_PTX=80"}) == 0);
+  CHECK(outcome("no-capture", {"KPFLOW_EMULATION_CAPTURE=0"}) == 0);
   CHECK(outcome("lazy", {"KPFLOW_EMULATION_LAZY=1"}) == 0);
   std::printf(failures ? "%d failures\n" : "the emulated device is as it should be\n", failures);
   return failures != 0;

@@ -67,6 +67,9 @@ cudaError_t copy(void* to, size_t to_pitch, const void* from, size_t from_pitch,
   if (!lies(d, to, (height - 1) * to_pitch + width, to_device) ||
       !lies(d, from, (height - 1) * from_pitch + width, from_device))
     return result(cudaErrorInvalidValue);
+  const auto *at = static_cast<const char*>(to), *source_at = static_cast<const char*>(from);
+  if (to_device && from_device && height == 1 && at != source_at && at < source_at + width && source_at < at + width)
+    return result(cudaErrorInvalidValue);
   // Pageable memory is read or written before the call returns.
   const bool pageable = (!to_device && !target) || (!from_device && !source);
   return submit(

@@ -70,6 +70,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
   if (config.dynamicSmemBytes > static_cast<size_t>(limits.shared)) return result(cudaErrorInvalidValue);
   Launch whole{g, b, {}, config.dynamicSmemBytes, std::move(body)};
   if (const cudaError_t error = cluster_of(d, config, limits, &whole.cluster)) return result(error);
+  // A card would start it, and every block would take itself for a cluster.
+  if (whole.cluster.x * whole.cluster.y * whole.cluster.z > 1 && d.ptx < 90) return result(cudaErrorNotSupported);
   return submit(d, config.stream, [whole = std::move(whole)] { run(whole); });
 }
 
@@ -81,6 +83,13 @@ cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int v
   } else if (attribute == cudaFuncAttributeNonPortableClusterSizeAllowed) {
     d.limits[kernel].large_clusters = value != 0;
   }
+  return cudaSuccess;
+}
+
+cudaError_t get_attributes(cudaFuncAttributes* attributes) {
+  KPFLOW_DEVICE;
+  if (!attributes) return result(cudaErrorInvalidValue);
+  *attributes = {d.ptx, std::min(d.capability, d.ptx)};
   return cudaSuccess;
 }
 
@@ -278,6 +287,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
   if (!handle || !stream || stream->graph) return result(cudaErrorStreamCaptureUnsupported);
   stream->graph = new CUgraph_st;
   stream->graph->mode = mode;
+  stream->graph->invalid = setting("CAPTURE", 1) == 0;
   stream->origin = true;
   return cudaSuccess;
 }

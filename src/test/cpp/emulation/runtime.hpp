@@ -53,6 +53,7 @@ struct Device {
   const size_t capacity = setting("MEMORY", 8ull << 30);
   const bool guarded = setting("GUARD", 0) != 0, lazy = setting("LAZY", 0) != 0;
   const int capability = static_cast<int>(setting("CAPABILITY", 90));
+  const int ptx = static_cast<int>(setting("PTX", static_cast<unsigned long long>(capability)));
   const int shared_limit = (capability >= 90 ? 227 : 163) << 10;
 
   void protect_all(bool accessible) {

@@ -2,6 +2,7 @@
 // overflow, blocks larger than what is taken at a time.
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "parts.hpp"
 
@@ -104,6 +105,52 @@ void strides(const Machine& machine, int32_t x_dtype, int32_t y_dtype, Checks& c
   }
 }
 
+// x and y in one array: columns side by side, of which none is both, and rows or columns that are.
+void slices(const Machine& machine, int32_t dtype, Checks& checks) {
+  constexpr int64_t kRows = 70, kColumns = 9;
+  struct Case {
+    const char* name;
+    int64_t rows, columns, x, y;  // both are rows x columns of the array, from these elements on
+  };
+  for (const Case& c :
+       {Case{"columns side by side", kRows, 3, 1, 5}, Case{"columns the other way round", kRows, 4, 5, 1},
+        Case{"the same columns", kRows, 4, 2, 2}, Case{"rows of a later half", kRows / 2, 9, 0, kRows / 2 * kColumns},
+        Case{"columns that overlap", kRows, 4, 2, 4}, Case{"rows that overlap", kRows - 1, 9, 0, kColumns}}) {
+    for (const double beta : {0.0, 0.5}) {
+      const Buffer array(machine, dtype, Random(19).values(kRows * kColumns));
+      Values truth = array.read();
+      for (int64_t i = 0; i < c.rows * c.columns; ++i) {
+        const int64_t entry = i / c.columns * kColumns + i % c.columns;
+        truth[at(c.y + entry)] = rounded(dtype, {0.75 * truth[at(c.x + entry)] + beta * truth[at(c.y + entry)]})[0];
+      }
+      const int64_t shape[] = {c.rows, c.columns}, strides[] = {kColumns, 1};
+      char* memory = static_cast<char*>(array.data());
+      require(kpflow_strided_axpby(machine.context(), 2, shape, 0.75, dtype, memory + c.x * dtype_size(dtype),
+                                   array.count() - c.x, strides, beta, dtype, memory + c.y * dtype_size(dtype),
+                                   array.count() - c.y, strides),
+              "strided_axpby");
+      checks.close(c.name, array.read(), truth, 4 * rounding(dtype));
+    }
+  }
+}
+
+// Copies within an array whose ranges overlap.
+void moves(const Machine& machine, Checks& checks) {
+  const int64_t count = 100003;
+  for (const int64_t shift : {int64_t{-50000}, int64_t{-1}, int64_t{0}, int64_t{3}, int64_t{99000}}) {
+    const Values values = Random(23).values(count);
+    Values truth = values;
+    const int64_t from = std::max<int64_t>(0, -shift), moved = count - std::abs(shift);
+    for (int64_t i = 0; i < moved; ++i) truth[at(from + shift + i)] = values[at(from + i)];
+    const Buffer array(machine, KPFLOW_F64, values);
+    double* memory = static_cast<double*>(array.data());
+    require(kpflow_buffer_copy(machine.device(), memory + from, memory + from + shift,
+                               moved * static_cast<int64_t>(sizeof(double))),
+            "buffer_copy");
+    checks.same(text("an array moved by %d", static_cast<int>(shift)), array.read(), truth);
+  }
+}
+
 // Gram matrices of more terms than one strip, of more rows than one tile, of numbers whose squares leave f32.
 void grams(const Machine& machine, int32_t dtype, Checks& checks) {
   struct Case {
@@ -177,9 +224,11 @@ void test_edges(const Machine& machine, const Options& options, Checks& checks) 
     group("strides that meet", [&] {
       for (const int32_t y_dtype : {KPFLOW_F64, KPFLOW_F32}) strides(machine, dtype, y_dtype, checks);
     });
+    group("slices of one array", [&] { slices(machine, dtype, checks); });
     group("Gram matrices of awkward sizes", [&] { grams(machine, dtype, checks); });
     group("bits of random numbers", [&] { random_bits(machine, dtype, options.threads, checks); });
   }
+  checks.group(text("%s copies within an array", machine.name()), [&] { moves(machine, checks); });
 }
 
 }  // namespace kpflow_test

@@ -197,7 +197,7 @@ class ErrorTest {
 
 }  // namespace
 
-void test_errors(const Machine& machine, const Options&, Checks& checks) {
+void test_errors(const Machine& machine, const Options& options, Checks& checks) {
   const auto group = [&](const char* name, void (ErrorTest::*part)()) {
     checks.group(text("%s refuses %s", machine.name(), name), [&] { (ErrorTest(machine, checks).*part)(); });
   };
@@ -207,6 +207,7 @@ void test_errors(const Machine& machine, const Options&, Checks& checks) {
   group("wrong models", &ErrorTest::models);
   group("what does not fit into memory", &ErrorTest::memory);
   if (machine.device() != KPFLOW_CPU) group("memory of the host", &ErrorTest::host_pointers);
+  test_recovery(machine, options, checks);
 }
 
 }  // namespace kpflow_test

@@ -43,6 +43,7 @@ void run(const Machine& machine, const Options& options, const std::vector<std::
 }  // namespace
 
 int main(int count, char** arguments) {
+  setenv("KPFLOW_EMULATION_MEMORY", "536870912", 0);  // of an emulated card: so little that a test can fill it
   Options options;
   Checks checks;
   std::string device = "cpu";

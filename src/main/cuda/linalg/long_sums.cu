@@ -1,4 +1,4 @@
-#include "recurrent/long_sums.cuh"
+#include "linalg/long_sums.cuh"
 
 namespace kpflow::cuda {
 
@@ -33,8 +33,9 @@ __global__ void __launch_bounds__(kColumns* kRows)
 
 template <class T>
 void multiply_long(Context& context, const Product<T>& p) {
-  const int64_t tiles = pieces(p.m, kTile) * pieces(p.n, kTile) * p.batch, size = p.m * p.n;
-  const int64_t parts = std::min({pieces(kBlocks, std::max<int64_t>(tiles, 1)), p.k / kLeast, kMostPartial / size});
+  const int64_t tiles = pieces(p.m, kTile) * pieces(p.n, kTile), size = p.m * p.n;
+  if (size == 0 || 2 * tiles * p.batch >= kBlocks) return multiply(context, p);
+  const int64_t parts = std::min({pieces(kBlocks, tiles), p.k / kLeast, kMostPartial / size});
   if (parts < 2) return multiply(context, p);
   const int64_t length = p.k / parts, rest = p.k - parts * length;
   const int64_t row_a = p.transpose_a ? p.lda : 1, row_b = p.transpose_b ? 1 : p.ldb;  // between neighbours along k
