@@ -1,9 +1,11 @@
 package org.kpflow.cli;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.kpflow.base.Device;
 import org.kpflow.base.InputException;
+import org.kpflow.nativelib.CudaCards;
 import org.kpflow.nativelib.Engine;
 import picocli.CommandLine.Command;
 
@@ -37,6 +39,10 @@ final class InfoCommand implements Callable<Integer> {
       print("gpu", Engine.deviceInfo(Device.CUDA));
     } catch (InputException reason) {
       print("gpu", reason.getMessage());
+    }
+    List<String> cards = CudaCards.list();
+    for (int card = 0; card < cards.size(); card++) {
+      print("card " + card, cards.get(card));
     }
     return Exit.OK;
   }
