@@ -26,6 +26,8 @@ struct GraphNode : NodeLayout {
 
 template <class T>
 struct Graph : GraphSizes {
+  using Node = GraphNode<T>;
+
   // Takes over a checked description and its weights. Arrays keep their memory where it is enough.
   void assign(const kpflow_graph& model);
 

@@ -4,15 +4,10 @@
 
 #include <cstdint>
 
+#include "graph/linearization.hpp"
 #include "graph/panel.hpp"
 
 namespace kpflow {
-
-enum class Sweep {
-  kPropagate,  // P: every node adds what reaches it through its inputs
-  kInverse,    // P^{-1}: in minus the local maps of in itself; out must not be in
-  kLocal       // no node passes anything on
-};
 
 template <class T>
 class GraphSweeps {

@@ -7,9 +7,6 @@
 
 namespace kpflow {
 
-// Whether all trials share one theta [s, p], or each has its own [s, B, p].
-enum class Weights { kShared, kPerTrial };
-
 // Between the layer's part of theta [s, p] and its part of the state. Site push, D_theta f: u_t = sum_j A_j (dW_hh,j v_t + db_hh,j) + C_j (dW_ih,j x_t + db_ih,j).
 template <class T>
 void site_push(const Snapshot<T>& net, kpflow_context& context, Weights weights, int64_t s, const T* theta, T* out,

@@ -29,38 +29,13 @@ CellShape cell_shape(const kpflow_recurrent& model, int64_t index) {
   return model.cell != nullptr ? find_cell(model.cell).shape : computed_shape<T>(model, model.layers[index]);
 }
 
-int64_t width(const kpflow_recurrent& model, int64_t index) { return index == 0 ? model.inputs : model.units; }
-
-// m_f of a kind of weights of a layer, 0 where it has none.
-int64_t sites_of(const kpflow_recurrent& model, int64_t index, int kind) {
-  const kpflow_layer& layer = model.layers[index];
-  switch (kind) {
-    case KPFLOW_WEIGHT_IH:
-      return width(model, index);
-    case KPFLOW_WEIGHT_HH:
-      return model.units;
-    case KPFLOW_BIAS_IH:
-      return layer.bias_ih != nullptr ? 1 : 0;
-    default:
-      return layer.bias_hh != nullptr ? 1 : 0;
-  }
-}
-
 }  // namespace
 
 template <class T>
 void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Snapshot* below, kpflow_context& context,
                          const Progress& progress) {
   const kpflow_layer& layer = model.layers[index];
-  shape = RowShape(cell_shape<T>(model, index), model.units);
-  trials = model.trials;
-  steps = model.steps;
-  stride = model.layer_count * shape.state();
-  begin = index * shape.state();
-  parameters = 0;
-  has_bias_ih = layer.bias_ih != nullptr;
-  has_bias_hh = layer.bias_hh != nullptr;
-  inputs = width(model, index);
+  static_cast<LayerLayout&>(*this) = lay_out(model, index, cell_shape<T>(model, index));
   const int64_t gates = shape.gates();
   copy_or_zero(weight_ih, layer.weight_ih, gates * inputs);
   copy_or_zero(weight_hh, layer.weight_hh, gates * shape.units);
@@ -79,13 +54,6 @@ void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Sna
   site.resize(rows() * shape.units);
   state.resize(rows() * shape.state());
   derivatives.resize(rows() * shape.derivatives());
-  for (int64_t l = 0; l < model.layer_count; ++l) {
-    for (int kind = 0; kind < KPFLOW_FAMILIES; ++kind) {
-      const bool trains = model.layers[l].trainable >> kind & 1;
-      if (l == index) offset[kind] = trains ? parameters : -1;
-      if (trains) parameters += gates * sites_of(model, l, kind);
-    }
-  }
   if (model.cell != nullptr) {
     forward(model, context, progress);
   } else {
@@ -94,32 +62,9 @@ void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Sna
 }
 
 template <class T>
-int64_t Snapshot<T>::site_units(int kind) const {
-  switch (kind) {
-    case KPFLOW_WEIGHT_IH:
-      return inputs;
-    case KPFLOW_WEIGHT_HH:
-      return shape.units;
-    case KPFLOW_BIAS_IH:
-      return has_bias_ih ? 1 : 0;
-    default:
-      return has_bias_hh ? 1 : 0;
-  }
-}
-
-template <class T>
 int64_t snapshot_bytes(const kpflow_recurrent& model) {
-  const CellShape cell =
-      model.cell != nullptr ? find_cell(model.cell).shape : general_shape(model.gates, model.components);
-  const RowShape shape(cell, model.units);
-  const int64_t upper = model.layer_count - 1;
-  const int64_t per_row = checked_product(model.layer_count, shape.units + shape.state() + shape.derivatives());
-  const int64_t inputs = checked_product(shape.gates(), model.inputs + checked_product(upper, model.units));
-  const int64_t recurrent = checked_product(shape.gates(), checked_product(model.layer_count, model.units + 2));
-  const int64_t total = checked_product(checked_product(model.trials, model.steps), per_row + model.inputs);
-  KPFLOW_REQUIRE(inputs <= INT64_MAX / 64 && recurrent <= INT64_MAX / 64 && total <= INT64_MAX / 64,
-                 "model: its arrays overflow the address space");
-  return (total + inputs + recurrent) * static_cast<int64_t>(sizeof(T)) +
+  const RowShape shape(largest_shape(model), model.units);
+  return snapshot_elements(model) * static_cast<int64_t>(sizeof(T)) +
          model.layer_count *
              (PackedMatrix<T>::bytes(shape.units, shape.gates()) + PackedMatrix<T>::bytes(shape.gates(), shape.units));
 }
@@ -132,11 +77,7 @@ void Snapshot<T>::require_finite(int64_t row) const {
   for (int64_t i = 0; i < n; ++i) infinite |= std::fabs(h[i]) <= std::numeric_limits<T>::max() ? 0 : 1;
   if (infinite == 0) return;
   for (int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(h[i])) {
-      fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, unit %lld; %s",
-           static_cast<long long>(row / steps), static_cast<long long>(row % steps), static_cast<long long>(begin + i),
-           sizeof(T) == 4 ? "the dynamics overflow in f32, try f64" : "the dynamics diverge");
-    }
+    if (!std::isfinite(h[i])) refuse_state<T>(*this, row / steps, row % steps, i);
   }
 }
 

@@ -5,15 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "graph/linearization.hpp"
 #include "graph/snapshot.cuh"
 
 namespace kpflow::cuda {
-
-enum class Sweep {
-  kPropagate,  // P: every node adds what reaches it through its inputs
-  kInverse,    // P^{-1}: in minus the local maps of in itself
-  kLocal       // no node passes anything on
-};
 
 // Elements of scratch that a sweep needs for one probe.
 template <class T>

@@ -9,9 +9,6 @@
 
 namespace kpflow::cuda {
 
-// Whether all trials share one theta [s, p], or each has its own [s, B, p].
-enum class Weights { kShared, kPerTrial };
-
 template <class T>
 void site_push(const Snapshot<T>& net, Context& context, Weights weights, int64_t s, const T* theta, T* out,
                const Progress& progress);

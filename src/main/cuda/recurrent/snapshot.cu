@@ -45,27 +45,6 @@ class HostLayer {
   std::vector<T> sites_, states_, derivatives_;
 };
 
-CellShape general_cell(const kpflow_recurrent& model) {
-  return model.cell != nullptr ? find_cell(model.cell).shape : general_shape(model.gates, model.components);
-}
-
-int64_t width(const kpflow_recurrent& model, int64_t index) { return index == 0 ? model.inputs : model.units; }
-
-// m_f of a kind of weights of a layer, 0 where it has none.
-int64_t sites_of(const kpflow_recurrent& model, int64_t index, int kind) {
-  const kpflow_layer& layer = model.layers[index];
-  switch (kind) {
-    case KPFLOW_WEIGHT_IH:
-      return width(model, index);
-    case KPFLOW_WEIGHT_HH:
-      return model.units;
-    case KPFLOW_BIAS_IH:
-      return layer.bias_ih != nullptr ? 1 : 0;
-    default:
-      return layer.bias_hh != nullptr ? 1 : 0;
-  }
-}
-
 // The steps whose W_ih x is formed at once: all, unless that is too much.
 template <class T>
 int64_t steps_at_once(const kpflow_recurrent& model, const RowShape& shape) {
@@ -81,15 +60,8 @@ void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Sna
   std::unique_ptr<HostLayer<T>> computed;
   if (model.cell == nullptr) computed = std::make_unique<HostLayer<T>>(model, model.layers[index], context);
   const kpflow_layer& layer = computed != nullptr ? computed->layer : model.layers[index];
-  shape = RowShape(computed != nullptr ? computed_shape<T>(model, layer) : find_cell(model.cell).shape, model.units);
-  trials = model.trials;
-  steps = model.steps;
-  stride = model.layer_count * shape.state();
-  begin = index * shape.state();
-  parameters = 0;
-  has_bias_ih = layer.bias_ih != nullptr;
-  has_bias_hh = layer.bias_hh != nullptr;
-  inputs = width(model, index);
+  static_cast<LayerLayout&>(*this) =
+      lay_out(model, index, computed != nullptr ? computed_shape<T>(model, layer) : find_cell(model.cell).shape);
   const int64_t gates = shape.gates();
   copy_or_zero(context, weight_ih, layer.weight_ih, gates * inputs);
   copy_or_zero(context, weight_hh, layer.weight_hh, gates * shape.units);
@@ -106,13 +78,6 @@ void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Sna
   site.resize(rows() * shape.units);
   state.resize(rows() * shape.state());
   derivatives.resize(rows() * shape.derivatives());
-  for (int64_t l = 0; l < model.layer_count; ++l) {
-    for (int kind = 0; kind < KPFLOW_FAMILIES; ++kind) {
-      const bool trains = model.layers[l].trainable >> kind & 1;
-      if (l == index) offset[kind] = trains ? parameters : -1;
-      if (trains) parameters += gates * sites_of(model, l, kind);
-    }
-  }
   if (computed != nullptr) {
     take(layer, context);
   } else {
@@ -121,36 +86,14 @@ void Snapshot<T>::assign(const kpflow_recurrent& model, int64_t index, const Sna
 }
 
 template <class T>
-int64_t Snapshot<T>::site_units(int kind) const {
-  switch (kind) {
-    case KPFLOW_WEIGHT_IH:
-      return inputs;
-    case KPFLOW_WEIGHT_HH:
-      return shape.units;
-    case KPFLOW_BIAS_IH:
-      return has_bias_ih ? 1 : 0;
-    default:
-      return has_bias_hh ? 1 : 0;
-  }
-}
-
-template <class T>
 int64_t snapshot_bytes(const kpflow_recurrent& model) {
-  const RowShape shape(general_cell(model), model.units);
-  const int64_t upper = model.layer_count - 1;
-  const int64_t per_row = checked_product(model.layer_count, shape.units + shape.state() + shape.derivatives());
-  const int64_t inputs = checked_product(shape.gates(), model.inputs + checked_product(upper, model.units));
-  const int64_t recurrent = checked_product(shape.gates(), checked_product(model.layer_count, model.units + 2));
-  const int64_t total = checked_product(checked_product(model.trials, model.steps), per_row + model.inputs);
-  KPFLOW_REQUIRE(inputs <= INT64_MAX / 64 && recurrent <= INT64_MAX / 64 && total <= INT64_MAX / 64,
-                 "model: its arrays overflow the address space");
-  return (total + inputs + recurrent) * static_cast<int64_t>(sizeof(T));
+  return snapshot_elements(model) * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
 int64_t forward_bytes(const kpflow_recurrent& model) {
   if (model.cell == nullptr) return 0;
-  const RowShape shape(general_cell(model), model.units);
+  const RowShape shape(largest_shape(model), model.units);
   const int64_t at_once = steps_at_once<T>(model, shape), products = model.trajectory != nullptr ? at_once : 1;
   const int64_t initial = model.initial != nullptr ? model.layer_count * shape.state() : 0;
   return model.trials * ((at_once + products) * shape.gates() + initial) * static_cast<int64_t>(sizeof(T));
@@ -220,7 +163,7 @@ void Snapshot<T>::forward(const kpflow_recurrent& model, Context& context, const
   context.copy_out(&first_bad, bad, 1);
   if (first_bad != ~0ull) {
     const int64_t at = static_cast<int64_t>(first_bad);
-    fail_not_finite(at / n % trials, at / n / trials, at % n);
+    refuse_state<T>(*this, at / n % trials, at / n / trials, at % n);
   }
 }
 
@@ -231,7 +174,7 @@ void Snapshot<T>::take(const kpflow_layer& layer, Context& context) {
   std::vector<T> kept(static_cast<size_t>(rows() * shape.derivatives()));
   for (int64_t at = 0; at < rows(); ++at) {
     for (int64_t i = 0; i < n; ++i) {
-      if (!std::isfinite(states[at * n + i])) fail_not_finite(at / steps, at % steps, i);
+      if (!std::isfinite(states[at * n + i])) refuse_state<T>(*this, at / steps, at % steps, i);
     }
     take_record(shape, at, static_cast<const T*>(layer.derivatives), kept.data());
   }
@@ -239,13 +182,6 @@ void Snapshot<T>::take(const kpflow_layer& layer, Context& context) {
   context.copy_in(state.data(), states, state.size());
   context.copy_in(derivatives.data(), kept.data(), derivatives.size());
   context.finish();  // before what is copied goes
-}
-
-template <class T>
-void Snapshot<T>::fail_not_finite(int64_t b, int64_t t, int64_t entry) const {
-  fail(KPFLOW_NUMERICAL, "forward pass: the state is not finite at trial %lld, step %lld, unit %lld; %s",
-       static_cast<long long>(b), static_cast<long long>(t), static_cast<long long>(begin + entry),
-       sizeof(T) == 4 ? "the dynamics overflow in f32, try f64" : "the dynamics diverge");
 }
 
 template struct Snapshot<float>;
