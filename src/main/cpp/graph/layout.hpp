@@ -10,6 +10,13 @@
 
 namespace kpflow {
 
+// What a sweep through the nodes is for.
+enum class Sweep {
+  kPropagate,  // P: every node adds what reaches it through its inputs
+  kInverse,    // P^{-1}: in minus the local maps of in itself; out must not be in
+  kLocal       // no node passes anything on
+};
+
 struct NodeLayout {
   int32_t kind, activation;
   bool causal, has_weight, has_bias;

@@ -4,15 +4,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/reduction.hpp"
 #include "graph/layout.hpp"
 
 namespace kpflow {
-
-enum class Sweep {
-  kPropagate,  // P: every node adds what reaches it through its inputs
-  kInverse,    // P^{-1}: in minus the local maps of in itself; out must not be in
-  kLocal       // no node passes anything on
-};
 
 // Net is a device's Graph<T>: GraphSizes and nodes, which are NodeLayouts, with their arrays.
 template <class T, class Net>
@@ -61,8 +56,8 @@ class GraphLinearization : public kpflow_linearization {
   // P_core = P D_Q f of a family of node j, y [s, k, units], and its adjoint.
   virtual void core(int64_t j, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) = 0;
   // D_Q f of a family of a node, y [s, k, units]: phi' of a linear node, the identity of a layer norm; and its adjoint.
-  virtual void push_gates(const Node& node, int64_t s, const T* y, T* out) = 0;
-  virtual void pull_gates(const Node& node, int64_t s, const T* a, T* y) = 0;
+  virtual void gates_push(const Node& node, int64_t s, const T* y, T* out) = 0;
+  virtual void gates_pull(const Node& node, int64_t s, const T* a, T* y) = 0;
   // An array of thetas, which lasts until the next one.
   virtual T* thetas(int64_t count) = 0;
   // out [count, k] on the host: the first `count` columns of rows `stride` apart.
@@ -110,7 +105,7 @@ class GraphLinearization : public kpflow_linearization {
       case KPFLOW_NTK:
         return kernel(Sweep::kPropagate, s, in, out, progress);
       case KPFLOW_D_GATES:
-        return adjoint ? pull_gates(of_family(family), s, in, out) : push_gates(of_family(family), s, in, out);
+        return adjoint ? gates_pull(of_family(family), s, in, out) : gates_push(of_family(family), s, in, out);
       case KPFLOW_CORE:
         return core(family / 2, adjoint, s, in, out, progress);
       default:
@@ -131,6 +126,7 @@ class GraphLinearization : public kpflow_linearization {
                 const Progress& progress) {
     if (adjoint) {
       gradient(sweep, s, in, out, group_rows, progress);
+      if (group_rows == graph_.rows()) reduce_over_trials(out, s * graph_.parameters);
     } else {
       forward(sweep, s, nullptr, in, group_rows, out, progress);
     }
@@ -140,6 +136,7 @@ class GraphLinearization : public kpflow_linearization {
   void kernel(Sweep sweep, int64_t s, const T* in, T* out, const Progress& progress) {
     T* theta = thetas(s * graph_.parameters);
     gradient(sweep, s, in, theta, graph_.rows(), progress);
+    reduce_over_trials(theta, s * graph_.parameters);
     forward(sweep, s, nullptr, theta, graph_.rows(), out, progress);
   }
 

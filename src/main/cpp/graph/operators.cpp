@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/system.hpp"
+#include "graph/linearization.hpp"
 #include "graph/rows.hpp"
 #include "graph/sweeps.hpp"
 
@@ -69,14 +70,14 @@ class CpuGraph final : public GraphLinearization<T, Graph<T>> {
     if (adjoint) {
       T* a = reserve(between_, s * state_count());
       reverse(Sweep::kPropagate, s, in, a, progress);
-      pull_gates(node, s, a, out);
+      gates_pull(node, s, a, out);
     } else {
-      push_gates(node, s, in, out);
+      gates_push(node, s, in, out);
       forward(Sweep::kPropagate, s, out, nullptr, graph_.rows(), out, progress);
     }
   }
 
-  void push_gates(const GraphNode<T>& node, int64_t s, const T* y, T* out) override {
+  void gates_push(const GraphNode<T>& node, int64_t s, const T* y, T* out) override {
     const int64_t n = graph_.units;
     for_rows(s, [&](int64_t row, int64_t record) {
       T* target = out + row * n;
@@ -86,7 +87,7 @@ class CpuGraph final : public GraphLinearization<T, Graph<T>> {
       }
     });
   }
-  void pull_gates(const GraphNode<T>& node, int64_t s, const T* a, T* y) override {
+  void gates_pull(const GraphNode<T>& node, int64_t s, const T* a, T* y) override {
     for_rows(s, [&](int64_t row, int64_t record) {
       const T* source = a + row * graph_.units + node.begin;
       for (int64_t i = 0; i < node.units; ++i) y[row * node.units + i] = slope(node, record, i) * source[i];

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "graph/linearization.hpp"
 #include "graph/panel.hpp"
 
 namespace kpflow {

@@ -5,13 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/reduction.hpp"
 #include "recurrent/layout.hpp"
 
 namespace kpflow {
-
-// The one place where gradients of several processes, each owning a shard of the trials, would be summed. One process owns all.
-template <class T>
-void reduce_over_trials(T* /*theta*/, int64_t /*count*/) {}
 
 // Net is a device's layer in type T, a LayerLayout with its arrays.
 template <class T, class Net>
@@ -39,15 +36,18 @@ class RecurrentLinearization : public kpflow_linearization {
 
   enum class Between { kStates, kThetas };
 
-  // The parts, on blocks of s states [s, B, T, n]. P, P* and their inverses through all layers; out may be in but for an inverse.
+  // The parts, on blocks of s states [s, B, T, n]; formulas in recurrent/stack.hpp and recurrent/parameters.hpp. First P, P* and
+  // their inverses through all layers; out may be in but for an inverse.
   virtual void sweep(bool adjoint, bool inverse, int64_t s, const T* in, T* out, const Progress& progress) = 0;
   // A layer's part of D_theta f, and of its adjoint.
-  virtual void push(const Net& net, Weights weights, int64_t s, const T* theta, T* out, const Progress& progress) = 0;
-  virtual void pull(const Net& net, Weights weights, int64_t s, const T* a, T* theta, const Progress& progress) = 0;
+  virtual void site_push(const Net& net, Weights weights, int64_t s, const T* theta, T* out,
+                         const Progress& progress) = 0;
+  virtual void site_pull(const Net& net, Weights weights, int64_t s, const T* a, T* theta,
+                         const Progress& progress) = 0;
   // D_Q f of one side of a layer, y [s, k, g H], and its adjoint.
-  virtual void push_gates(const Net& net, Side side, int64_t s, const T* y, T* out) = 0;
-  virtual void pull_gates(const Net& net, Side side, int64_t s, const T* a, T* y) = 0;
-  // An array of so many elements, which lasts until the next one of the same kind.
+  virtual void gates_push(const Net& net, Side side, int64_t s, const T* y, T* out) = 0;
+  virtual void gates_pull(const Net& net, Side side, int64_t s, const T* a, T* y) = 0;
+  // An array of so many elements, which lasts until the next one.
   virtual T* between(Between what, int64_t count) = 0;
 
   // One of the operators of kpflow.h.
@@ -71,8 +71,8 @@ class RecurrentLinearization : public kpflow_linearization {
       case KPFLOW_NTK:
         return tangent_kernel(s, in, out, progress);
       case KPFLOW_D_GATES:
-        return adjoint ? pull_gates(layer_of(family), side, s, in, out)
-                       : push_gates(layer_of(family), side, s, in, out);
+        return adjoint ? gates_pull(layer_of(family), side, s, in, out)
+                       : gates_push(layer_of(family), side, s, in, out);
       case KPFLOW_CORE:
         return core(layer_of(family), side, adjoint, s, in, out, progress);
       default:
@@ -92,11 +92,11 @@ class RecurrentLinearization : public kpflow_linearization {
 
  private:
   void push_all(Weights weights, int64_t s, const T* theta, T* out, const Progress& progress) {
-    for (const Net& net : layers_) push(net, weights, s, theta, out, progress);
+    for (const Net& net : layers_) site_push(net, weights, s, theta, out, progress);
   }
 
   void pull_all(Weights weights, int64_t s, const T* a, T* theta, const Progress& progress) {
-    for (const Net& net : layers_) pull(net, weights, s, a, theta, progress);
+    for (const Net& net : layers_) site_pull(net, weights, s, a, theta, progress);
     if (weights == Weights::kShared) reduce_over_trials(theta, s * parameters());
   }
 
@@ -131,12 +131,12 @@ class RecurrentLinearization : public kpflow_linearization {
   // P_core = P D_Q f of the families on one side of a layer.
   void core(const Net& net, Side side, bool adjoint, int64_t s, const T* in, T* out, const Progress& progress) {
     if (!adjoint) {
-      push_gates(net, side, s, in, out);
+      gates_push(net, side, s, in, out);
       return sweep(false, false, s, out, out, progress);
     }
     in_blocks(Between::kStates, s, state_count(), [&](int64_t first, int64_t count, T* a) {
       sweep(true, false, count, in + first * state_count(), a, progress);
-      pull_gates(net, side, count, a, out + first * net.rows() * net.shape.gates());
+      gates_pull(net, side, count, a, out + first * net.rows() * net.shape.gates());
     });
   }
 

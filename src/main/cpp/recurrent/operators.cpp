@@ -103,19 +103,19 @@ class CpuRecurrent final : public RecurrentLinearization<T, Snapshot<T>> {
       propagate_layers(layers_, context, inverse, s, in, out, progress);
     }
   }
-  void push(const Snapshot<T>& net, Weights weights, int64_t s, const T* theta, T* out,
-            const Progress& progress) override {
-    site_push(net, context, weights, s, theta, out, progress);
+  void site_push(const Snapshot<T>& net, Weights weights, int64_t s, const T* theta, T* out,
+                 const Progress& progress) override {
+    kpflow::site_push(net, context, weights, s, theta, out, progress);
   }
-  void pull(const Snapshot<T>& net, Weights weights, int64_t s, const T* a, T* theta,
-            const Progress& progress) override {
-    site_pull(net, context, weights, s, a, theta, progress);
+  void site_pull(const Snapshot<T>& net, Weights weights, int64_t s, const T* a, T* theta,
+                 const Progress& progress) override {
+    kpflow::site_pull(net, context, weights, s, a, theta, progress);
   }
-  void push_gates(const Snapshot<T>& net, Side side, int64_t s, const T* y, T* out) override {
-    gates_push(net, context, side, s, y, out);
+  void gates_push(const Snapshot<T>& net, Side side, int64_t s, const T* y, T* out) override {
+    kpflow::gates_push(net, context, side, s, y, out);
   }
-  void pull_gates(const Snapshot<T>& net, Side side, int64_t s, const T* a, T* y) override {
-    gates_pull(net, context, side, s, a, y);
+  void gates_pull(const Snapshot<T>& net, Side side, int64_t s, const T* a, T* y) override {
+    kpflow::gates_pull(net, context, side, s, a, y);
   }
   T* between(Between, int64_t count) override {
     if (count > between_.size()) {

@@ -1,3 +1,4 @@
+#include "graph/linearization.hpp"
 #include "graph/operators.cuh"
 #include "graph/rows.cuh"
 #include "graph/sweeps.cuh"
@@ -111,18 +112,18 @@ class CudaGraph final : public GraphLinearization<T, Graph<T>> {
     if (adjoint) {
       T* a = context_.template scratch<T>(Scratch::kState, s * state_count());
       cuda::reverse<T>(context_, graph_, Sweep::kPropagate, j, s, in, a, progress);
-      pull_gates(graph_.node(j), s, a, out);
+      gates_pull(graph_.node(j), s, a, out);
     } else {
-      push_gates(graph_.node(j), s, in, out);
+      gates_push(graph_.node(j), s, in, out);
       forward_from<T>(context_, graph_, j, s, out, progress);
     }
   }
 
-  void push_gates(const GraphNode<T>& node, int64_t s, const T* y, T* out) override {
-    gates_push(context_, graph_, node, s, y, out);
+  void gates_push(const GraphNode<T>& node, int64_t s, const T* y, T* out) override {
+    cuda::gates_push(context_, graph_, node, s, y, out);
   }
-  void pull_gates(const GraphNode<T>& node, int64_t s, const T* a, T* y) override {
-    gates_pull(context_, graph_, node, s, a, y);
+  void gates_pull(const GraphNode<T>& node, int64_t s, const T* a, T* y) override {
+    cuda::gates_pull(context_, graph_, node, s, a, y);
   }
 
   T* thetas(int64_t count) override { return context_.template scratch<T>(Scratch::kTheta, count); }

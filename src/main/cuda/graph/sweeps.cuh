@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "graph/linearization.hpp"
 #include "graph/snapshot.cuh"
 
 namespace kpflow::cuda {

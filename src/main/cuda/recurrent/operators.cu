@@ -18,7 +18,7 @@ class CudaRecurrent final : public RecurrentLinearization<T, Snapshot<T>> {
   using typename Base::Between;
 
  public:
-  explicit CudaRecurrent(Context& on) : Base(on.owner, most_rows<T>(1)), card_(on) {}
+  explicit CudaRecurrent(Context& on) : Base(on.owner, kMostScratch / static_cast<int64_t>(sizeof(T))), card_(on) {}
 
   using kpflow_linearization::run;  // refuses any other model
   void run(const kpflow_recurrent& model, const Progress& progress) override {
@@ -99,19 +99,19 @@ class CudaRecurrent final : public RecurrentLinearization<T, Snapshot<T>> {
       propagate_layers(layers_, card_, inverse, s, in, out, progress);
     }
   }
-  void push(const Snapshot<T>& net, Weights weights, int64_t s, const T* theta, T* out,
-            const Progress& progress) override {
-    site_push(net, card_, weights, s, theta, out, progress);
+  void site_push(const Snapshot<T>& net, Weights weights, int64_t s, const T* theta, T* out,
+                 const Progress& progress) override {
+    cuda::site_push(net, card_, weights, s, theta, out, progress);
   }
-  void pull(const Snapshot<T>& net, Weights weights, int64_t s, const T* a, T* theta,
-            const Progress& progress) override {
-    site_pull(net, card_, weights, s, a, theta, progress);
+  void site_pull(const Snapshot<T>& net, Weights weights, int64_t s, const T* a, T* theta,
+                 const Progress& progress) override {
+    cuda::site_pull(net, card_, weights, s, a, theta, progress);
   }
-  void push_gates(const Snapshot<T>& net, Side side, int64_t s, const T* y, T* out) override {
-    gates_push(net, card_, side, s, y, out);
+  void gates_push(const Snapshot<T>& net, Side side, int64_t s, const T* y, T* out) override {
+    cuda::gates_push(net, card_, side, s, y, out);
   }
-  void pull_gates(const Snapshot<T>& net, Side side, int64_t s, const T* a, T* y) override {
-    gates_pull(net, card_, side, s, a, y);
+  void gates_pull(const Snapshot<T>& net, Side side, int64_t s, const T* a, T* y) override {
+    cuda::gates_pull(net, card_, side, s, a, y);
   }
   T* between(Between what, int64_t count) override {
     return card_.template scratch<T>(what == Between::kStates ? Scratch::kState : Scratch::kTheta, count);
