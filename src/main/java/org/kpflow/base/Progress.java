@@ -15,6 +15,12 @@ public interface Progress {
   /** A part of the work begins; total is its number of steps, 0 when unknown. */
   void stage(String name, long total);
 
+  /** A part that was begun before goes on after so many of its steps. */
+  default void stage(String name, long total, long before) {
+    stage(name, total);
+    done(before);
+  }
+
   /** Steps of the current part that are done. */
   void done(long count);
 }

@@ -1,5 +1,6 @@
 package org.kpflow.cli;
 
+import java.time.Duration;
 import java.util.Timer;
 import java.util.TimerTask;
 import me.tongfei.progressbar.ProgressBar;
@@ -27,6 +28,11 @@ final class ConsoleProgress implements Progress, AutoCloseable {
 
   @Override
   public void stage(String stage, long total) {
+    stage(stage, total, 0);
+  }
+
+  @Override
+  public void stage(String stage, long total, long before) {
     close();
     String name = prefix + stage;
     if (shown && total > 0) {
@@ -36,6 +42,7 @@ final class ConsoleProgress implements Progress, AutoCloseable {
               .setInitialMax(total)
               .setStyle(ProgressBarStyle.ASCII)
               .setUpdateIntervalMillis(250)
+              .startsFrom(before, Duration.ZERO) // no part of the time left is taken from them
               .build();
     } else if (shown) {
       follow(name);

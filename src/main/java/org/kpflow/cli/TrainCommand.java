@@ -214,8 +214,7 @@ final class TrainCommand implements Callable<Integer> {
       if (step > 0) {
         System.err.println("kpflow: " + out + " goes on after step " + step);
       }
-      progress.stage("training", steps);
-      progress.done(step);
+      progress.stage("training", steps, step);
     }
 
     @Override

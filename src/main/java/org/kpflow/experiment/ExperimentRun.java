@@ -43,6 +43,8 @@ public final class ExperimentRun {
   private final Point data = new Point();
   private final Set<String> keys = new HashSet<>();
   private boolean opened; // the folder of points
+  private long planned; // points there will be
+  private boolean inPart; // which is shown in place of the points
   private int computed;
   private double earlierSeconds;
 
@@ -108,8 +110,31 @@ public final class ExperimentRun {
 
   /** Tells how many points there will be. */
   public void points(long count) {
-    progress.stage(experiment.name(), count);
-    progress.done(keys.size());
+    planned = count;
+    showPoints();
+  }
+
+  private void showPoints() {
+    progress.stage(experiment.name(), planned, keys.size());
+    inPart = false;
+  }
+
+  /**
+   * What takes long before a point can be computed, such as a training, begins or goes on; its
+   * steps are shown until the next point.
+   *
+   * @param name what it is
+   * @param steps how many there are
+   * @param before how many of them are done
+   */
+  void part(String name, long steps, long before) {
+    progress.stage(experiment.name() + ", " + name, steps, before);
+    inPart = true;
+  }
+
+  /** Steps of the part that are done. */
+  void partDone(long count) {
+    progress.done(count);
   }
 
   /**
@@ -124,6 +149,9 @@ public final class ExperimentRun {
     Checks.that(keys.add(key), "key: expected a new one, got '%s' again", key);
     if (Thread.currentThread().isInterrupted()) {
       throw new CancelledException("cancelled: the thread was interrupted");
+    }
+    if (inPart) {
+      showPoints();
     }
     Point point;
     if (Files.exists(file)) {

@@ -86,8 +86,22 @@ record GruTraining(
               Map.of(),
               Map.of());
       new TrainingRun(run.folder(name), setup, new TrainingPlan(steps, every, every, 0))
-          .run(TrainingObserver.NONE);
+          .run(shownIn(run));
     }
+  }
+
+  private TrainingObserver shownIn(ExperimentRun run) {
+    return new TrainingObserver() {
+      @Override
+      public void begins(long step, boolean done) {
+        run.part(name, steps, step);
+      }
+
+      @Override
+      public void step(long step, double loss, double evaluation) {
+        run.partDone(step);
+      }
+    };
   }
 
   private Network network(ExecutionContext context, Initialization rule, long units, RngState rng) {

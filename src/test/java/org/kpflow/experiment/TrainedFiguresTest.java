@@ -68,11 +68,13 @@ class TrainedFiguresTest {
   void aTinyRunJudgesEveryClaimAndIsTakenUp(Experiment experiment) throws IOException {
     RunOptions options = new RunOptions(true, 3, Map.of());
     Reproduction reproduction = new Reproduction(options, directory, context);
-    ExperimentResult whole = reproduction.run(experiment, Progress.NONE);
+    Stages stages = new Stages();
+    ExperimentResult whole = reproduction.run(experiment, stages);
     assertNull(whole.failure());
     for (Claim claim : whole.claims()) {
       assertTrue(Double.isFinite(claim.measured()), claim.toString());
     }
+    stages.requireAllDone();
     Path folder = directory.resolve(experiment.name());
     byte[] data = Files.readAllBytes(folder.resolve("data.npz"));
     byte[] claims = Files.readAllBytes(folder.resolve("claims.json"));
@@ -86,6 +88,29 @@ class TrainedFiguresTest {
     assertEquals(whole.points(), again.computed());
     assertArrayEquals(data, Files.readAllBytes(folder.resolve("data.npz")));
     assertArrayEquals(claims, Files.readAllBytes(folder.resolve("claims.json")));
+  }
+
+  /** Notes how far every stage of a run comes. */
+  private static final class Stages implements Progress {
+    private final Map<String, Long> totals = new LinkedHashMap<>();
+    private final Map<String, Long> done = new LinkedHashMap<>();
+    private String current;
+
+    @Override
+    public void stage(String name, long total) {
+      current = name;
+      totals.put(name, total);
+    }
+
+    @Override
+    public void done(long count) {
+      done.put(current, count);
+    }
+
+    void requireAllDone() {
+      assertEquals(totals, done);
+      assertTrue(totals.keySet().stream().anyMatch(name -> name.contains(", ")));
+    }
   }
 
   /** The alignments of target modes, from the dense NTK. */
