@@ -2,25 +2,35 @@ package org.kpflow.cli;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 
 /**
- * While it listens, Ctrl-C ends a long computation with what it has; a second Ctrl-C ends the
- * program at once. The JDK's only way to a signal is sun.misc.Signal, whose use the compiler warns
- * about; where it is missing, Ctrl-C ends the program as it always does.
+ * While it listens, Ctrl-C ends a long computation with what it has, and so does SIGTERM, which job
+ * schedulers send; a second one ends the program at once. The JDK's only way to a signal is
+ * sun.misc.Signal, whose use the compiler warns about; where it is missing, a signal ends the
+ * program as it always does.
  */
 final class StopOnInterrupt {
+  private static final List<String> SIGNALS = List.of("INT", "TERM");
   private static final int INTERRUPTED = 130; // 128 + SIGINT, as shells have it
 
   private final Runnable end;
   private final String message;
-  private final Object before;
+  private final Map<String, Object> before = new LinkedHashMap<>(); // handlers by signal
   private boolean stopping;
 
   private StopOnInterrupt(Runnable end, String message) {
     this.end = end;
     this.message = message;
-    this.before = handle(null);
+    for (String signal : SIGNALS) {
+      Object handler = handle(signal, null);
+      if (handler != null) {
+        before.put(signal, handler);
+      }
+    }
   }
 
   /** Runs a computation that an interrupt of its thread can end. */
@@ -40,9 +50,7 @@ final class StopOnInterrupt {
     try {
       return computation.call();
     } finally {
-      if (listening.before != null) {
-        listening.handle(listening.before);
-      }
+      listening.before.forEach(listening::handle);
     }
   }
 
@@ -56,7 +64,7 @@ final class StopOnInterrupt {
   }
 
   /** Installs a handler, or ours for null; returns the one before, or null where there is none. */
-  private Object handle(Object given) {
+  private Object handle(String name, Object given) {
     try {
       Class<?> signal = Class.forName("sun.misc.Signal");
       Class<?> handler = Class.forName("sun.misc.SignalHandler");
@@ -72,7 +80,7 @@ final class StopOnInterrupt {
                 });
       }
       Method install = signal.getMethod("handle", signal, handler);
-      return install.invoke(null, signal.getConstructor(String.class).newInstance("INT"), ours);
+      return install.invoke(null, signal.getConstructor(String.class).newInstance(name), ours);
     } catch (ReflectiveOperationException | IllegalArgumentException unavailable) {
       return null;
     }

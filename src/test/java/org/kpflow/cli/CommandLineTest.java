@@ -6,10 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,25 +28,8 @@ class CommandLineTest {
 
   @TempDir private Path directory;
 
-  private record Outcome(int code, String out, String err) {}
-
-  private static Outcome run(String... arguments) {
-    PrintStream out = System.out;
-    PrintStream err = System.err;
-    ByteArrayOutputStream capturedOut = new ByteArrayOutputStream();
-    ByteArrayOutputStream capturedErr = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(capturedOut, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(capturedErr, true, StandardCharsets.UTF_8));
-      int code = Main.run(arguments);
-      return new Outcome(
-          code,
-          capturedOut.toString(StandardCharsets.UTF_8),
-          capturedErr.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(out);
-      System.setErr(err);
-    }
+  private static CommandOutcome run(String... arguments) {
+    return CommandOutcome.of(List.of(arguments));
   }
 
   private String[] analyze(String fixture, String... more) {
@@ -85,7 +65,7 @@ class CommandLineTest {
             "targets.npy")) {
       Files.copy(full.resolve(name), bare.resolve(name));
     }
-    Outcome outcome =
+    CommandOutcome outcome =
         run("evaluate", bare.toString(), "--out", directory.resolve("out").toString());
     assertEquals(0, outcome.code(), outcome.err());
     try (Tensor found = Npy.read(directory.resolve("out").resolve("ntk.npy"));
@@ -118,7 +98,7 @@ class CommandLineTest {
       answer.set(answer.get(0, 0, 0, 0) + 1e-6, 0, 0, 0, 0);
       Npy.write(copy.resolve("NTK_probe.npy"), answer);
     }
-    Outcome outcome = run("verify", directory.toString()); // the folder of the case
+    CommandOutcome outcome = run("verify", directory.toString()); // the folder of the case
     assertEquals(1, outcome.code());
     assertTrue(outcome.out().contains("FAIL NTK_probe"), outcome.out());
   }
@@ -131,14 +111,15 @@ class CommandLineTest {
         Files.copy(file, copy.resolve(file.getFileName()));
       }
     }
-    Outcome outcome = run("verify", copy.toString());
+    CommandOutcome outcome = run("verify", copy.toString());
     assertEquals(1, outcome.code());
     assertTrue(outcome.out().contains("has no NTK_probe.npy"), outcome.out());
   }
 
   @Test
   void analyzeWritesTheReportItsArraysAndPictures() throws IOException {
-    Outcome outcome = run(analyze("gru_medium", "--cell", "gru", "--dtype", "f64", "--json"));
+    CommandOutcome outcome =
+        run(analyze("gru_medium", "--cell", "gru", "--dtype", "f64", "--json"));
     assertEquals(0, outcome.code(), outcome.err());
     for (String name :
         List.of(
@@ -178,7 +159,7 @@ class CommandLineTest {
         "--cell gru --nonsense                   | --nonsense"
       })
   void wrongOptionsAreRefusedInOneLine(String options, String fragment) {
-    Outcome outcome = run(analyze("gru_nobias", options.trim().split(" ")));
+    CommandOutcome outcome = run(analyze("gru_nobias", options.trim().split(" ")));
     assertEquals(2, outcome.code(), outcome.err());
     assertEquals(1, outcome.err().strip().lines().count(), outcome.err());
     assertTrue(outcome.err().contains(fragment), outcome.err());
@@ -192,7 +173,7 @@ class CommandLineTest {
       Npy.write(broken, nan);
     }
     Path weights = FIXTURES.resolve("gru_nobias");
-    Outcome outcome =
+    CommandOutcome outcome =
         run(
             "analyze",
             "--cell",
@@ -221,7 +202,7 @@ class CommandLineTest {
       Npy.write(weights.resolve("weight_ih_l0.npy"), input);
       Npy.write(directory.resolve("x.npy"), x);
     }
-    Outcome outcome =
+    CommandOutcome outcome =
         run(
             "analyze",
             "--cell",
@@ -262,13 +243,13 @@ class CommandLineTest {
       "--inputs=" + directory.resolve("x.npy"),
       "--out=" + directory.resolve("out")
     };
-    Outcome narrow = run(arguments);
+    CommandOutcome narrow = run(arguments);
     assertEquals(3, narrow.code());
     assertTrue(
         narrow.err().contains("overflows f32") && narrow.err().contains("f64"), narrow.err());
     String[] wide = java.util.Arrays.copyOf(arguments, arguments.length + 1);
     wide[arguments.length] = "--dtype=f64";
-    Outcome outcome = run(wide);
+    CommandOutcome outcome = run(wide);
     assertEquals(0, outcome.code(), outcome.err());
   }
 
@@ -281,7 +262,7 @@ class CommandLineTest {
     Path weights = FIXTURES.resolve("gru_nobias");
     for (String method : List.of("basis", "factor", "hybrid", "sampled")) {
       Path out = directory.resolve(method);
-      Outcome outcome =
+      CommandOutcome outcome =
           run(
               "analyze",
               "--cell",
@@ -308,7 +289,7 @@ class CommandLineTest {
 
   @Test
   void infoTellsTheGemmKernelAndWhyThereIsNoGpu() {
-    Outcome outcome = run("info");
+    CommandOutcome outcome = run("info");
     assertEquals(0, outcome.code());
     assertTrue(
         outcome.out().contains("GEMM kernel") && outcome.out().contains("gpu"), outcome.out());

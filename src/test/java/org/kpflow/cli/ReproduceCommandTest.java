@@ -7,9 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,18 +45,15 @@ class ReproduceCommandTest {
     reproduce(Exit.CHECK_FAILED);
     byte[] page = Files.readAllBytes(directory.resolve("report.html"));
     byte[] claims = Files.readAllBytes(directory.resolve("fig7/claims.json"));
-    PrintStream out = System.out;
-    ByteArrayOutputStream captured = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
-      String folder = directory.toString();
-      assertEquals(
-          Exit.INPUT, Main.run("reproduce", "fig7", "--quick", "--seed", "1", "--out", folder));
-      assertEquals(Exit.INPUT, Main.run("reproduce", "fig7", "--out", folder));
-    } finally {
-      System.setOut(out);
+    String folder = directory.toString();
+    for (List<String> other :
+        List.of(
+            List.of("reproduce", "fig7", "--quick", "--seed", "1", "--out", folder),
+            List.of("reproduce", "fig7", "--out", folder))) {
+      CommandOutcome refused = CommandOutcome.of(other);
+      assertEquals(Exit.INPUT, refused.code());
+      assertEquals("", refused.out());
     }
-    assertEquals("", captured.toString(StandardCharsets.UTF_8));
     assertArrayEquals(page, Files.readAllBytes(directory.resolve("report.html")));
     assertArrayEquals(claims, Files.readAllBytes(directory.resolve("fig7/claims.json")));
   }
@@ -81,7 +76,7 @@ class ReproduceCommandTest {
       assertTrue(process.isAlive());
       Thread.sleep(20);
     }
-    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+    new ProcessBuilder("kill", "-TERM", Long.toString(process.pid())).start().waitFor();
     assertEquals(Exit.NUMERICAL, process.waitFor(), Files.readString(log));
     assertTrue(Files.readString(log).contains("the same command goes on"), Files.readString(log));
     assertTrue(Files.exists(points.resolve("heads1-inputs1.npz")));
@@ -89,16 +84,11 @@ class ReproduceCommandTest {
   }
 
   private JsonNode reproduce(int code) throws IOException {
-    PrintStream out = System.out;
-    ByteArrayOutputStream captured = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(captured, true, StandardCharsets.UTF_8));
-      assertEquals(
-          code, Main.run("reproduce", "fig7", "--quick", "--json", "--out", directory.toString()));
-    } finally {
-      System.setOut(out);
-    }
-    return new ObjectMapper().readTree(captured.toByteArray());
+    CommandOutcome outcome =
+        CommandOutcome.of(
+            List.of("reproduce", "fig7", "--quick", "--json", "--out", directory.toString()));
+    assertEquals(code, outcome.code(), outcome.err());
+    return new ObjectMapper().readTree(outcome.out());
   }
 
   @Test

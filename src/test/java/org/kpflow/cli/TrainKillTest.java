@@ -84,7 +84,22 @@ class TrainKillTest {
   }
 
   private static void interrupt(Process process) throws Exception {
-    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).start().waitFor();
+    new ProcessBuilder("kill", "-" + interruptSignal(), Long.toString(process.pid()))
+        .start()
+        .waitFor();
+  }
+
+  /** INT; where that is ignored, as in jobs that a script starts in the background, TERM. */
+  private static String interruptSignal() throws IOException {
+    String ignored =
+        Files.readString(Path.of("/proc/self/status"))
+            .lines()
+            .filter(line -> line.startsWith("SigIgn:"))
+            .map(line -> line.substring(line.indexOf('\t') + 1))
+            .findFirst()
+            .orElse("0");
+    long interrupt = 1L << (2 - 1); // SIGINT is number 2
+    return (Long.parseUnsignedLong(ignored, 16) & interrupt) == 0 ? "INT" : "TERM";
   }
 
   private static int finish(Process process) throws InterruptedException {
