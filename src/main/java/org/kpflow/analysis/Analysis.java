@@ -188,11 +188,9 @@ public final class Analysis {
       stage("targets", 0);
       double[] leading = operators.get(0).eigenvalues();
       target =
-          new TargetAnalysis(selected, found.readout(), found.targets(), arrays, eigenvectors)
+          new TargetAnalysis(selected, found, arrays, eigenvectors)
               .run(leading.length > 0 ? leading[0] : Double.NaN, kernel.temporalModes());
-      objectives =
-          ObjectiveReport.of(
-              selected, found.readout(), found.targets(), diagnosis.objectives(), arrays, warnings);
+      objectives = ObjectiveReport.of(selected, found, diagnosis.objectives(), arrays, warnings);
     }
   }
 

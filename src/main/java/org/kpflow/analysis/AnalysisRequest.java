@@ -1,5 +1,6 @@
 package org.kpflow.analysis;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.kpflow.base.Checks;
@@ -32,6 +33,7 @@ public final class AnalysisRequest implements Cloneable {
   private Tensor initialState;
   private Readout readout;
   private Tensor targets;
+  private Tensor mask;
   private List<View> views = DEFAULT_VIEWS;
   private int modes = DEFAULT_MODES;
   private LinearizationViews.Method method = LinearizationViews.Method.AUTO;
@@ -75,24 +77,48 @@ public final class AnalysisRequest implements Cloneable {
     return with(copy -> copy.initialState = state);
   }
 
+  /** {@link #targets(Readout, Tensor, Tensor)} of which all steps count. */
+  public AnalysisRequest targets(Readout by, Tensor wanted) {
+    return targets(by, wanted, null);
+  }
+
   /**
    * With targets.
    *
    * @param by the read-out that they are of; null where they are those of the model's output block
    *     itself
    * @param wanted [B, T, n_out], at the steps of the inputs; null for none
-   * @throws IllegalArgumentException if they do not go with inputs and read-out
+   * @param counted [B, T], 1 where the n_out entries of a step count towards the loss and 0
+   *     elsewhere; null for all
+   * @throws IllegalArgumentException if they do not go with inputs and read-out, or if counted has
+   *     other numbers, or no 1
    */
-  public AnalysisRequest targets(Readout by, Tensor wanted) {
+  public AnalysisRequest targets(Readout by, Tensor wanted, Tensor counted) {
     Checks.that(by == null || wanted != null, "readout: expected targets with it, got none");
+    Checks.that(counted == null || wanted != null, "mask: expected targets with it, got none");
     if (wanted != null) {
       requireTargets(by, wanted);
+    }
+    if (counted != null) {
+      requireMask(counted, wanted.shape());
     }
     return with(
         copy -> {
           copy.readout = by;
           copy.targets = wanted;
+          copy.mask = counted;
         });
+  }
+
+  private static void requireMask(Tensor counted, Shape targets) {
+    Checks.shape("mask", Shape.of(targets.size(0), targets.size(1)), counted.shape());
+    double[] values = counted.toDoubles();
+    for (double value : values) {
+      Checks.that(value == 0 || value == 1, "mask: expected 0 and 1, got %s", value);
+    }
+    Checks.that(
+        Arrays.stream(values).anyMatch(value -> value == 1),
+        "mask: expected a step that counts in these trials, got none");
   }
 
   private void requireTargets(Readout by, Tensor wanted) {
@@ -183,6 +209,11 @@ public final class AnalysisRequest implements Cloneable {
 
   Tensor targets() {
     return targets;
+  }
+
+  /** Null where all steps count. */
+  Tensor mask() {
+    return mask;
   }
 
   List<View> views() {

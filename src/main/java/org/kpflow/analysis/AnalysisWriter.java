@@ -90,7 +90,7 @@ public final class AnalysisWriter {
       sections.add(overview(directory));
       sections.add(views(directory));
       if (report.target() != null) {
-        sections.add(TargetSection.of(report.target(), directory));
+        sections.add(TargetSection.of(report.target(), report.sizes().get("rows"), directory));
       }
       if (report.objectives() != null) {
         sections.add(ObjectiveSection.of(report.objectives(), result.arrays(), directory));

@@ -11,6 +11,7 @@ import org.kpflow.flow.StateRestriction;
 import org.kpflow.model.Readout;
 import org.kpflow.operator.LinearOperator;
 import org.kpflow.tensor.ExecutionContext;
+import org.kpflow.tensor.ReadoutMath;
 import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
@@ -86,25 +87,26 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
   }
 
   /**
-   * M of the output channels: the mean squared error of each channel alone, over all B T' n_out
-   * entries, so that the errors add up to that of the loss.
+   * M of the output channels: the squared error of each channel alone, over all entries that count,
+   * so that the errors add up to that of the loss.
    *
    * @param readout of R h
    * @param targets [B, T', n_out]
+   * @param mask [B, T'], 1 where the entries of a step count and 0 elsewhere; null for all
    */
   public static ObjectiveAlignment ofOutputs(
-      StateRestriction selected, Readout readout, Tensor targets) {
+      StateRestriction selected, Readout readout, Tensor targets, Tensor mask) {
     long outputs = readout.outputs();
     long rows = selected.rows();
     List<String> names = LongStream.range(0, outputs).mapToObj(a -> "output " + a).toList();
     try (Tensor state = selected.state();
         Tensor wanted = targets.to(selected.dtype());
-        Tensor difference = readout.apply(state)) {
-      TensorMath.axpby(selected.context(), -1, wanted, 1, difference);
+        Tensor error = readout.apply(state)) { // y, from the next line on ∂L/∂y
+      ReadoutMath.meanSquaredError(selected.context(), error, wanted, mask);
       Errors channel =
           (objective, into) -> {
-            try (Tensor only = selected.zeros(difference.shape())) {
-              column(difference, only, objective, outputs, rows, 2.0 / difference.count());
+            try (Tensor only = selected.zeros(error.shape())) {
+              column(error, only, objective, outputs, rows);
               try (Tensor lifted = readout.lift(only, selected.range().size(2))) {
                 into.copyFrom(lifted);
               }
@@ -114,14 +116,13 @@ public record ObjectiveAlignment(List<String> names, double[][] inner) {
     }
   }
 
-  /** to[:, a] = scale from[:, a] of matrices [rows, outputs]. */
-  private static void column(
-      Tensor from, Tensor to, long a, long outputs, long rows, double scale) {
+  /** to[:, a] = from[:, a] of matrices [rows, outputs]. */
+  private static void column(Tensor from, Tensor to, long a, long outputs, long rows) {
     Shape flat = Shape.of(rows * outputs);
     long[] stride = {outputs};
     TensorMath.strided(
         new long[] {rows},
-        scale,
+        1,
         from.reshape(flat).slice(a, rows * outputs - a),
         stride,
         0,

@@ -5,7 +5,6 @@ import java.util.List;
 import org.kpflow.base.Shape;
 import org.kpflow.flow.StateRestriction;
 import org.kpflow.io.TensorMap;
-import org.kpflow.model.Readout;
 import org.kpflow.tensor.Tensor;
 
 /**
@@ -37,19 +36,19 @@ public record ObjectiveReport(
    * The alignment of a request's objectives; adds objective_inner and objective_cosines to the
    * arrays, which hold err.
    *
-   * @param readout of R h
-   * @param targets [B, T', n_out]
+   * @param given read-out, targets and mask of the part
    */
   static ObjectiveReport of(
       StateRestriction selected,
-      Readout readout,
-      Tensor targets,
+      SelectedTargets given,
       Objectives objectives,
       TensorMap arrays,
       List<String> warnings) {
     ObjectiveAlignment alignment =
         switch (objectives.kind()) {
-          case OUTPUTS -> ObjectiveAlignment.ofOutputs(selected, readout, targets);
+          case OUTPUTS ->
+              ObjectiveAlignment.ofOutputs(
+                  selected, given.readout(), given.targets(), given.mask());
           case TRIALS -> ObjectiveAlignment.ofTrials(selected, arrays.get("err"));
           case GROUPS -> ObjectiveAlignment.ofGroups(selected, arrays.get("err"), objectives);
         };

@@ -27,25 +27,22 @@ final class TargetAnalysis {
   private final ExecutionContext context;
   private final Readout readout;
   private final Tensor targets;
+  private final Tensor mask;
   private final TensorMap arrays;
   private final Tensor eigenvectors;
 
   /**
-   * @param readout of R h
-   * @param targets [B, T', n_out]
+   * @param given read-out, targets and mask of the part
    * @param eigenvectors leading eigenvectors of the NTK [modes, B, T', n'], orthonormal
    */
   TargetAnalysis(
-      StateRestriction selected,
-      Readout readout,
-      Tensor targets,
-      TensorMap arrays,
-      Tensor eigenvectors) {
+      StateRestriction selected, SelectedTargets given, TensorMap arrays, Tensor eigenvectors) {
     this.eigenvectors = eigenvectors;
     this.selected = selected;
     this.context = selected.context();
-    this.readout = readout;
-    this.targets = targets;
+    this.readout = given.readout();
+    this.targets = given.targets();
+    this.mask = given.mask();
     this.arrays = arrays;
   }
 
@@ -59,7 +56,7 @@ final class TargetAnalysis {
     LinearOperator kernel = selected.tangentKernel();
     try (Tensor state = selected.state();
         Tensor wanted = targets.to(selected.dtype())) {
-      Readout.Loss loss = readout.meanSquaredError(state, wanted);
+      Readout.Loss loss = readout.meanSquaredError(state, wanted, mask);
       loss.outputError().close();
       Tensor error = loss.error();
       arrays.put("err", error);
@@ -73,11 +70,17 @@ final class TargetAnalysis {
       double decrease = -TensorMath.dot(context, change, error);
       return new TargetReport(
           loss.value(),
+          counted(),
           decrease,
           byFamily(error),
           decrease / TensorMath.dot(context, error, error),
           modes(kernel, largest, temporalModes));
     }
+  }
+
+  /** The steps of all trials that the loss counts. */
+  private long counted() {
+    return mask == null ? selected.rows() : Math.round(TensorMath.dot(context, mask, mask));
   }
 
   /** ||V_iᵀ P_core,i* err||² of every trainable family: its part of the gradient J* err. */

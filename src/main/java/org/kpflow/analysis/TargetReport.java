@@ -6,14 +6,17 @@ import java.util.Map;
 /**
  * How the targets lie to the NTK.
  *
- * @param loss mean squared error over all entries
+ * @param loss mean squared error over the entries of the steps that count
+ * @param countedSteps steps that count, of all trials: all that are kept, without a mask
  * @param lossDecrease <NTK err, err>: how fast a unit gradient step lowers the loss (Corollary 2)
  * @param lossDecreaseByFamily the terms of that sum, ||V_iᵀ P_core,i* err||², by weight family
  * @param errorRayleigh lossDecrease / <err, err>
- * @param modes the singular modes of the target matrix [B T, n_out]
+ * @param modes the singular modes of the target matrix [B T, n_out], in which steps that do not
+ *     count are 0
  */
 public record TargetReport(
     double loss,
+    long countedSteps,
     double lossDecrease,
     Map<String, Double> lossDecreaseByFamily,
     double errorRayleigh,

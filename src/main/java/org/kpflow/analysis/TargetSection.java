@@ -17,9 +17,18 @@ final class TargetSection {
 
   private TargetSection() {}
 
-  static Section of(TargetReport target, Path directory) throws IOException {
+  /** The section; steps are those of all trials. */
+  static Section of(TargetReport target, long steps, Path directory) throws IOException {
     List<NumberRow> rows = new ArrayList<>();
-    rows.add(NumberRow.exact("loss", target.loss(), "Mean squared error over all outputs."));
+    String over =
+        target.countedSteps() == steps
+            ? "all outputs"
+            : "the outputs of those "
+                + target.countedSteps()
+                + " of "
+                + steps
+                + " steps that count";
+    rows.add(NumberRow.exact("loss", target.loss(), "Mean squared error over " + over + "."));
     rows.add(
         NumberRow.exact(
             "<NTK err, err>",

@@ -68,11 +68,20 @@ final class AnalyzeCommand implements Callable<Integer> {
           "A .npy file [B, T, n_in], or [B, n_in] for a feed-forward network (default: inputs.npy beside the weights, with targets.npy).")
   private Path inputs;
 
+  @Mixin private FourierOption fourier;
+
   @Option(
       names = "--targets",
       paramLabel = "FILE",
       description = "A .npy file [B, T, n_out], or [B, n_out], of the read-out's targets.")
   private Path targets;
+
+  @Option(
+      names = "--mask",
+      paramLabel = "FILE",
+      description =
+          "A .npy file [B, T], or [B] for targets [B, n_out], 1 where a step of the targets counts and 0 elsewhere (default: mask.npy beside the weights for the targets.npy there, else all count).")
+  private Path mask;
 
   @Option(
       names = "--readout",
@@ -185,8 +194,18 @@ final class AnalyzeCommand implements Callable<Integer> {
     TrainingFolder folder = TrainingFolder.of(weights.get(0));
     folder.describe(network);
     if (inputs == null) {
+      if (fourier.given()) {
+        throw new InputException(
+            "--fourier: expected --inputs with it; inputs.npy beside the weights has features in it"
+                + " where the training had");
+      }
       inputs = folder.inputs();
       targets = targets == null ? folder.targets() : targets;
+    }
+    fourier.features(); // refuses a number out of range
+    mask = mask == null ? folder.mask(targets) : mask;
+    if (mask != null && targets == null) {
+      throw new InputException("--mask: expected --targets with it; it says which of them count");
     }
     if (readout != null && targets == null) {
       throw new InputException(
@@ -208,12 +227,14 @@ final class AnalyzeCommand implements Callable<Integer> {
     List<Phase> marks = phases.stream().map(AnalyzeCommand::phase).toList();
     Checkpoints checkpoints = Checkpoints.of(weights);
     TrialSelection selection = new TrialSelection(trials);
-    try (Tensor x = selection.sequences(inputs, !description.type().isRecurrent());
+    try (Tensor x = inputs(selection, !description.type().isRecurrent());
         Tensor initial = initialState == null ? null : selection.read(initialState, 2);
         Tensor y =
             targets == null
                 ? null
                 : selection.sequences(targets, !description.type().isRecurrent());
+        Tensor counted =
+            mask == null ? null : selection.mask(mask, !description.type().isRecurrent());
         ExecutionContext context = device.context(() -> operations(x, checkpoints.paths().get(0)));
         ConsoleProgress progress = new ConsoleProgress()) {
       Given given =
@@ -224,17 +245,39 @@ final class AnalyzeCommand implements Callable<Integer> {
               x,
               initial,
               y,
+              counted,
               objectives(selection, x),
               dtype,
               marks,
-              new Provenance(description, selected, inputs, targets, seed, device.fact(context)),
-              warnings(description, x, folder),
+              new Provenance(
+                  description,
+                  selected,
+                  inputs,
+                  fourier.count(),
+                  targets,
+                  mask,
+                  seed,
+                  device.fact(context)),
+              withoutEffect(description, x),
               progress);
       return StopOnInterrupt.during(
           () ->
               checkpoints.series()
                   ? series(checkpoints.paths(), given)
                   : single(checkpoints.paths().get(0), given));
+    }
+  }
+
+  /** What the network reads [B, T, n_in]; the caller closes it. */
+  private Tensor inputs(TrialSelection selection, boolean mayLackSteps) {
+    Tensor given = selection.sequences(inputs, mayLackSteps);
+    if (!fourier.given()) {
+      return given;
+    }
+    try (given) {
+      return fourier.features().apply(given);
+    } catch (IllegalArgumentException fault) {
+      throw named(fault);
     }
   }
 
@@ -252,6 +295,7 @@ final class AnalyzeCommand implements Callable<Integer> {
       Tensor x,
       Tensor initial,
       Tensor y,
+      Tensor mask,
       Objectives objectives,
       DType dtype,
       List<Phase> marks,
@@ -315,7 +359,7 @@ final class AnalyzeCommand implements Callable<Integer> {
         AnalysisRequest request =
             AnalysisRequest.of(given.context, loaded.model(), given.x)
                 .initialState(given.initial)
-                .targets(output, given.y)
+                .targets(output, given.y, given.mask)
                 .views(wanted)
                 .modes(modes)
                 .method(method)
@@ -340,9 +384,10 @@ final class AnalyzeCommand implements Callable<Integer> {
 
   /** The fault of an argument with the option and the file that it comes from. */
   private IllegalArgumentException named(IllegalArgumentException fault) {
-    Map<String, Path> files = new HashMap<>();
-    files.put("inputs", inputs);
+    Map<String, Object> files = new HashMap<>();
+    files.put("inputs", fourier.given() ? inputs + " with --fourier " + fourier.count() : inputs);
     files.put("targets", targets);
+    files.put("mask", mask);
     files.put("initialState", initialState);
     String message = String.valueOf(fault.getMessage());
     String argument = message.substring(0, Math.max(0, message.indexOf(':')));
@@ -352,15 +397,6 @@ final class AnalyzeCommand implements Callable<Integer> {
     String option = argument.equals("initialState") ? "initial-state" : argument;
     return new IllegalArgumentException(
         "--" + option + " " + files.get(argument) + message.substring(argument.length()), fault);
-  }
-
-  /** Warnings of all analyses: on options, and on trials that were not trained as they are here. */
-  private List<String> warnings(ModelDescription description, Tensor x, TrainingFolder folder) {
-    List<String> warnings = new ArrayList<>(withoutEffect(description, x));
-    if (targets != null && folder.isMaskOf(targets)) {
-      warnings.add("the training's loss counts the steps of mask.npy; here, all steps count");
-    }
-    return warnings;
   }
 
   /** A warning where options on time were given for a network that has none. */

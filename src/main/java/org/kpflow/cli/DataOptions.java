@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.kpflow.base.DType;
 import org.kpflow.base.InputException;
-import org.kpflow.model.FourierFeatures;
 import org.kpflow.task.FourierTask;
 import org.kpflow.task.Task;
 import org.kpflow.task.Tasks;
@@ -14,6 +13,7 @@ import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.RngState;
 import org.kpflow.train.LossSteps;
 import org.kpflow.train.TrainingData;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options that say on what a network is trained. */
@@ -47,12 +47,7 @@ final class DataOptions {
       description = "With --inputs: a .npy file [B, T, n_out], or [B, n_out].")
   private Path targets;
 
-  @Option(
-      names = "--fourier",
-      paramLabel = "F",
-      description =
-          "Give every input channel x as cos 2πjx and sin 2πjx, j = 1 to F (default: as it is).")
-  private Integer fourier;
+  @Mixin private FourierOption fourier;
 
   @Option(
       names = "--batch",
@@ -98,7 +93,7 @@ final class DataOptions {
       throw new InputException(
           "--dataset: goes with --task; the trials of --inputs are a data set already");
     }
-    requirePositive("--fourier", fourier == null ? null : Long.valueOf(fourier));
+    fourier.features(); // refuses a number out of range
     requirePositive("--dataset", dataSet);
     requirePositive("--batch", batch);
     if (!(noise >= 0) || Double.isInfinite(noise)) {
@@ -157,7 +152,7 @@ final class DataOptions {
       }
     }
     Task named = Tasks.named(task, taskOptions);
-    Task source = fourier == null ? named : new FourierTask(named, harmonics());
+    Task source = fourier.given() ? new FourierTask(named, fourier.features()) : named;
     return dataSet == null
         ? TrainingData.fresh(context, source, draw(null, seed), dtype)
         : TrainingData.set(context, source, dataSet, draw(dataSet, seed), dtype);
@@ -166,11 +161,7 @@ final class DataOptions {
   /** A copy of given trials as the network reads them. */
   private Trials featured(Trials given) {
     Trials copy = given.slice(0, given.count());
-    return fourier == null ? copy : FourierTask.of(copy, harmonics());
-  }
-
-  private FourierFeatures harmonics() {
-    return Named.option("--fourier", () -> FourierFeatures.harmonics(fourier));
+    return fourier.given() ? FourierTask.of(copy, fourier.features()) : copy;
   }
 
   /** What training.json says of it. */

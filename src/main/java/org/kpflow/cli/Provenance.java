@@ -14,7 +14,9 @@ record Provenance(
     ModelDescription network,
     SelectionOptions selected,
     Path inputs,
+    Integer fourier,
     Path targets,
+    Path mask,
     long seed,
     String device) {
 
@@ -27,8 +29,14 @@ record Provenance(
     selected.addTo(facts);
     facts.put("weights", weights.stream().map(Path::toString).collect(Collectors.joining(", ")));
     facts.put("inputs", inputs.toString());
+    if (fourier != null) {
+      facts.put("fourier", fourier.toString());
+    }
     if (targets != null) {
       facts.put("targets", targets.toString());
+    }
+    if (mask != null) {
+      facts.put("mask", mask.toString());
     }
     facts.put("seed", Long.toString(seed));
     return facts;

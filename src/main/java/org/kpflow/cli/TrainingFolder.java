@@ -1,5 +1,6 @@
 package org.kpflow.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.kpflow.base.InputException;
@@ -41,9 +42,15 @@ record TrainingFolder(Path folder) {
     return has("targets.npy") ? folder.resolve("targets.npy") : null;
   }
 
-  /** Whether a mask lies beside these targets. */
-  boolean isMaskOf(Path targets) {
-    return has("mask.npy") && targets.equals(targets());
+  /** Which steps of these targets count; null where all do, or where the targets are others. */
+  Path mask(Path of) {
+    Path mask = folder.resolve("mask.npy");
+    try {
+      boolean own = of != null && targets() != null && Files.isSameFile(of, targets());
+      return own && Files.exists(mask) ? mask : null;
+    } catch (IOException unreadable) {
+      return null; // reading the targets will say so
+    }
   }
 
   private boolean has(String name) {

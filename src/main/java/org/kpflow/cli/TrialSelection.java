@@ -55,6 +55,21 @@ record TrialSelection(String trials) {
   }
 
   /**
+   * The wanted trials [B, T] of a .npy file that says which steps count; the caller closes the
+   * tensor.
+   *
+   * @param mayLackSteps whether [B] is taken as well, as one step of every trial
+   */
+  Tensor mask(Path file, boolean mayLackSteps) {
+    if (!mayLackSteps || Npy.header(file).shape().rank() != 1) {
+      return read(file, 2);
+    }
+    try (Tensor column = read(file, 1)) {
+      return column.reshape(Shape.of(column.count(), 1)).copy();
+    }
+  }
+
+  /**
    * The labels of the wanted trials.
    *
    * @param count how many trials there are

@@ -115,7 +115,8 @@ class ObjectiveAlignmentTest {
           }
         }
         ObjectiveAlignment found =
-            ObjectiveAlignment.ofOutputs(StateRestriction.whole(linearization), readout, targets);
+            ObjectiveAlignment.ofOutputs(
+                StateRestriction.whole(linearization), readout, targets, null);
         double sum = 0;
         for (double[] row : found.inner()) {
           for (double entry : row) {

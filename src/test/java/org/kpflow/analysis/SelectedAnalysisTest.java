@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -120,6 +121,22 @@ class SelectedAnalysisTest {
   @ParameterizedTest
   @MethodSource("org.kpflow.ModelKind#all")
   void targetsAreComparedAtTheStepsThatAreKept(ModelKind kind) {
+    compareTargets(kind, null);
+  }
+
+  /** Of the three steps kept of each trial, 2, 1 and 2 count. */
+  @ParameterizedTest
+  @MethodSource("org.kpflow.ModelKind#all")
+  void targetsAreComparedAtTheStepsThatCount(ModelKind kind) {
+    double[] mask = {
+      1, 0, 1, 1, 1, 0,
+      1, 0, 0, 0, 1, 0,
+      1, 0, 1, 0, 1, 1
+    };
+    compareTargets(kind, mask);
+  }
+
+  private static void compareTargets(ModelKind kind, double[] counts) {
     try (ModelSample<?> sample = kind.sample(DType.F64, SIZES, 2)) {
       List<StateBlock> blocks = sample.model.blocks();
       StateBlock output = blocks.get(blocks.size() - 1);
@@ -132,25 +149,30 @@ class SelectedAnalysisTest {
               output.begin() - before + ":" + (output.begin() + output.units()), SOME_STEPS);
       Linearization linearization = sample.linearize();
       StateRestriction selected = some.of(linearization);
-      try (AnalysisResult result =
-              Analysis.run(request(sample, readout, targets).with(some), Progress.NONE);
+      Tensor mask =
+          counts == null ? null : sample.keep(Tensor.of(DType.F32, Shape.of(3, 6), counts));
+      AnalysisRequest request = request(sample, readout, targets).targets(readout, targets, mask);
+      try (AnalysisResult result = Analysis.run(request.with(some), Progress.NONE);
           Tensor state = linearization.state();
           Tensor dense = selected.tangentKernel().toDense()) {
         int width = (int) output.units();
         int kept = before + width;
+        int entries = counts == null ? 18 : 10;
         double[] error = new double[9 * kept];
         double loss = 0;
+        double square = 0;
         int row = 0;
         for (int b = 0; b < 3; b++) {
           for (int t : new int[] {1, 2, 4}) {
-            for (int o = 0; o < 2; o++) {
+            for (int o = 0; o < 2 && (counts == null || counts[6 * b + t] == 1); o++) {
               double difference = -targets.get(b, t, o);
+              square += difference * difference;
               for (int u = 0; u < width; u++) {
                 difference += weight.get(o, u) * state.get(b, t, output.begin() + u);
               }
-              loss += difference * difference / 18;
+              loss += difference * difference / entries;
               for (int u = 0; u < width; u++) {
-                error[row * kept + before + u] += 2 * difference * weight.get(o, u) / 18;
+                error[row * kept + before + u] += 2 * difference * weight.get(o, u) / entries;
               }
             }
             row++;
@@ -164,6 +186,13 @@ class SelectedAnalysisTest {
         }
         TargetReport found = result.report().target();
         close(loss, found.loss(), kind + " loss");
+        assertEquals(entries / 2, found.countedSteps());
+        close(
+            square,
+            found.modes().stream().mapToDouble(m -> m.singularValue() * m.singularValue()).sum(),
+            kind + " target");
+        double[] objectives = result.arrays().get("objective_inner").toDoubles();
+        close(decrease, Arrays.stream(objectives).sum(), kind + " objectives");
         close(decrease, found.lossDecrease(), kind + " decrease");
         close(
             decrease,
@@ -202,6 +231,31 @@ class SelectedAnalysisTest {
       Tensor narrow = sample.keep(Tensor.zeros(DType.F64, 3, 6, output.units() + 1));
       refused(
           () -> request(sample, null, narrow), "targets", "[B, T, " + output.units() + "]", "got");
+    }
+  }
+
+  @Test
+  void aMaskThatSaysNothingIsRefusedOrLeavesTheTargetsOut() {
+    try (Sample sample = new Sample(Kind.GRU, DType.F64, SIZES, 8)) {
+      Tensor targets = sample.keep(Tensor.zeros(DType.F64, 3, 6, 5));
+      AnalysisRequest request = request(sample, null, targets);
+      Tensor mask = sample.keep(Tensor.zeros(DType.F64, 3, 6));
+      refused(() -> request.targets(null, targets, mask), "mask", "a step that counts", "none");
+      mask.set(0.5, 1, 1);
+      refused(() -> request.targets(null, targets, mask), "mask", "0 and 1", "0.5");
+      refused(() -> request.targets(null, null, mask), "mask", "targets", "none");
+      Tensor narrow = sample.keep(Tensor.zeros(DType.F64, 3, 5));
+      refused(() -> request.targets(null, targets, narrow), "mask", "[3, 6]", "[3, 5]");
+      mask.set(1, 1, 1);
+      try (AnalysisResult result =
+          Analysis.run(
+              request.targets(null, targets, mask).with(StateSelection.parse(null, "2:5")),
+              Progress.NONE)) {
+        assertNull(result.report().target());
+        assertTrue(
+            result.report().warnings().toString().contains("counts none of the steps"),
+            result.report().warnings().toString());
+      }
     }
   }
 

@@ -6,9 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -24,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.kpflow.RandomModels;
+import org.kpflow.base.Shape;
 import org.kpflow.io.Npy;
 import org.kpflow.loading.TorchCheckpoint;
 import org.kpflow.tensor.ExecutionContext;
@@ -36,8 +35,6 @@ class ModelCommandTest {
   @TempDir private Path directory;
   private long live;
 
-  private record Outcome(int code, String out, String err) {}
-
   @BeforeEach
   void count() {
     ExecutionContext.shared();
@@ -49,21 +46,8 @@ class ModelCommandTest {
     assertEquals(live, Tensor.liveCount(), "leaks");
   }
 
-  private static Outcome run(String... arguments) {
-    PrintStream out = System.out;
-    PrintStream err = System.err;
-    ByteArrayOutputStream printed = new ByteArrayOutputStream();
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
-    try {
-      System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
-      System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
-      int code = Main.run(arguments);
-      return new Outcome(
-          code, printed.toString(StandardCharsets.UTF_8), said.toString(StandardCharsets.UTF_8));
-    } finally {
-      System.setOut(out);
-      System.setErr(err);
-    }
+  private static CommandOutcome run(String... arguments) {
+    return CommandOutcome.of(List.of(arguments));
   }
 
   private Path array(String name, long... shape) {
@@ -78,7 +62,7 @@ class ModelCommandTest {
     return Files.writeString(directory.resolve("model.json"), json.replace('\'', '"'));
   }
 
-  private Outcome analyze(Path model, Path weights, Path inputs, String... more) {
+  private CommandOutcome analyze(Path model, Path weights, Path inputs, String... more) {
     List<String> base =
         List.of(
             "analyze",
@@ -129,7 +113,7 @@ class ModelCommandTest {
     Path json = model("{'type': '" + type + "'" + (keys == null ? "" : keys) + "}");
     Path x = array("x.npy", 2, 4, inputs);
     Path y = array("y.npy", 2, 4, 2);
-    Outcome outcome = analyze(json, weights, x, "--targets=" + y);
+    CommandOutcome outcome = analyze(json, weights, x, "--targets=" + y);
     assertEquals(0, outcome.code(), outcome.err());
     JsonNode report = JSON.readTree(outcome.out());
     assertEquals(units, report.path("sizes").path("units").asInt());
@@ -144,7 +128,7 @@ class ModelCommandTest {
     Path json = model("{'type': 'neural_ode', 'dt': 0.1, 'method': 'rk4'}");
     Path x = array("x.npy", 2, 3, 3);
     Path y = array("y.npy", 2, 3, 2);
-    Outcome outcome = analyze(json, weights, x, "--targets=" + y, "--phases=late:2");
+    CommandOutcome outcome = analyze(json, weights, x, "--targets=" + y, "--phases=late:2");
     assertEquals(0, outcome.code(), outcome.err());
     JsonNode report = JSON.readTree(outcome.out());
     assertEquals(5, report.path("sizes").path("units").asInt());
@@ -178,17 +162,26 @@ class ModelCommandTest {
       Path weights = net.write(directory.resolve("net.npz"));
       Path json = model("{'type': 'mlp', 'activation': 'relu'}");
       Path x = array("x.npy", 6, 3);
-      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 6, 4));
+      CommandOutcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 6, 4));
       assertEquals(0, outcome.code(), outcome.err());
       JsonNode report = JSON.readTree(outcome.out());
       assertEquals(1, report.path("sizes").path("steps").asInt());
       assertTrue(report.path("target").path("loss").asDouble() > 0);
+      Path mask = directory.resolve("mask.npy");
+      try (Tensor some = Tensor.of(Shape.of(6), 0, 1, 1, 0, 0, 1)) {
+        Npy.write(mask, some);
+      }
+      outcome =
+          analyze(json, weights, x, "--targets=" + directory.resolve("y.npy"), "--mask=" + mask);
+      assertEquals(0, outcome.code(), outcome.err());
+      assertEquals(3, JSON.readTree(outcome.out()).path("target").path("countedSteps").asInt());
       outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 6, 3));
       assertEquals(2, outcome.code());
       assertTrue(outcome.err().contains("[3, 4]"), outcome.err());
       assertEquals(2, analyze(json, weights, array("x.npy", 2, 1, 3, 1)).code());
     }
-    Outcome recurrent = analyze(model("{'type': 'gru'}"), checkpoint("gru"), array("x.npy", 6, 3));
+    CommandOutcome recurrent =
+        analyze(model("{'type': 'gru'}"), checkpoint("gru"), array("x.npy", 6, 3));
     assertEquals(2, recurrent.code());
     assertTrue(recurrent.err().contains("expected 3 axes"), recurrent.err());
   }
@@ -204,7 +197,7 @@ class ModelCommandTest {
       Path weights = net.write(directory.resolve("net.npz"));
       Path json = model("{'type': 'mlp', 'activation': 'relu'}");
       Path x = array("x.npy", 6, 3);
-      Outcome outcome =
+      CommandOutcome outcome =
           analyze(json, weights, x, "--targets=" + array("y.npy", 6, 4), "--readout=2");
       assertEquals(2, outcome.code(), outcome.out());
       assertTrue(
@@ -227,7 +220,7 @@ class ModelCommandTest {
       Path weights = net.write(directory.resolve("net.npz"));
       Path json = model("{'type': 'gru'}");
       Path x = array("x.npy", 2, 4, 3);
-      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
+      CommandOutcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
       assertEquals(0, outcome.code(), outcome.err());
       assertEquals(
           "[\"not used: norm; is there anything between the network and its read-out?\"]",
@@ -279,7 +272,7 @@ class ModelCommandTest {
       Path weights = net.write(directory.resolve("net.npz"));
       Path json = model("{'type': 'mlp', 'activation': 'relu'}");
       Path x = array("x.npy", 6, 3);
-      Outcome outcome = analyze(json, weights, x, "--phases=all:0", "--lyapunov=3");
+      CommandOutcome outcome = analyze(json, weights, x, "--phases=all:0", "--lyapunov=3");
       assertEquals(0, outcome.code(), outcome.err());
       assertEquals(
           "[\"--phases, --lyapunov: not used, since a network of type mlp does not step through time\"]",
@@ -313,12 +306,12 @@ class ModelCommandTest {
           {x.toString(), "--targets=" + y, "--targets " + y + ": expected shape"},
           {x.toString(), "--initial-state=" + array("h.npy", 2, 4), "--initial-state " + directory}
         }) {
-      Outcome outcome = analyze(json, gru, Path.of(wrong[0]), wrong[1]);
+      CommandOutcome outcome = analyze(json, gru, Path.of(wrong[0]), wrong[1]);
       assertEquals(2, outcome.code(), outcome.err());
       assertTrue(outcome.err().contains("kpflow: " + wrong[2]), outcome.err());
     }
     Path mlp = model("{'type': 'mlp', 'activation': 'tanh', 'ignore': ['head.*']}");
-    Outcome outcome =
+    CommandOutcome outcome =
         analyze(mlp, checkpoint("mlp"), x, "--initial-state=" + directory.resolve("h.npy"));
     assertEquals(2, outcome.code(), outcome.err());
     assertTrue(
@@ -352,7 +345,7 @@ class ModelCommandTest {
             "--weights=" + weights,
             "--inputs=" + array("x.npy", 2, 4, 3),
             "--out=" + directory.resolve("out"));
-    Outcome outcome =
+    CommandOutcome outcome =
         run(
             Stream.concat(base, Stream.of(given.split(" ")).filter(text -> !text.isEmpty()))
                 .toArray(String[]::new));
@@ -371,13 +364,14 @@ class ModelCommandTest {
         net.write(weights);
       }
     }
-    Outcome proposed = run("describe", "--weights", weights.toString(), "--json");
+    CommandOutcome proposed = run("describe", "--weights", weights.toString(), "--json");
     assertEquals(0, proposed.code(), proposed.err());
     JsonNode json = JSON.readTree(proposed.out());
     assertEquals(type, json.path("type").asText());
     boolean open = json.has("heads") || type.equals("mlp");
     Path file = model(proposed.out());
-    Outcome first = run("describe", "--weights", weights.toString(), "--model", file.toString());
+    CommandOutcome first =
+        run("describe", "--weights", weights.toString(), "--model", file.toString());
     assertEquals(open ? 2 : 0, first.code(), first.err());
     if (open) { // what has to be filled in is refused as it is, and told on stderr
       assertTrue(proposed.err().contains("fill it in"), proposed.err());
@@ -389,7 +383,7 @@ class ModelCommandTest {
                   .replace("\"heads\" : null", "\"heads\" : 2")
                   .replace("\"activation\" : null", "\"activation\" : \"relu\""));
     }
-    Outcome outcome =
+    CommandOutcome outcome =
         run("describe", "--weights", weights.toString(), "--model", file.toString(), "--json");
     assertEquals(0, outcome.code(), outcome.err());
     JsonNode summary = JSON.readTree(outcome.out());
@@ -404,7 +398,8 @@ class ModelCommandTest {
   void describePrintsBlocksFamiliesAndWhatIsNotUsed() throws IOException {
     Path weights = checkpoint("attention");
     Path json = model("{'type': 'attention', 'heads': 2, 'activation': 'relu', 'freeze': ['W_k']}");
-    Outcome outcome = run("describe", "--weights", weights.toString(), "--model", json.toString());
+    CommandOutcome outcome =
+        run("describe", "--weights", weights.toString(), "--model", json.toString());
     assertEquals(0, outcome.code(), outcome.err());
     for (String row :
         List.of(
@@ -428,7 +423,7 @@ class ModelCommandTest {
   void describeSaysWhatItCannotTakeForANetwork() {
     try (TorchCheckpoint net = new TorchCheckpoint().with("conv.kernel", 3, 3, 3)) {
       Path weights = net.write(directory.resolve("net.npz"));
-      Outcome outcome = run("describe", "--weights", weights.toString());
+      CommandOutcome outcome = run("describe", "--weights", weights.toString());
       assertEquals(2, outcome.code());
       assertEquals(1, outcome.err().strip().lines().count(), outcome.err());
       assertTrue(outcome.err().contains("weight_hh_l0"), outcome.err());
@@ -440,7 +435,7 @@ class ModelCommandTest {
             .recurrent("b.", 4, 0, 3, 5)
             .with("b.weight_ih_l0_reverse", 20, 3)) {
       Path weights = net.write(directory.resolve("net.npz"));
-      Outcome outcome = run("describe", "--weights", weights.toString());
+      CommandOutcome outcome = run("describe", "--weights", weights.toString());
       assertEquals(0, outcome.code(), outcome.err());
       assertTrue(outcome.out().contains("\"prefix\" : \"b.\""), outcome.out());
       assertTrue(outcome.out().contains("bidirectional"), outcome.out());
@@ -461,12 +456,13 @@ class ModelCommandTest {
     Path weights = directory.resolve("net.safetensors");
     Files.write(weights, bytes.array());
     Path model = model("{'type': 'mlp'}");
-    Outcome refused = run("describe", "--weights", weights.toString(), "--model", model.toString());
+    CommandOutcome refused =
+        run("describe", "--weights", weights.toString(), "--model", model.toString());
     assertEquals(2, refused.code());
     assertTrue(
         refused.err().contains("not known to a model of type mlp: 1.num_batches_tracked"),
         refused.err());
-    Outcome outcome =
+    CommandOutcome outcome =
         run(
             "describe",
             "--weights=" + weights,
@@ -474,13 +470,13 @@ class ModelCommandTest {
             "--ignore=*.num_batches_tracked");
     assertEquals(0, outcome.code(), outcome.err());
     assertTrue(outcome.out().contains("Not used:"), outcome.out());
-    Outcome proposed = run("describe", "--weights=" + weights);
+    CommandOutcome proposed = run("describe", "--weights=" + weights);
     assertEquals(0, proposed.code(), proposed.err());
     assertTrue(proposed.out().contains("not read: it "), proposed.out());
     assertTrue(proposed.out().contains("does not load yet"), proposed.out());
   }
 
-  private Outcome describe(TorchCheckpoint net, String... more) {
+  private CommandOutcome describe(TorchCheckpoint net, String... more) {
     Path weights = net.write(directory.resolve("net.npz"));
     return run(
         Stream.concat(Stream.of("describe", "--weights=" + weights), Stream.of(more))
@@ -497,7 +493,7 @@ class ModelCommandTest {
             .with("rnn.weight_hh_l0", 24, projection)
             .with("rnn.weight_hr_l0", projection, 6)
             .linear("fc", 2, projection)) {
-      Outcome outcome = describe(net);
+      CommandOutcome outcome = describe(net);
       assertEquals(2, outcome.code(), outcome.out());
       assertTrue(
           outcome.err().contains("rnn.weight_hr_l0: projections are not supported"), outcome.err());
@@ -511,7 +507,7 @@ class ModelCommandTest {
             .block("decoder.layers.0.", 4, 6)
             .attention("decoder.layers.0.multihead_attn.", 4)
             .block("encoder.layers.0.", 4, 6)) {
-      Outcome outcome = describe(net, "--json");
+      CommandOutcome outcome = describe(net, "--json");
       assertEquals("encoder.layers.", JSON.readTree(outcome.out()).path("prefix").asText());
     }
     try (TorchCheckpoint net =
@@ -519,7 +515,7 @@ class ModelCommandTest {
             .recurrent("a.", 3, 0, 3, 5)
             .with("a.weight_ih_l0_reverse", 15, 3)
             .recurrent("b.", 3, 0, 3, 5)) {
-      Outcome outcome = describe(net, "--json");
+      CommandOutcome outcome = describe(net, "--json");
       assertEquals("b.", JSON.readTree(outcome.out()).path("prefix").asText());
     }
     try (TorchCheckpoint net =
@@ -553,7 +549,7 @@ class ModelCommandTest {
   void describeChecksTheSelectionAndTheNumbers() throws IOException {
     try (TorchCheckpoint net = new TorchCheckpoint().recurrent("", 3, 0, 3, 5)) {
       Path steps = model("{'type': 'gru', 'steps': '0:3,x'}");
-      Outcome outcome = describe(net, "--model=" + steps);
+      CommandOutcome outcome = describe(net, "--model=" + steps);
       assertEquals(2, outcome.code());
       assertTrue(outcome.err().contains("model.json: steps: expected"), outcome.err());
       outcome = describe(net, "--model=" + model("{'type': 'gru', 'state': 'q'}"));
@@ -575,7 +571,7 @@ class ModelCommandTest {
       Path weights = net.write(directory.resolve("net.npz"));
       Path json = model("{'type': 'gru'}");
       Path x = array("x.npy", 2, 4, 3);
-      Outcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
+      CommandOutcome outcome = analyze(json, weights, x, "--targets=" + array("y.npy", 2, 4, 2));
       assertEquals(0, outcome.code(), outcome.err());
       net.get("head.bias").set(Double.NaN, 1);
       net.write(weights);
@@ -594,7 +590,7 @@ class ModelCommandTest {
       }
       net.write(folder.resolve("arrays.npz"));
     }
-    Outcome outcome =
+    CommandOutcome outcome =
         analyze(model("{'type': 'mlp', 'activation': 'relu'}"), folder, array("x.npy", 2, 4, 3));
     assertEquals(0, outcome.code(), outcome.err());
     assertTrue(Files.exists(directory.resolve("out").resolve("report.json")));
@@ -615,7 +611,7 @@ class ModelCommandTest {
   void describeSaysOnStderrThatItsJsonDoesNotLoad() throws IOException {
     try (TorchCheckpoint net =
         new TorchCheckpoint().linear("0", 5, 3).linear("2", 2, 5).with("1.running_mean", 5)) {
-      Outcome outcome = describe(net, "--json");
+      CommandOutcome outcome = describe(net, "--json");
       assertEquals("mlp", JSON.readTree(outcome.out()).path("type").asText());
       assertTrue(outcome.err().contains("does not load yet"), outcome.err());
       assertTrue(outcome.err().contains("batch norm"), outcome.err());

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.kpflow.base.DType;
+import org.kpflow.base.Shape;
 import org.kpflow.io.Npy;
 import org.kpflow.io.Safetensors;
 import org.kpflow.io.TensorMap;
@@ -160,6 +161,42 @@ class TrainCommandTest {
     }
   }
 
+  /** The inputs beside a training are features; bare ones become the same by the same option. */
+  @Test
+  void aNetworkThatReadsFourierFeaturesIsTrainedAndAnalysed() throws IOException {
+    write("x", 4, 3, 2);
+    write("y", 4, 3, 2);
+    String data = " --inputs OUT/x.npy --targets OUT/y.npy --fourier ";
+    CommandOutcome trained =
+        run("train --cell rnn --units 5 --steps 2 --dtype f64 --out OUT/run" + data + 3);
+    assertEquals(0, trained.code(), trained.err());
+    try (Tensor features = Npy.read(directory.resolve("run/inputs.npy"))) {
+      assertEquals(Shape.of(4, 3, 12), features.shape());
+    }
+    String analyze =
+        "analyze --weights OUT/run/step_00002.safetensors --modes 2 --views temp --dtype f64 --out ";
+    CommandOutcome beside = run(analyze + "OUT/beside");
+    assertEquals(0, beside.code(), beside.err());
+    CommandOutcome bare = run(analyze + "OUT/bare" + data + 3);
+    assertEquals(0, bare.code(), bare.err());
+    JsonNode expected = json("beside/report.json").path("report");
+    JsonNode found = json("bare/report.json").path("report");
+    assertEquals(expected.path("target").path("loss"), found.path("target").path("loss"));
+    assertEquals(expected.path("views"), found.path("views"));
+    JsonNode facts = json("bare/report.json").path("provenance");
+    assertTrue(facts.path("inputs").asText().endsWith("x.npy"), facts.toString());
+    assertEquals("3", facts.path("fourier").asText());
+    CommandOutcome other = run(analyze + "OUT/other" + data + 2);
+    assertEquals(Exit.INPUT, other.code());
+    assertTrue(other.err().contains("x.npy with --fourier 2: "), other.err());
+    CommandOutcome twice = run(analyze + "OUT/twice --fourier 3");
+    assertEquals(Exit.INPUT, twice.code());
+    assertTrue(twice.err().contains("--fourier: expected --inputs with it"), twice.err());
+    CommandOutcome none = run(analyze + "OUT/none" + data + 0);
+    assertEquals(Exit.INPUT, none.code());
+    assertTrue(none.err().contains("--fourier: expected 1 to 1048576, got 0"), none.err());
+  }
+
   @Test
   void aTrainingBeginsWithTheWeightsOfACheckpoint() throws IOException {
     assertEquals(0, run(SMALL + " --out OUT/run").code());
@@ -260,22 +297,44 @@ class TrainCommandTest {
   }
 
   @Test
-  void aMaskIsWrittenAndAnalyzeSaysThatItCountsAllSteps() throws IOException {
+  void analyzeCountsTheStepsThatTheTrainingCounted() throws IOException {
     assertEquals(0, run(SMALL + " --loss-steps 7:10 --out OUT/run").code());
-    CommandOutcome analysed =
-        run(
-            "analyze --weights OUT/run/step_00004.safetensors --modes 2 --views temp --out"
-                + " OUT/report");
+    String analyze =
+        "analyze --weights OUT/run/step_00004.safetensors --modes 2 --views temp --dtype f64 --out ";
+    CommandOutcome analysed = run(analyze + "OUT/report");
     assertEquals(0, analysed.code(), analysed.err());
-    assertTrue(analysed.out().contains("mask.npy"), analysed.out());
+    JsonNode target = json("report/report.json").path("report").path("target");
+    double evaluation = json("run/training.json").path("evaluation").asDouble();
+    assertEquals(evaluation, target.path("loss").asDouble(), 1e-12);
+    assertEquals(9, target.path("countedSteps").asInt());
+    String mask = json("report/report.json").path("provenance").path("mask").asText();
+    assertTrue(mask.endsWith("mask.npy"), mask);
+    String named = " --inputs OUT/run/inputs.npy --targets OUT/run/targets.npy";
+    assertEquals(0, run(analyze + "OUT/named" + named).code());
+    assertEquals(target, json("named/report.json").path("report").path("target"));
+    Files.copy(directory.resolve("run/targets.npy"), directory.resolve("y.npy"));
+    String given = " --inputs OUT/run/inputs.npy --targets OUT/y.npy";
+    assertEquals(0, run(analyze + "OUT/all" + given).code());
+    JsonNode all = json("all/report.json").path("report").path("target");
+    assertEquals(30, all.path("countedSteps").asInt());
+    assertTrue(Math.abs(all.path("loss").asDouble() - evaluation) > 1e-3 * evaluation);
+    assertEquals(0, run(analyze + "OUT/some" + given + " --mask OUT/run/mask.npy").code());
+    assertEquals(target, json("some/report.json").path("report").path("target"));
+    assertEquals(0, run(analyze + "OUT/two --trials 0,2").code());
+    JsonNode two = json("two/report.json").path("report").path("target");
+    assertEquals(6, two.path("countedSteps").asInt());
     CommandOutcome series =
-        run("analyze --weights OUT/run --modes 2 --views temp --out OUT/series");
+        run("analyze --weights OUT/run --modes 2 --views temp --dtype f64 --out OUT/series");
     assertEquals(0, series.code(), series.err());
-    assertTrue(series.out().contains("mask.npy"), series.out());
-    JsonNode whole = json("series/series.json").path("series").path("warnings");
-    assertTrue(whole.toString().contains("mask.npy"), whole.toString());
-    JsonNode part = json("series/step_00002/report.json").path("report").path("warnings");
-    assertTrue(part.toString().contains("mask.npy"), part.toString());
+    JsonNode last = json("series/step_00004/report.json").path("report").path("target");
+    assertEquals(target.path("loss"), last.path("loss"));
+    CommandOutcome wrong = run(analyze + "OUT/wrong" + given + " --mask OUT/run/targets.npy");
+    assertEquals(Exit.INPUT, wrong.code());
+    assertTrue(wrong.err().contains("targets.npy: expected 2 axes"), wrong.err());
+    CommandOutcome alone =
+        run(analyze + "OUT/alone --inputs OUT/run/inputs.npy --mask OUT/run/mask.npy");
+    assertEquals(Exit.INPUT, alone.code());
+    assertTrue(alone.err().contains("--mask: expected --targets with it"), alone.err());
   }
 
   @Test

@@ -20,6 +20,7 @@ import org.kpflow.analysis.Objectives;
 import org.kpflow.base.DType;
 import org.kpflow.base.Device;
 import org.kpflow.base.Progress;
+import org.kpflow.base.Shape;
 import org.kpflow.cases.CaseDirectory;
 import org.kpflow.flow.LinearizationViews;
 import org.kpflow.flow.StateSelection;
@@ -74,6 +75,16 @@ class CudaAnalysisTest {
     assertEquals(before, Tensor.liveCount());
   }
 
+  /** 0 at every third step of targets [B, T, n_out], 1 at the others. */
+  private static Tensor twoOfThree(Shape targets) {
+    Shape shape = Shape.of(targets.size(0), targets.size(1));
+    double[] counts = new double[(int) shape.count()];
+    for (int i = 0; i < counts.length; i++) {
+      counts[i] = i % 3 == 0 ? 0 : 1;
+    }
+    return Tensor.of(shape, counts);
+  }
+
   private static AnalysisResult run(
       ExecutionContext context, String name, LinearizationViews.Method method, String steps) {
     CaseDirectory directory = new CaseDirectory(FIXTURES.resolve(name));
@@ -82,6 +93,7 @@ class CudaAnalysisTest {
         Tensor initial = directory.initialState(DType.F64);
         Tensor weight = directory.has("W_out") ? directory.read("W_out", DType.F64) : null;
         Tensor targets = weight == null ? null : directory.read("targets", DType.F64);
+        Tensor mask = targets == null ? null : twoOfThree(targets.shape());
         Readout readout = // of the CPU, whatever the request's device
             weight == null
                 ? null
@@ -101,7 +113,7 @@ class CudaAnalysisTest {
                       ? StateSelection.all()
                       : new StateSelection(List.of(), List.of(steps)));
       if (weight != null) {
-        request = request.targets(readout, targets);
+        request = request.targets(readout, targets, mask);
       }
       DiagnosisOptions diagnosis = new DiagnosisOptions(4, Objectives.trials(), null, true);
       return Analysis.run(request, diagnosis, Progress.NONE);
