@@ -88,31 +88,31 @@ public final class AnalysisRequest implements Cloneable {
    * @param by the read-out that they are of; null where they are those of the model's output block
    *     itself
    * @param wanted [B, T, n_out], at the steps of the inputs; null for none
-   * @param counted [B, T], 1 where the n_out entries of a step count towards the loss and 0
-   *     elsewhere; null for all
-   * @throws IllegalArgumentException if they do not go with inputs and read-out, or if counted has
+   * @param mask [B, T], 1 where the n_out entries of a step count towards the loss and 0 elsewhere;
+   *     null for all
+   * @throws IllegalArgumentException if they do not go with inputs and read-out, or if the mask has
    *     other numbers, or no 1
    */
-  public AnalysisRequest targets(Readout by, Tensor wanted, Tensor counted) {
+  public AnalysisRequest targets(Readout by, Tensor wanted, Tensor mask) {
     Checks.that(by == null || wanted != null, "readout: expected targets with it, got none");
-    Checks.that(counted == null || wanted != null, "mask: expected targets with it, got none");
+    Checks.that(mask == null || wanted != null, "mask: expected targets with it, got none");
     if (wanted != null) {
       requireTargets(by, wanted);
     }
-    if (counted != null) {
-      requireMask(counted, wanted.shape());
+    if (mask != null) {
+      requireMask(mask, wanted.shape());
     }
     return with(
         copy -> {
           copy.readout = by;
           copy.targets = wanted;
-          copy.mask = counted;
+          copy.mask = mask;
         });
   }
 
-  private static void requireMask(Tensor counted, Shape targets) {
-    Checks.shape("mask", Shape.of(targets.size(0), targets.size(1)), counted.shape());
-    double[] values = counted.toDoubles();
+  private static void requireMask(Tensor mask, Shape targets) {
+    Checks.shape("mask", Shape.of(targets.size(0), targets.size(1)), mask.shape());
+    double[] values = mask.toDoubles();
     for (double value : values) {
       Checks.that(value == 0 || value == 1, "mask: expected 0 and 1, got %s", value);
     }

@@ -149,6 +149,9 @@ class SelectedAnalysisTest {
               output.begin() - before + ":" + (output.begin() + output.units()), SOME_STEPS);
       Linearization linearization = sample.linearize();
       StateRestriction selected = some.of(linearization);
+      if (counts != null) {
+        targets.set(Double.NaN, 0, 1, 1); // no target at a step that does not count
+      }
       Tensor mask =
           counts == null ? null : sample.keep(Tensor.of(DType.F32, Shape.of(3, 6), counts));
       AnalysisRequest request = request(sample, readout, targets).targets(readout, targets, mask);

@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -26,26 +24,11 @@ import org.kpflow.model.ModelOptions;
 import org.kpflow.model.NeuralOde;
 import org.kpflow.model.WeightFamily;
 import org.kpflow.operator.LinearOperator;
-import org.kpflow.tensor.ExecutionContext;
 import org.kpflow.tensor.Tensor;
 
 /** Linearizations and all their operators on the GPU against those on the CPU, at odd sizes. */
-class CudaOperatorsTest {
+class CudaOperatorsTest extends OnCuda {
   private static final long BLOCK = 5;
-
-  private ExecutionContext context;
-  private long before;
-
-  @BeforeEach
-  void find() {
-    context = Cuda.context();
-    before = Tensor.liveCount();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertEquals(before, Tensor.liveCount());
-  }
 
   @ParameterizedTest
   @MethodSource("org.kpflow.ModelKind#kindsAndTypes")

@@ -7,8 +7,6 @@ import static org.kpflow.Refusals.closed;
 import static org.kpflow.Refusals.refused;
 
 import java.util.Arrays;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -32,22 +30,8 @@ import org.kpflow.tensor.Tensor;
 import org.kpflow.tensor.TensorMath;
 
 /** Tensors of the GPU: copies, arithmetic, the same random numbers, and that devices do not mix. */
-class CudaTensorTest {
+class CudaTensorTest extends OnCuda {
   private static final String MIXED = "expected device cuda, got cpu";
-
-  private ExecutionContext context;
-  private long before;
-
-  @BeforeEach
-  void find() {
-    context = Cuda.context();
-    before = Tensor.liveCount();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertEquals(before, Tensor.liveCount());
-  }
 
   @ParameterizedTest
   @EnumSource(DType.class)

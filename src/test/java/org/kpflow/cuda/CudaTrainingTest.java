@@ -9,8 +9,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.kpflow.GraphModels;
@@ -47,25 +45,12 @@ import org.kpflow.train.TrainingOptions;
 import org.kpflow.train.WeightDecay;
 
 /** Training on the GPU against the CPU: the same trials, losses, gradients and steps. */
-class CudaTrainingTest {
+class CudaTrainingTest extends OnCuda {
   private static final Sizes SIZES = new Sizes(3, 5, 2, 6);
   private static final int OUTPUTS = 2;
   private static final int STEPS = 4;
 
   @TempDir private Path directory;
-  private ExecutionContext context;
-  private long before;
-
-  @BeforeEach
-  void find() {
-    context = Cuda.context();
-    before = Tensor.liveCount();
-  }
-
-  @AfterEach
-  void nothingLeaks() {
-    assertEquals(before, Tensor.liveCount());
-  }
 
   private static List<Supplier<ModelSample<?>>> models(DType dtype) {
     return List.of(
